@@ -1,0 +1,122 @@
+//! Accounts by reference: where a secret is kept, never the secret. Reading one happens when
+//! a probe needs it, and what was read never shows in `Debug`.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// `[[credential]]`
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Its id.
+    pub id: String,
+    /// The account's name.
+    pub username: String,
+    /// Where its password is kept.
+    pub password: SecretRef,
+    /// Whether more than one agent may use the account.
+    pub shared: bool,
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In this file; one trailing newline is cut off.
+    File(PathBuf),
+    /// In this environment variable.
+    Env(String),
+    /// In this file of `$CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`).
+    Systemd(String),
+}
+
+/// A secret that was read. It shows itself to nobody but [`Secret::expose`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself. Never log, store or show it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why a secret could not be read; never says what was read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file could not be read.
+    #[error("read secret from {path}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The environment variable is not set or not text.
+    #[error("environment variable {0} is not set, or is not UTF-8")]
+    Env(String),
+    /// systemd passed no credentials.
+    #[error("credential {0} was asked of systemd, but CREDENTIALS_DIRECTORY is not set")]
+    NoDirectory(String),
+    /// What was read is empty.
+    #[error("the secret in {0} is empty")]
+    Empty(String),
+}
+
+/// The largest secret accepted, in bytes.
+pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+impl SecretRef {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// When the place is not there, not readable, not UTF-8 or empty.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        let text = match self {
+            Self::File(path) => read_file(path)?,
+            Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env(name.clone()))?,
+            Self::Systemd(name) => {
+                let directory = std::env::var_os("CREDENTIALS_DIRECTORY")
+                    .ok_or_else(|| SecretError::NoDirectory(name.clone()))?;
+                read_file(&PathBuf::from(directory).join(name))?
+            }
+        };
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() {
+            return Err(SecretError::Empty(self.to_string()));
+        }
+        Ok(Secret::new(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::Systemd(name) => write!(f, "systemd credential {name}"),
+        }
+    }
+}
+
+fn read_file(path: &std::path::Path) -> Result<String, SecretError> {
+    use std::io::Read;
+    let failed = |source| SecretError::File { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(MAX_SECRET_BYTES).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}

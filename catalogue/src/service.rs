@@ -1,0 +1,209 @@
+//! The definition as a whole: the service, its components, and the rules that span them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::credential::{Credential, SecretRef};
+use crate::hours::Hours;
+use crate::level::Level;
+use crate::probe::Probe;
+
+/// A validated probes.toml. Every reference inside it resolves.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// What is watched.
+    pub service: Service,
+    /// The agent that runs on this machine; only an agent needs it.
+    pub agent: Option<Agent>,
+    /// Settings of the reporter.
+    pub reporter: Reporter,
+    /// The rows, in the order of page and report.
+    pub components: Vec<Component>,
+    /// The probes, in the order of the file.
+    pub probes: Vec<Probe>,
+    /// Accounts that probes log on with.
+    pub credentials: Vec<Credential>,
+    /// Where agents receive mail themselves.
+    pub sinks: Vec<Sink>,
+    /// Named service hours.
+    pub hours: Vec<Hours>,
+    /// What was promised.
+    pub levels: Vec<Level>,
+    /// Rules for planned work.
+    pub maintenance: Maintenance,
+    /// When reports are published.
+    pub report: Report,
+}
+
+impl Catalogue {
+    /// The component with this id.
+    #[must_use]
+    pub fn component(&self, id: &str) -> Option<&Component> {
+        self.components.iter().find(|c| c.id == id)
+    }
+
+    /// The probe with this id.
+    #[must_use]
+    pub fn probe(&self, id: &str) -> Option<&Probe> {
+        self.probes.iter().find(|p| p.id == id)
+    }
+
+    /// The level with this id.
+    #[must_use]
+    pub fn level(&self, id: &str) -> Option<&Level> {
+        self.levels.iter().find(|l| l.id == id)
+    }
+
+    /// The credential with this id.
+    #[must_use]
+    pub fn credential(&self, id: &str) -> Option<&Credential> {
+        self.credentials.iter().find(|c| c.id == id)
+    }
+
+    /// The hours with this name.
+    #[must_use]
+    pub fn hours_named(&self, name: &str) -> Option<&Hours> {
+        self.hours.iter().find(|h| h.name == name)
+    }
+
+    /// The probes of a component, in the order of the file.
+    pub fn probes_of<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Probe> {
+        self.probes.iter().filter(move |p| p.component == component)
+    }
+}
+
+/// `[service]`
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name, as readers know it.
+    pub name: String,
+    /// The IANA zone in which months, days and hours are reckoned.
+    pub zone: jiff::tz::TimeZone,
+    /// The zone's name as written.
+    pub zone_name: String,
+}
+
+/// `[agent]`
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its name; its evidence bears it.
+    pub name: String,
+    /// Where it stands; empty if not said.
+    pub site: String,
+    /// The token it delivers with; `up` needs none.
+    pub token: Option<SecretRef>,
+    /// Targets for its own connectivity: `HOST:PORT` or an http(s) URL.
+    pub references: Vec<String>,
+    /// The most probes at once, in all; default 64.
+    pub max_concurrent: usize,
+    /// The most probes at once towards one host; default 8.
+    pub max_per_host: usize,
+    /// PEM file of further authorities that probes trust, beside the system's.
+    pub trust: Option<std::path::PathBuf>,
+    /// Resolver to ask instead of the system's, `IP` or `IP:PORT`.
+    pub resolver: Option<std::net::SocketAddr>,
+    /// Largest size of the outbox in bytes; default 1 GiB.
+    pub outbox_max_bytes: u64,
+    /// Longest stay in the outbox; default 30 days.
+    pub outbox_max_age: Duration,
+}
+
+/// `[reporter]`
+#[derive(Clone, Debug, Default)]
+pub struct Reporter {
+    /// Networks beside loopback that may read `/metrics`: address and prefix length.
+    pub metrics_allow: Vec<(IpAddr, u8)>,
+    /// How long raw outcomes are kept; default 400 days. Segments are kept for ever.
+    pub raw_retention: Duration,
+}
+
+/// `[[component]]`: a row.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its id.
+    pub id: String,
+    /// Its name, as readers know it.
+    pub name: String,
+    /// The heading it stands under; empty if none.
+    pub group: String,
+    /// How many of its probes must be down: `Any`, `All` or `AtLeast`.
+    pub rule: Need,
+    /// How many agents of a site must agree: `Majority` or `AtLeast`.
+    pub quorum: Need,
+    /// At how many sites a probe must be down: `Any`, `All` or `AtLeast`.
+    pub site_rule: Need,
+    /// The severity of the incident an outage opens.
+    pub severity: String,
+    /// Users it serves, for service-wide figures.
+    pub users: Option<u64>,
+    /// The first local date with service hours.
+    pub since: Option<jiff::civil::Date>,
+    /// A sentence for readers, such as the address it is reached at.
+    pub description: Option<String>,
+}
+
+/// How many of something are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// One.
+    Any,
+    /// All of them.
+    All,
+    /// Half, rounded down, plus one.
+    Majority,
+    /// At least this many, 1 or more.
+    AtLeast(u32),
+}
+
+impl Need {
+    /// How many of `of` are needed.
+    #[must_use]
+    pub const fn count(self, of: usize) -> usize {
+        match self {
+            Self::Any => 1,
+            Self::All => of,
+            Self::Majority => of / 2 + 1,
+            Self::AtLeast(n) => n as usize,
+        }
+    }
+}
+
+/// `[[sink]]`
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Its id.
+    pub id: String,
+    /// The address it listens on.
+    pub listen: std::net::SocketAddr,
+    /// The name it greets with.
+    pub hostname: String,
+    /// Which agents run it; empty for all.
+    pub sites: Vec<String>,
+}
+
+/// `[maintenance]`
+#[derive(Clone, Debug, Default)]
+pub struct Maintenance {
+    /// The most that is excluded in a month, per component.
+    pub cap_per_month: Option<Duration>,
+    /// The least notice; `None`: announced no later than its start.
+    pub notice: Option<Duration>,
+}
+
+/// `[report]`
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// Who publishes.
+    pub publish: Publish,
+    /// The day of the following month on which the scheduler publishes, 1 to 28; default 5.
+    pub publish_on: u8,
+}
+
+/// Who publishes a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    /// The scheduler, on the day.
+    Auto,
+    /// A person, with `mailward publish`.
+    Manual,
+}

@@ -1,0 +1,6 @@
+//! The reporter: stores evidence, turns it into states, incidents and service levels, and
+//! renders page, PDF, CSV and metrics from one model. It does not know the agent or any
+//! protocol that a probe speaks.
+
+pub mod report;
+pub mod segment;

@@ -1,0 +1,412 @@
+//! The report's model: `report.json` is this, serialised. Renderers read it and do no
+//! arithmetic. Instants are milliseconds inside and RFC 3339 on the wire.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A month's report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The service's name.
+    pub service: String,
+    /// The month, `2026-10`.
+    pub month: String,
+    /// The zone it is reckoned in.
+    pub zone: String,
+    /// The edition; `None` for a draft.
+    pub edition: Option<u32>,
+    /// The edition it replaces.
+    pub supersedes: Option<u32>,
+    /// Whether the month is still running.
+    pub to_date: bool,
+    /// The instant up to which evidence counts.
+    pub as_of: At,
+    /// The month as instants; it ends at `as_of` while it runs.
+    pub period: Period,
+    /// The figures, in the order of probes.toml.
+    pub levels: Vec<LevelFigure>,
+    /// The rows, in the order of probes.toml, with their days.
+    pub components: Vec<ComponentMonth>,
+    /// Exclusions that touch the month, counted or not.
+    pub exclusions: Vec<ExclusionEntry>,
+    /// How the figures came about.
+    pub method: Method,
+    /// Made by `--demo`: page and PDF say so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub demo: bool,
+    /// Who published it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<At>,
+    /// Why this edition replaces the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition_reason: Option<String>,
+}
+
+/// An instant in milliseconds; RFC 3339 in UTC on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At(pub i64);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match mailward_evidence::Instant::from_ms(self.0) {
+            Some(at) => at.serialize(serializer),
+            None => Err(serde::ser::Error::custom("instant out of range")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for At {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        mailward_evidence::Instant::deserialize(deserializer).map(|at| Self(at.ms()))
+    }
+}
+
+/// Milliseconds; seconds with up to three decimals on the wire (a whole number where it is one).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ms(pub i64);
+
+impl Serialize for Ms {
+    #[allow(clippy::cast_precision_loss, reason = "a month in milliseconds is exact in f64")]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 % 1000 == 0 {
+            serializer.serialize_i64(self.0 / 1000)
+        } else {
+            serializer.serialize_f64(self.0 as f64 / 1000.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ms {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[allow(clippy::cast_possible_truncation, reason = "bounded by what was serialised")]
+        f64::deserialize(deserializer).map(|s| Self((s * 1000.0).round() as i64))
+    }
+}
+
+/// The month as instants.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    /// Its first instant.
+    pub from: At,
+    /// The first instant after it.
+    pub to: At,
+    /// Its length.
+    pub seconds: Ms,
+}
+
+/// The figure of one level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelFigure {
+    /// The level's id.
+    pub id: String,
+    /// The component it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// What it measures, with the figures of that measure.
+    #[serde(flatten)]
+    pub figure: Figure,
+    /// Whether the promise was kept; null where it cannot be said.
+    pub met: Option<bool>,
+}
+
+/// The figures of a measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "measure", rename_all = "snake_case")]
+pub enum Figure {
+    /// Availability.
+    Availability(Box<Availability>),
+    /// Success.
+    Success(Share),
+    /// Response time.
+    ResponseTime(Share),
+    /// Delivery time.
+    DeliveryTime(DeliveryTime),
+    /// Resolution.
+    Resolution(Resolution),
+    /// Listing.
+    Listing(ListingTime),
+    /// Ratio.
+    Ratio(Share),
+}
+
+/// Availability of a component in the level's hours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Availability {
+    /// The hours as probes.toml names them.
+    pub hours: String,
+    /// The promise, in per cent, as short as it is exact.
+    pub target_pct: String,
+    /// Service time S.
+    pub service_s: Ms,
+    /// Excluded X.
+    pub excluded_s: Ms,
+    /// Down D.
+    pub down_s: Ms,
+    /// Unknown U.
+    pub unknown_s: Ms,
+    /// Degraded: part of up, beside it.
+    pub degraded_s: Ms,
+    /// The figure, nearest double; null where nothing was measured.
+    pub availability_pct: Option<f64>,
+    /// The figure with three places, cut off; `n/a` where nothing was measured.
+    pub availability_shown: String,
+    /// The least it can have been.
+    pub low_pct: Option<f64>,
+    /// The most it can have been.
+    pub high_pct: Option<f64>,
+    /// Whether `met` holds for every reading of the evidence.
+    pub provable: bool,
+    /// Share of countable time with evidence.
+    pub coverage_pct: Option<f64>,
+    /// Downtime allowed, of the whole month.
+    pub budget_s: BudgetMs,
+    /// What is left of it; negative when overspent.
+    pub budget_left_s: BudgetMs,
+    /// Failures too short to count.
+    pub blips: u64,
+    /// What becomes of unknown time: exclude, up or down.
+    pub unknown_policy: String,
+    /// Maximal intervals that count as D.
+    pub outages: Vec<Outage>,
+    /// Maintenance and third-party exclusions of the component that do not count.
+    pub rejected_exclusions: Vec<RejectedExclusion>,
+}
+
+/// A budget: exact to the millisecond, cut off; seconds on the wire.
+pub type BudgetMs = Ms;
+
+/// A maximal interval that counts as down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outage {
+    /// Its beginning.
+    pub from: At,
+    /// Its end.
+    pub to: At,
+    /// Its length.
+    pub down_s: Ms,
+    /// Length in the shortest timeline.
+    pub at_least_s: Ms,
+    /// Length in the longest timeline.
+    pub at_most_s: Ms,
+    /// Whether it goes on at `as_of`.
+    pub still_open: bool,
+    /// Reasons seen in it, most frequent first.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Probes that were down in it.
+    #[serde(default)]
+    pub probes: Vec<String>,
+}
+
+/// An exclusion that does not count, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RejectedExclusion {
+    /// The exclusion.
+    pub id: String,
+    /// approval, notice or cap.
+    pub reason: String,
+    /// Notice given, or time left under the cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_s: Option<Ms>,
+    /// Notice needed, or time asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed_s: Option<Ms>,
+}
+
+/// A share: success, response time, ratio.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many were good.
+    pub good: u64,
+    /// Of how many.
+    pub total: u64,
+    /// The share; null of none.
+    pub ratio_pct: Option<f64>,
+    /// The share with three places, cut off; `n/a` of none.
+    pub ratio_shown: String,
+    /// The promise.
+    pub target_pct: String,
+    /// Within which time (response time).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_s: Option<Ms>,
+}
+
+/// How fast mail was delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryTime {
+    /// Mails sent.
+    pub sent: u64,
+    /// Delivered in time to count.
+    pub delivered: u64,
+    /// Lost.
+    pub lost: u64,
+    /// Median; null beyond `lost_after`.
+    pub p50_s: Option<Ms>,
+    /// 90th percentile.
+    pub p90_s: Option<Ms>,
+    /// 95th percentile.
+    pub p95_s: Option<Ms>,
+    /// 99th percentile.
+    pub p99_s: Option<Ms>,
+    /// Share of sent that took at most `within_s`; null of none.
+    pub within_pct: Option<f64>,
+    /// The time promised.
+    pub within_s: Ms,
+    /// The promise.
+    pub target_pct: String,
+}
+
+/// How fast tickets were resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The severity.
+    pub severity: String,
+    /// Tickets that belong to the month.
+    pub tickets: Vec<TicketFigure>,
+    /// Open tickets whose target has not passed.
+    #[serde(default)]
+    pub open: Vec<TicketFigure>,
+    /// Share within the target; null of none.
+    pub within_pct: Option<f64>,
+    /// The promise.
+    pub target_pct: String,
+}
+
+/// One ticket's clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TicketFigure {
+    /// The ticket.
+    pub id: String,
+    /// When the target passes if the clock runs on from its last start.
+    pub due: Option<At>,
+    /// Time on the clock.
+    pub used_s: Ms,
+    /// In-hours time paused.
+    pub paused_s: Ms,
+    /// Whether the target was kept; null while open and not yet due.
+    pub met: Option<bool>,
+    /// Events that were ignored, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+}
+
+/// Time on blocklists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListingTime {
+    /// Union over addresses and lists.
+    pub exposed_s: Ms,
+    /// Sum over addresses and lists.
+    pub list_s: Ms,
+    /// The promise: at most this long.
+    pub target_s: Ms,
+    /// Each address on each list.
+    #[serde(default)]
+    pub listings: Vec<ListingSpan>,
+}
+
+/// One address on one list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListingSpan {
+    /// The address or domain.
+    pub address: String,
+    /// The list.
+    pub list: String,
+    /// How long in the month.
+    pub listed_s: Ms,
+}
+
+/// A row's month.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComponentMonth {
+    /// The component.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The heading it stands under.
+    pub group: String,
+    /// One entry a local day of the month, also those still to come (all zero).
+    pub days: Vec<Day>,
+    /// Unknown time by reason, longest first.
+    #[serde(default)]
+    pub unknown_by_reason: Vec<(String, Ms)>,
+}
+
+/// A local day of a component, around the clock. The parts add up to its length so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Day {
+    /// The local date.
+    pub date: jiff::civil::Date,
+    /// Up and not degraded.
+    pub up_s: Ms,
+    /// Up and degraded.
+    pub degraded_s: Ms,
+    /// Down.
+    pub down_s: Ms,
+    /// Excluded.
+    pub excluded_s: Ms,
+    /// Unknown.
+    pub unknown_s: Ms,
+    /// Before `since`: no service.
+    pub outside_s: Ms,
+}
+
+/// An exclusion in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExclusionEntry {
+    /// Its id.
+    pub id: String,
+    /// maintenance or third-party.
+    pub class: String,
+    /// The components.
+    pub components: Vec<String>,
+    /// Its beginning.
+    pub from: At,
+    /// Its end.
+    pub to: At,
+    /// When it was announced.
+    pub announced: Option<At>,
+    /// When it was approved.
+    pub approved: Option<At>,
+    /// By whom.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether any of it counts.
+    pub accepted: bool,
+    /// Announced before the store first saw it.
+    pub claimed: bool,
+}
+
+/// How the figures came about, as sentences and versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// Version of mailward.
+    pub program: String,
+    /// Version of the time-zone data, where it is known.
+    pub zone_data: String,
+    /// Agents and the sites they stood at, in the month.
+    pub agents: Vec<(String, String)>,
+    /// Probes: id, component, kind, interval, confirm, effect – as a reader needs them.
+    pub probes: Vec<MethodProbe>,
+    /// Cap and notice of maintenance, in words.
+    pub maintenance: String,
+}
+
+/// One probe in the method box.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodProbe {
+    /// Its id.
+    pub id: String,
+    /// Its component.
+    pub component: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its interval or cron, in words.
+    pub every: String,
+    /// Consecutive failures before it counts.
+    pub confirm: u32,
+    /// Whether its failures are downtime.
+    pub advisory: bool,
+}
