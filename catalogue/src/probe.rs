@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::fault::Gravity;
+
+pub mod kinds;
+
 /// `[[probe]]`
 #[derive(Clone, Debug)]
 pub struct Probe {
@@ -86,6 +90,28 @@ pub struct Kind {
     pub credential: Wants,
     /// Its own keys.
     pub keys: &'static [Key],
+    /// Keys that are reserved for it and that this version cannot act on.
+    pub later: &'static [&'static str],
+    /// Rules that span its keys; also fills in defaults that depend on other keys.
+    pub settle: fn(&mut Settings, &Declared) -> Vec<Advice>,
+}
+
+/// What [`Kind::settle`] may know of the probe beside its own keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared {
+    /// Whether the probe names a credential.
+    pub credential: bool,
+}
+
+/// What [`Kind::settle`] found wrong with a probe's keys as a whole.
+#[derive(Clone, Debug)]
+pub struct Advice {
+    /// Refused or surprising.
+    pub gravity: Gravity,
+    /// The key to point at; the probe's `kind` where this one was not written.
+    pub key: &'static str,
+    /// What was expected and what was found.
+    pub message: String,
 }
 
 /// Whether a kind takes a credential.
@@ -108,8 +134,56 @@ pub struct Key {
     pub shape: Shape,
     /// Whether it must be there.
     pub required: bool,
+    /// What stands for it where it is absent, as probes.toml would have it. It is read like any
+    /// other value, so a getter of [`Settings`] gives it.
+    pub default: Option<&'static str>,
+    /// Words that are reserved for it and that this version cannot act on.
+    pub later: &'static [&'static str],
     /// What it is for, for schema and docs.
     pub about: &'static str,
+}
+
+impl Key {
+    /// A key that must be there.
+    #[must_use]
+    pub const fn required(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            required: true,
+            default: None,
+            later: &[],
+            about,
+        }
+    }
+
+    /// A key that may be absent.
+    #[must_use]
+    pub const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            required: false,
+            default: None,
+            later: &[],
+            about,
+        }
+    }
+
+    /// The same key with a default, as probes.toml would have it.
+    #[must_use]
+    pub const fn or(self, default: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            ..self
+        }
+    }
+
+    /// The same key with words that are reserved for it.
+    #[must_use]
+    pub const fn later(self, later: &'static [&'static str]) -> Self {
+        Self { later, ..self }
+    }
 }
 
 /// What a key's value must be.
@@ -131,7 +205,7 @@ pub enum Shape {
     Word(&'static [&'static str]),
     /// A duration.
     Duration,
-    /// A regular expression, or text to be found.
+    /// A regular expression (of the `regex` crate), unanchored.
     Pattern,
     /// A DNS name.
     Name,
@@ -149,12 +223,18 @@ pub enum Shape {
     Statuses,
     /// A table of text to text.
     Table,
+    /// A table of HTTP header names to values.
+    Headers,
+    /// A mail address.
+    Mailbox,
+    /// A mail address, or empty for the null sender.
+    Sender,
 }
 
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, Url, Host, Word, Pattern, Name.
+    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender.
     Text(String),
     /// Port, Integer.
     Integer(i64),
@@ -170,7 +250,7 @@ pub enum Value {
     Addresses(Vec<IpAddr>),
     /// Statuses as inclusive ranges.
     Statuses(Vec<(u16, u16)>),
-    /// Table.
+    /// Table, Headers.
     Table(BTreeMap<String, String>),
 }
 
@@ -263,6 +343,9 @@ impl Settings {
             Some(Value::Table(table)) => Some(table),
             _ => None,
         };
-        table.into_iter().flatten().map(|(k, v)| (k.as_str(), v.as_str()))
+        table
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
     }
 }

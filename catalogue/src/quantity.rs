@@ -13,7 +13,11 @@ impl Percent {
     /// From units of 10⁻⁸ per cent; `None` above 100 %.
     #[must_use]
     pub const fn from_units(units: u64) -> Option<Self> {
-        if units <= Self::WHOLE { Some(Self(units)) } else { None }
+        if units <= Self::WHOLE {
+            Some(Self(units))
+        } else {
+            None
+        }
     }
 
     /// In units of 10⁻⁸ per cent: [`Percent::WHOLE`] is 100 %.

@@ -18,7 +18,10 @@ pub struct Parsed {
 #[must_use]
 pub fn parse(file: &str, text: &str) -> Parsed {
     let _ = (file, text);
-    Parsed { catalogue: None, faults: Vec::new() }
+    Parsed {
+        catalogue: None,
+        faults: Vec::new(),
+    }
 }
 
 /// Reads a definition from a file, and the `agent.toml` beside it where the file itself has no

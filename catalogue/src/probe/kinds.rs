@@ -1,0 +1,359 @@
+//! The probe kinds of this version and their keys: one table from which reading, advice, the
+//! JSON schema and the reference follow. How a kind is run is the agent's.
+
+use std::time::Duration;
+
+use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
+use crate::fault::Gravity;
+
+/// Every kind of this version.
+pub const KINDS: &[&Kind] = &[
+    &HTTP,
+    &EXCHANGE_HEALTH,
+    &OWA,
+    &EAS,
+    &SMTP,
+    &TLS,
+    &DNS,
+    &DNSBL,
+];
+
+/// Kinds that probes.toml reserves and that this version cannot run.
+pub const LATER: &[&str] = &[
+    "autodiscover",
+    "mapi",
+    "ews",
+    "graph",
+    "imap",
+    "pop3",
+    "mail",
+    "domain",
+    "tcp",
+    "icmp",
+    "sip",
+    "command",
+];
+
+/// The kind of this name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+const BASE: Kind = Kind {
+    name: "",
+    about: "",
+    effect: Effect::Availability,
+    timeout: Duration::from_secs(10),
+    credential: Wants::Never,
+    keys: &[],
+    later: &[],
+    settle: |_, _| Vec::new(),
+};
+
+/// `http`
+pub static HTTP: Kind = Kind {
+    name: "http",
+    about: "fetches a URL over a fresh connection (with https: a full TLS handshake each time)",
+    keys: &[
+        Key::required("url", Shape::Url, "what is fetched"),
+        Key::optional("method", Shape::Word(METHODS), "the method of the request").or("\"GET\""),
+        Key::optional(
+            "headers",
+            Shape::Headers,
+            "further headers of the request; no secrets",
+        ),
+        Key::optional("expect_status", Shape::Statuses, "statuses that are up").or("\"2xx\""),
+        Key::optional(
+            "expect_body",
+            Shape::Pattern,
+            "what the first MiB of the body must hold",
+        ),
+        Key::optional(
+            "follow",
+            Shape::Bool,
+            "whether redirects are followed, 10 at most",
+        )
+        .or("true"),
+        Key::optional(
+            "addresses",
+            Shape::Word(&["any"]),
+            "which of the host's addresses must do",
+        )
+        .later(&["each"])
+        .or("\"any\""),
+    ],
+    settle: settle_http,
+    ..BASE
+};
+
+const METHODS: &[&str] = &[
+    "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "REPORT",
+];
+
+fn settle_http(settings: &mut Settings, _: &Declared) -> Vec<Advice> {
+    let mut advice = Vec::new();
+    if settings.text("method") == Some("HEAD") && settings.text("expect_body").is_some() {
+        advice.push(error(
+            "expect_body",
+            "an answer to HEAD has no body to look into",
+        ));
+    }
+    advice
+}
+
+/// `exchange-health`
+pub static EXCHANGE_HEALTH: Kind = Kind {
+    name: "exchange-health",
+    about: "fetches Exchange's own healthcheck.htm of each protocol; says nothing about logon",
+    keys: &[
+        Key::required(
+            "url",
+            Shape::Url,
+            "the server; its path, if any, is put before the rest",
+        ),
+        Key::optional(
+            "protocols",
+            Shape::Words(PROTOCOLS),
+            "the protocols whose page is fetched",
+        )
+        .or("[\"owa\"]"),
+    ],
+    ..BASE
+};
+
+const PROTOCOLS: &[&str] = &[
+    "owa",
+    "ecp",
+    "ews",
+    "mapi",
+    "rpc",
+    "oab",
+    "autodiscover",
+    "activesync",
+];
+
+/// `owa`
+pub static OWA: Kind = Kind {
+    name: "owa",
+    about: "Outlook on the web: up to the sign-in page, or with a credential into the mailbox",
+    timeout: Duration::from_secs(30),
+    credential: Wants::Optional,
+    keys: &[Key::required(
+        "url",
+        Shape::Url,
+        "the address users type, as …/owa/",
+    )],
+    ..BASE
+};
+
+/// `eas`
+pub static EAS: Kind = Kind {
+    name: "eas",
+    about: "Exchange ActiveSync, as telephones and tablets use it",
+    timeout: Duration::from_secs(30),
+    credential: Wants::Optional,
+    keys: &[
+        Key::required("url", Shape::Url, "as …/Microsoft-Server-ActiveSync"),
+        Key::optional("depth", Shape::Word(&["options"]), "how far a run goes")
+            .later(&["provision", "folders", "inbox"])
+            .or("\"options\""),
+    ],
+    ..BASE
+};
+
+/// `smtp`
+pub static SMTP: Kind = Kind {
+    name: "smtp",
+    about: "speaks SMTP up to a step, and never sends a message",
+    credential: Wants::Optional,
+    keys: &[
+        Key::required("host", Shape::Host, "the server"),
+        Key::optional(
+            "port",
+            Shape::Port,
+            "25, or 465 with tls = \"implicit\", where absent",
+        ),
+        Key::optional(
+            "tls",
+            Shape::Word(SMTP_TLS),
+            "how the connection is encrypted",
+        )
+        .or("\"none\""),
+        Key::optional(
+            "mail_from",
+            Shape::Sender,
+            "sender for upto = \"rcpt\"; empty for <>",
+        )
+        .or("\"\""),
+        Key::optional("rcpt_to", Shape::Mailbox, "recipient for upto = \"rcpt\""),
+        Key::optional(
+            "upto",
+            Shape::Word(SMTP_STEPS),
+            "the last step; where absent, the last one \
+            that the other keys make possible, at least ehlo",
+        ),
+        Key::optional(
+            "helo",
+            Shape::Host,
+            "the name to greet with; else the machine's",
+        ),
+    ],
+    settle: settle_smtp,
+    ..BASE
+};
+
+const SMTP_TLS: &[&str] = &["none", "starttls", "implicit"];
+const SMTP_STEPS: &[&str] = &["banner", "ehlo", "tls", "auth", "rcpt"];
+
+fn settle_smtp(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
+    let mut advice = Vec::new();
+    let tls = settings.text("tls").unwrap_or("none").to_owned();
+    if settings.port("port").is_none() {
+        let port = if tls == "implicit" { 465 } else { 25 };
+        settings.0.insert("port", Value::Integer(port));
+    }
+    let reachable = if settings.text("rcpt_to").is_some() {
+        "rcpt"
+    } else if declared.credential {
+        "auth"
+    } else if tls != "none" {
+        "tls"
+    } else {
+        "ehlo"
+    };
+    let upto = settings.text("upto").unwrap_or(reachable).to_owned();
+    match upto.as_str() {
+        "tls" if tls == "none" => {
+            advice.push(error(
+                "upto",
+                "upto = \"tls\" needs tls = \"starttls\" or \"implicit\"",
+            ));
+        }
+        "auth" if !declared.credential => {
+            advice.push(error("upto", "upto = \"auth\" needs a credential"));
+        }
+        "rcpt" if settings.text("rcpt_to").is_none() => {
+            advice.push(error("upto", "upto = \"rcpt\" needs rcpt_to"));
+        }
+        "banner" | "ehlo" | "tls" if declared.credential => advice.push(error(
+            "upto",
+            &format!("upto = \"{upto}\" ends before the credential is used"),
+        )),
+        _ => {}
+    }
+    if declared.credential && tls == "none" {
+        advice.push(Advice {
+            gravity: Gravity::Warning,
+            key: "tls",
+            message: "the password travels unencrypted; expected tls = \"starttls\" or \
+                      \"implicit\""
+                .to_owned(),
+        });
+    }
+    settings.0.insert("upto", Value::Text(upto));
+    advice
+}
+
+/// `tls`
+pub static TLS: Kind = Kind {
+    name: "tls",
+    about: "makes a full TLS handshake and judges the certificate chain",
+    keys: &[
+        Key::required("host", Shape::Host, "the server"),
+        Key::optional(
+            "port",
+            Shape::Port,
+            "443, or 25 with starttls = \"smtp\", where absent",
+        ),
+        Key::optional(
+            "starttls",
+            Shape::Word(&["smtp"]),
+            "the protocol to ask for encryption in",
+        )
+        .later(&["imap", "pop3"]),
+        Key::optional(
+            "min_days",
+            Shape::Integer(0, 3650),
+            "degraded when the certificate has \
+            fewer whole days left",
+        )
+        .or("14"),
+    ],
+    settle: |settings, _| {
+        if settings.port("port").is_none() {
+            let port = if settings.text("starttls").is_some() {
+                25
+            } else {
+                443
+            };
+            settings.0.insert("port", Value::Integer(port));
+        }
+        Vec::new()
+    },
+    ..BASE
+};
+
+/// `dns`
+pub static DNS: Kind = Kind {
+    name: "dns",
+    about: "asks for a name, and compares the answer",
+    keys: &[
+        Key::required("name", Shape::Name, "the name asked for"),
+        Key::optional("type", Shape::Word(RECORD_TYPES), "the type asked for").or("\"A\""),
+        Key::optional(
+            "expect",
+            Shape::Texts,
+            "records that must be in the answer, as a zone file \
+            has them; any answer will do where absent",
+        ),
+        Key::optional(
+            "resolver",
+            Shape::Resolver,
+            "whom to ask; else the resolver of [agent]",
+        ),
+    ],
+    ..BASE
+};
+
+const RECORD_TYPES: &[&str] = &[
+    "A", "AAAA", "MX", "TXT", "CNAME", "NS", "SOA", "PTR", "SRV", "CAA", "TLSA",
+];
+
+/// `dnsbl`
+pub static DNSBL: Kind = Kind {
+    name: "dnsbl",
+    about: "asks blocklists for addresses and domains; a list is believed only while its test \
+            entries answer as RFC 5782 says",
+    effect: Effect::Advisory,
+    keys: &[
+        Key::optional(
+            "addresses",
+            Shape::Addresses,
+            "addresses asked for, IPv4 or IPv6",
+        ),
+        Key::optional("domains", Shape::Names, "domains asked for"),
+        Key::required("lists", Shape::Names, "zones of the lists"),
+        Key::optional(
+            "resolver",
+            Shape::Resolver,
+            "whom to ask; else the resolver of [agent]",
+        ),
+    ],
+    later: &["mx_of", "spf_of"],
+    settle: |settings, _| {
+        if settings.addresses("addresses").is_empty() && settings.texts("domains").is_empty() {
+            return vec![error("kind", "dnsbl needs addresses or domains, or both")];
+        }
+        Vec::new()
+    },
+    ..BASE
+};
+
+fn error(key: &'static str, message: &str) -> Advice {
+    Advice {
+        gravity: Gravity::Error,
+        key,
+        message: message.to_owned(),
+    }
+}
