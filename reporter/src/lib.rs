@@ -2,5 +2,7 @@
 //! renders page, PDF, CSV and metrics from one model. It does not know the agent or any
 //! protocol that a probe speaks.
 
+pub mod ingest;
 pub mod report;
 pub mod segment;
+pub mod store;
