@@ -118,9 +118,7 @@ pub fn decode_line(line: &[u8]) -> Result<Record, WireError> {
 }
 
 fn decode_outcome(line: &[u8]) -> Result<Record, WireError> {
-    serde_json::from_slice::<Outcome>(line)
-        .map(Record::Outcome)
-        .map_err(|e| shape("outcome: ", &e))
+    serde_json::from_slice::<Outcome>(line).map(Record::Outcome).map_err(|e| shape("outcome: ", &e))
 }
 
 fn check_roster(roster: &Roster) -> Result<(), WireError> {
