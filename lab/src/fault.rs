@@ -1,0 +1,172 @@
+//! What can be made to fail, and how. Which fault means what to which part stands at each
+//! variant; carrying it out is left to the parts.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A part of the lab that fails by itself. Every part has listeners of its own, so that one can
+/// be refused while the others answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The MX.
+    Smtp,
+    /// Submission, with STARTTLS and with TLS from the first byte.
+    Submission,
+    /// Outlook on the web: everything below `/owa` but the health page.
+    Owa,
+    /// Exchange ActiveSync: `/Microsoft-Server-ActiveSync` but the health page.
+    Eas,
+    /// The health pages, `/…/healthcheck.htm`.
+    Health,
+    /// Every other page, over TLS and in the clear.
+    Portal,
+    /// The blocklists.
+    Dnsbl,
+    /// The names of the mail domain.
+    Dns,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 8] = [
+        Self::Smtp,
+        Self::Submission,
+        Self::Owa,
+        Self::Eas,
+        Self::Health,
+        Self::Portal,
+        Self::Dnsbl,
+        Self::Dns,
+    ];
+
+    /// Whether `fault` means anything to this part.
+    #[must_use]
+    pub const fn takes(self, fault: &Fault) -> bool {
+        let is_smtp = matches!(self, Self::Smtp | Self::Submission);
+        let is_dns = matches!(self, Self::Dnsbl | Self::Dns);
+        match fault {
+            Fault::Hang | Fault::Slow(_) | Fault::Rubbish => true,
+            Fault::Refuse | Fault::Close | Fault::Drip(_) | Fault::Flood => !is_dns,
+            Fault::Certificate(_) => !is_dns,
+            Fault::Mute | Fault::Status(_) | Fault::Maintenance => !is_smtp && !is_dns,
+            Fault::RejectLogons => {
+                matches!(self, Self::Submission | Self::Owa | Self::Eas)
+            }
+            Fault::LogonReason(_) | Fault::LogonLoop | Fault::StoreDown => {
+                matches!(self, Self::Owa)
+            }
+            Fault::Unhealthy(_) => matches!(self, Self::Health),
+            Fault::SmtpReply { .. } | Fault::NoStartTls => is_smtp,
+            Fault::Rcode(_) => is_dns,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Owa => "owa",
+            Self::Eas => "eas",
+            Self::Health => "health",
+            Self::Portal => "portal",
+            Self::Dnsbl => "dnsbl",
+            Self::Dns => "dns",
+        })
+    }
+}
+
+/// How a part fails. A part has at most one fault at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens: the connection is refused. TCP only.
+    Refuse,
+    /// The connection is taken and closed without a byte; over HTTP, once the request was read,
+    /// as an unhealthy Exchange closes `healthcheck.htm`.
+    Close,
+    /// The connection is taken and never a byte comes, not even of TLS. DNS: no answer.
+    Hang,
+    /// HTTP: TLS is set up, the request is read, and no answer ever comes.
+    Mute,
+    /// Every greeting and every answer comes after this long.
+    Slow(Duration),
+    /// Bytes that belong to no protocol, from the first one on. DNS: an answer of rubbish.
+    Rubbish,
+    /// One byte each so long, of what could become a greeting.
+    Drip(Duration),
+    /// An answer that does not end: a body over HTTP, a multi-line greeting over SMTP.
+    Flood,
+    /// Another certificate than the right one.
+    Certificate(Certificate),
+    /// HTTP: this status, with a short page.
+    Status(u16),
+    /// HTTP: status 200 with a page that says the service is under maintenance.
+    Maintenance,
+    /// Every password is wrong. A locked account sounds the same from outside.
+    RejectLogons,
+    /// OWA: logging on leads back to the form with this `reason`.
+    LogonReason(u8),
+    /// OWA: the logon hands out cookies and then asks for a logon again, without end
+    /// (Microsoft KB 3032024).
+    LogonLoop,
+    /// OWA: the page opens, and the mailbox behind it does not.
+    StoreDown,
+    /// Health: the page of this protocol (`owa`, `ews` …) closes, the others are well.
+    Unhealthy(String),
+    /// SMTP: this reply at this stage. Lines are parted by `\n`; the connection ends after it
+    /// where its code is 421, or at the greeting where its code is not 220.
+    SmtpReply {
+        /// Where in the conversation.
+        stage: Stage,
+        /// What is said, code first, as in `451 4.3.2 try later`.
+        reply: String,
+    },
+    /// SMTP: STARTTLS is not offered, and is refused with 502.
+    NoStartTls,
+    /// DNS: no records but this response code.
+    Rcode(Rcode),
+}
+
+/// A certificate that a client must refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// Right in all but its dates: it ended on 18 February 2019.
+    Expired,
+    /// Right in all but its dates: it begins in 2150.
+    NotYetValid,
+    /// For `other.invalid`.
+    WrongName,
+    /// Signed by itself.
+    SelfSigned,
+}
+
+/// A stage of an SMTP conversation (RFC 5321, RFC 3207, RFC 4954).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The greeting.
+    Banner,
+    /// EHLO or HELO.
+    Ehlo,
+    /// STARTTLS.
+    StartTls,
+    /// AUTH, before any challenge.
+    Auth,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The final dot.
+    Dot,
+}
+
+/// A DNS response code that is not an answer (RFC 1035 §4.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rcode {
+    /// 2, SERVFAIL.
+    ServFail,
+    /// 5, REFUSED.
+    Refused,
+}
