@@ -10,10 +10,22 @@ use mailward_evidence::record::Pairs;
 use mailward_evidence::{Clock, Reason, Stopwatch, SystemClock};
 use tokio::time::Instant;
 
+pub mod cookies;
+pub mod dial;
+pub mod dns;
+pub mod http;
+pub mod resolve;
+pub mod smtp;
+pub mod stream;
+pub mod tls;
+
+pub use stream::Stream;
+
 /// What all probes of an agent share: resolver, roots of trust, TLS settings, clock.
-#[derive(Debug)]
 pub struct Net {
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) resolver: resolve::Resolver,
+    pub(crate) tls: tls::Tls,
 }
 
 /// Why the shared parts could not be made.
@@ -26,7 +38,7 @@ pub enum NetError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: rustls::pki_types::pem::Error,
     },
     /// The file of further authorities holds none.
     #[error("expected PEM certificates in {0}, found none that can be used")]
@@ -46,8 +58,17 @@ impl Net {
     /// # Errors
     /// When `trust` cannot be read or holds no certificate, or TLS cannot be set up.
     pub fn new(trust: Option<&Path>, resolver: Option<SocketAddr>) -> Result<Self, NetError> {
-        let _ = (trust, resolver);
-        Ok(Self { clock: Arc::new(SystemClock) })
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            resolver: resolve::Resolver::new(resolver)?,
+            tls: tls::Tls::new(trust)?,
+        })
+    }
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").finish_non_exhaustive()
     }
 }
 
@@ -102,6 +123,35 @@ impl Fault {
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: clean(&detail.into(), 300) }
+    }
+
+    /// What an error of a connection means: `doing` completes "while …".
+    #[must_use]
+    pub fn io(error: &std::io::Error, doing: &str) -> Self {
+        use std::io::ErrorKind as Kind;
+        let reason = match error.kind() {
+            Kind::ConnectionRefused => Reason::ConnectRefused,
+            Kind::TimedOut => Reason::ConnectTimeout,
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
+                Reason::Unreachable
+            }
+            Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::NotConnected
+            | Kind::UnexpectedEof => Reason::ConnectionLost,
+            // the kernel's own packet filter answers a blocked way out with EPERM
+            Kind::PermissionDenied => Reason::EgressBlocked,
+            // no descriptor, no memory, no source address: nothing the service has done
+            _ => Reason::ProbeFault,
+        };
+        Self::new(reason, format!("while {doing}: {error}"))
+    }
+
+    /// No answer by the deadline: `doing` completes "while …".
+    #[must_use]
+    pub fn timeout(doing: &str) -> Self {
+        Self::new(Reason::Timeout, format!("no answer in time while {doing}"))
     }
 
     /// Whether the fault is the agent's and not the service's.

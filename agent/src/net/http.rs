@@ -1,0 +1,427 @@
+//! HTTP/1.1 as a probe needs it: one connection that it dialled itself, phases, and limits on
+//! everything a server can send. No compression is asked for, nothing is cached.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use mailward_evidence::Reason;
+use url::Url;
+
+use super::tls::Inside;
+use super::{Deadline, Fault, Net, Stream, Trace};
+
+/// The most of a body that is read, in bytes; the rest is cut off.
+pub const MAX_BODY_BYTES: usize = 2 << 20;
+/// The most redirects that are followed, as browsers and curl's `--max-redirs` examples have it.
+pub const MAX_REDIRECTS: usize = 10;
+/// The largest head of an answer, in bytes.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// The most header lines of an answer.
+const MAX_HEADERS: usize = 100;
+/// How a probe names itself.
+const AGENT: &str = concat!("mailward/", env!("CARGO_PKG_VERSION"));
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The method.
+    pub method: Method,
+    /// Where to: http or https.
+    pub url: Url,
+    /// Header lines beside `Host` and `User-Agent`, which may be among them.
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+}
+
+impl Ask {
+    /// A GET without further header lines.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The header lines.
+    pub headers: HeaderMap,
+    /// The body, at most [`MAX_BODY_BYTES`] of it.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A header line as text, empty when it is absent or not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).map(HeaderValue::to_str);
+        value.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Whether it redirects.
+    #[must_use]
+    pub fn is_redirect(&self) -> bool {
+        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+            && self.headers.contains_key(LOCATION)
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+/// What the time between sending and the whole answer is called.
+#[derive(Clone, Copy, Debug)]
+pub enum Phases {
+    /// `request` until the head of the answer, `body` until its end.
+    Split,
+    /// One phase of this name.
+    Whole(&'static str),
+}
+
+type Sender = http1::SendRequest<Full<Bytes>>;
+type Connection = Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>;
+
+struct Open {
+    origin: url::Origin,
+    sender: Sender,
+    connection: Option<Connection>,
+}
+
+/// A run's HTTP: keeps one connection open and uses it again where the origin is the same.
+pub struct Client<'a> {
+    net: &'a Net,
+    deadline: Deadline,
+    open: Option<Open>,
+    /// The peer of the first connection, from which a redirect may not lead inwards.
+    first_peer: Option<IpAddr>,
+}
+
+impl<'a> Client<'a> {
+    /// A client without a connection yet.
+    #[must_use]
+    pub const fn new(net: &'a Net, deadline: Deadline) -> Self {
+        Self { net, deadline, open: None, first_peer: None }
+    }
+
+    /// Sends `ask` and reads the answer. Redirects are not followed; see [`next_hop`].
+    ///
+    /// # Errors
+    /// When no connection can be made, the answer is not HTTP or too large, or time is up.
+    pub async fn send(
+        &mut self,
+        ask: &Ask,
+        phases: Phases,
+        trace: &mut Trace,
+    ) -> Result<Answer, Fault> {
+        let origin = ask.url.origin();
+        let mut message = Some(request(ask)?);
+        // a server may close an idle connection at any time; a request that never went out
+        // is sent again on a fresh one, and only such a request
+        if let Some(open) = self.open.take_if(|open| open.origin == origin)
+            && let Some(unsent) = message.take()
+        {
+            match self.exchange(open, unsent, phases, trace).await {
+                Exchanged::Done(done) => return done,
+                Exchanged::Unsent(unsent) => message = Some(unsent),
+            }
+        }
+        let Some(message) = message else {
+            return Err(Fault::new(Reason::ProbeFault, "the request was lost"));
+        };
+        let fresh = self.connect(&ask.url, origin, trace).await?;
+        match self.exchange(fresh, message, phases, trace).await {
+            Exchanged::Done(done) => done,
+            Exchanged::Unsent(_) => Err(Fault::new(
+                Reason::ConnectionLost,
+                "the connection was closed before the request was sent",
+            )),
+        }
+    }
+
+    async fn connect(
+        &mut self,
+        url: &Url,
+        origin: url::Origin,
+        trace: &mut Trace,
+    ) -> Result<Open, Fault> {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(Fault::new(Reason::ProbeFault, "the URL has no host"));
+        };
+        let deadline = self.deadline;
+        let addresses = self.net.resolve(host, deadline, trace).await?;
+        if self.first_peer.is_some_and(|first| !is_inside(first))
+            && let Some(inside) = addresses.iter().find(|a| is_inside(**a))
+        {
+            let detail = format!("redirected to {host}, which is {inside}");
+            return Err(Fault::new(Reason::RedirectRefused, detail));
+        }
+        let tcp = self.net.connect(&addresses, port, deadline, trace).await?;
+        if self.first_peer.is_none() {
+            self.first_peer = tcp.peer_addr().ok().map(|peer| peer.ip());
+        }
+        let stream = if url.scheme() == "https" {
+            let inside = Inside::Http;
+            self.net.secure(tcp, host, inside, deadline, trace).await?
+        } else {
+            Stream::Plain(tcp)
+        };
+        let made = http1::Builder::new()
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_buf_size(2 * MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await;
+        let (sender, connection) = made.map_err(|error| hyper_fault(&error, "starting HTTP"))?;
+        Ok(Open { origin, sender, connection: Some(Box::pin(connection)) })
+    }
+
+    async fn exchange(
+        &mut self,
+        mut open: Open,
+        message: Request<Full<Bytes>>,
+        phases: Phases,
+        trace: &mut Trace,
+    ) -> Exchanged {
+        trace.skip();
+        let doing = "waiting for the answer";
+        let sent = open.sender.try_send_request(message);
+        let response = match self.deadline.bound(drive(sent, &mut open.connection)).await {
+            Some(Ok(response)) => response,
+            Some(Err(mut error)) => {
+                return match error.take_message() {
+                    Some(unsent) => Exchanged::Unsent(unsent),
+                    None => {
+                        trace.lap(phases.head());
+                        Exchanged::Done(Err(hyper_fault(error.error(), doing)))
+                    }
+                };
+            }
+            None => {
+                trace.lap(phases.head());
+                return Exchanged::Done(Err(Fault::timeout(doing)));
+            }
+        };
+        trace.lap(phases.head());
+        let (head, body) = response.into_parts();
+        let reading = drive(read_body(body), &mut open.connection);
+        let read = self.deadline.bound(reading).await;
+        trace.lap(phases.tail());
+        let doing = "reading the body";
+        let (body, whole) = match read {
+            None => return Exchanged::Done(Err(Fault::timeout(doing))),
+            Some(Err(error)) => return Exchanged::Done(Err(hyper_fault(&error, doing))),
+            Some(Ok(read)) => read,
+        };
+        if whole && open.connection.is_some() && !open.sender.is_closed() {
+            self.open = Some(open);
+        }
+        Exchanged::Done(Ok(Answer { status: head.status, headers: head.headers, body }))
+    }
+}
+
+enum Exchanged {
+    Done(Result<Answer, Fault>),
+    Unsent(Request<Full<Bytes>>),
+}
+
+impl Phases {
+    const fn head(self) -> &'static str {
+        match self {
+            Self::Split => "request",
+            Self::Whole(name) => name,
+        }
+    }
+
+    const fn tail(self) -> &'static str {
+        match self {
+            Self::Split => "body",
+            Self::Whole(name) => name,
+        }
+    }
+}
+
+/// Runs `work` while the connection beneath it is driven by the same task.
+async fn drive<F: Future>(work: F, connection: &mut Option<Connection>) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|cx| {
+        if let Some(running) = connection
+            && running.as_mut().poll(cx).is_ready()
+        {
+            // its error, if any, reaches whoever waits for the answer
+            *connection = None;
+        }
+        match work.as_mut().poll(cx) {
+            // what was just asked for may need the connection to move before it sleeps
+            Poll::Pending if connection.is_some() => {
+                if let Some(running) = connection
+                    && running.as_mut().poll(cx).is_ready()
+                {
+                    *connection = None;
+                }
+                work.as_mut().poll(cx)
+            }
+            other => other,
+        }
+    })
+    .await
+}
+
+/// At most [`MAX_BODY_BYTES`] of the body, and whether that was all of it.
+async fn read_body(mut body: Incoming) -> Result<(Bytes, bool), hyper::Error> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame?.into_data() {
+            let room = MAX_BODY_BYTES - read.len();
+            read.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            if bytes.len() > room {
+                return Ok((read.freeze(), false));
+            }
+        }
+    }
+    Ok((read.freeze(), true))
+}
+
+fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, Fault> {
+    let impossible = |what: &str| Fault::new(Reason::ProbeFault, format!("{what} cannot be sent"));
+    let url = &ask.url;
+    let target = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+    let mut request = Request::new(Full::new(ask.body.clone()));
+    *request.method_mut() = ask.method.clone();
+    *request.uri_mut() = target.parse().map_err(|_| impossible("the URL"))?;
+    let headers = request.headers_mut();
+    *headers = ask.headers.clone();
+    if !headers.contains_key(HOST) {
+        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let host = HeaderValue::from_str(host).map_err(|_| impossible("the host's name"))?;
+        headers.insert(HOST, host);
+    }
+    if !headers.contains_key(USER_AGENT) {
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    }
+    Ok(request)
+}
+
+fn hyper_fault(error: &hyper::Error, doing: &str) -> Fault {
+    let io = std::error::Error::source(error).and_then(|e| e.downcast_ref::<std::io::Error>());
+    let tell = |reason| {
+        // hyper says what, its source says why
+        let why = std::error::Error::source(error).map(|why| format!(": {why}"));
+        let why = why.unwrap_or_default();
+        Fault::new(reason, format!("while {doing}: {error}{why}"))
+    };
+    if error.is_parse_too_large() {
+        tell(Reason::AnswerTooLarge)
+    } else if error.is_parse() {
+        tell(Reason::ProtocolError)
+    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        tell(Reason::ConnectionLost)
+    } else if let Some(io) = io {
+        let fault = Fault::io(io, doing);
+        // a broken record inside an encrypted connection comes as an error without a kind
+        match fault.reason {
+            Reason::ProbeFault if io.get_ref().is_some_and(|e| e.is::<rustls::Error>()) => {
+                Fault::new(Reason::ConnectionLost, fault.detail)
+            }
+            _ => fault,
+        }
+    } else {
+        tell(Reason::ProtocolError)
+    }
+}
+
+/// Where a redirect leads, if a check may go there: http or https, no names and passwords.
+///
+/// # Errors
+/// When the place cannot be read or must not be followed.
+pub fn next_hop(from: &Url, answer: &Answer) -> Result<Url, Fault> {
+    let location = answer.header(LOCATION.as_str());
+    let refused = |why: &str| {
+        let detail = format!("redirected to {location:?}: {why}");
+        Err(Fault::new(Reason::RedirectRefused, detail))
+    };
+    let Ok(to) = from.join(location) else {
+        return refused("not a URL");
+    };
+    if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
+        return refused("expected http or https");
+    }
+    if !to.username().is_empty() || to.password().is_some() {
+        return refused("it carries a name or a password");
+    }
+    Ok(to)
+}
+
+/// Whether an address leads back to this machine or to its link: where a redirect from outside
+/// must not take a check (RFC 6890).
+fn is_inside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(from: &str, location: &str) -> Result<String, Reason> {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+        let answer = Answer { status: StatusCode::FOUND, headers, body: Bytes::new() };
+        assert!(answer.is_redirect());
+        let to = next_hop(&Url::parse(from).unwrap(), &answer);
+        to.map(String::from).map_err(|fault| fault.reason)
+    }
+
+    #[test]
+    fn redirects_lead_to_http_only() {
+        let base = "https://mail.example.org/owa/";
+        let check = |location: &str, expect: Result<&str, Reason>| {
+            assert_eq!(hop(base, location), expect.map(str::to_owned), "{location}");
+        };
+        check("auth/logon.aspx", Ok("https://mail.example.org/owa/auth/logon.aspx"));
+        check("/x?y=1", Ok("https://mail.example.org/x?y=1"));
+        check("//other.example.org/", Ok("https://other.example.org/"));
+        check("file:///etc/passwd", Err(Reason::RedirectRefused));
+        check("https://a:b@other.example.org/", Err(Reason::RedirectRefused));
+        check("https://[", Err(Reason::RedirectRefused));
+    }
+
+    #[test]
+    fn addresses_that_lead_inwards() {
+        let check = |address: &str, expect: bool| {
+            assert_eq!(is_inside(address.parse().unwrap()), expect, "{address}");
+        };
+        check("127.0.0.1", true);
+        check("169.254.169.254", true);
+        check("0.0.0.0", true);
+        check("::1", true);
+        check("fe80::1", true);
+        check("::ffff:127.0.0.1", true);
+        check("10.0.0.1", false);
+        check("2001:db8::1", false);
+    }
+
+    #[test]
+    fn the_request_names_host_and_agent() {
+        let url = Url::parse("http://mail.example.org:8080/a b?c=d#e").unwrap();
+        let made = request(&Ask::get(url)).unwrap();
+        assert_eq!(made.uri(), "/a%20b?c=d");
+        assert_eq!(made.headers()[HOST], "mail.example.org:8080");
+        assert_eq!(made.headers()[USER_AGENT], AGENT);
+    }
+}
