@@ -1,0 +1,52 @@
+#!/bin/bash
+# install.sh [--check] [GROUP...]: installs the Debian packages that the peers need, and starts
+# nothing. GROUP: mail web dnsbl prom; without one: mail web dnsbl (prom is for bench/).
+# Run by somebody else than root, or with --check, it only says what is missing, and exits 1
+# if anything is.
+set -euo pipefail
+
+check=
+[ "${1:-}" != --check ] || { check=1; shift; }
+[ $# -gt 0 ] || set -- mail web dnsbl
+
+# package:command, where the command is what shows that the package is there
+wanted="openssl:openssl curl:curl"
+for group in "$@"; do
+    case $group in
+    mail) wanted="$wanted postfix:postfix dovecot-core:dovecot" ;;
+    web) wanted="$wanted nginx-light:nginx" ;;
+    dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
+    prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
+    *) echo "install.sh: unknown group $group; expected mail, web, dnsbl or prom" >&2; exit 64 ;;
+    esac
+done
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+for pair in $wanted; do
+    command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%%:*}"
+done
+[ -n "$missing" ] || exit 0
+
+if [ -n "$check" ] || [ "$(id -u)" != 0 ]; then
+    echo "missing packages:$missing" >&2
+    echo "as root: tests/peers/install.sh $*" >&2
+    exit 1
+fi
+command -v apt-get >/dev/null || { echo "missing:$missing; this is not a Debian, install them by hand" >&2; exit 1; }
+
+# Debian starts a daemon when its package is installed, unless this script forbids it.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+echo "installing:$missing"
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends $missing
+}
