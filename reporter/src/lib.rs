@@ -2,7 +2,13 @@
 //! renders page, PDF, CSV and metrics from one model. It does not know the agent or any
 //! protocol that a probe speaks.
 
+pub mod availability;
+pub mod clock;
+pub mod exclusions;
 pub mod ingest;
+pub mod interval;
+pub mod month;
 pub mod report;
 pub mod segment;
 pub mod store;
+pub mod timeline;

@@ -1,3 +1,264 @@
-//! The month's report: one model from which PDF, page, CSV and JSON are rendered.
+//! The month's report: one model from which PDF, page, CSV and JSON are rendered. Here evidence
+//! and definition are joined into it; pure, so that either side can recompute it.
 
+mod availability;
+mod delivery;
+mod ledger;
+mod listing;
+mod method;
 pub mod model;
+mod resolution;
+mod rows;
+mod share;
+
+use std::collections::BTreeMap;
+
+use mailward_catalogue::{Catalogue, Component, Level, Measure, Probe};
+
+use crate::availability::Account;
+use crate::clock::{self, Month};
+use crate::exclusions::{self, Ruling};
+use crate::interval::{Set, Span};
+use crate::segment::{Delivery, Evidence, Run};
+use crate::timeline::{ComponentTimeline, Index};
+use model::{At, LevelFigure, Ms, Period, Report};
+
+/// Why no report could be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// The month lies in the future.
+    #[error("expected a month that has begun, got {month}, of which nothing has passed yet")]
+    NotBegun {
+        /// The month.
+        month: Month,
+    },
+    /// A level names what the definition does not hold.
+    #[error("level {level}: expected {what} of the definition, got {name:?}")]
+    Unresolved {
+        /// The level.
+        level: String,
+        /// What kind of thing.
+        what: &'static str,
+        /// The name it has in the level.
+        name: String,
+    },
+}
+
+/// What of the raw outcomes a report needs beside the segments, by level.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tallies {
+    /// By the level's id: for every level that counts runs or mails.
+    pub by_level: BTreeMap<String, Tally>,
+}
+
+/// What a level counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tally {
+    /// Runs of a success or response-time level.
+    Runs {
+        /// How many were good.
+        good: u64,
+        /// Of how many.
+        total: u64,
+    },
+    /// Mails of a delivery-time level.
+    Deliveries(Vec<Delivery>),
+}
+
+/// Makes the report of a month, as known at `now_ms`.
+///
+/// # Errors
+/// When the month has not begun, or the definition does not hold together.
+pub fn build(
+    catalogue: &Catalogue,
+    month: Month,
+    evidence: &Evidence,
+    tallies: &Tallies,
+    now_ms: i64,
+) -> Result<Report, ReportError> {
+    Case::new(catalogue, month, evidence, now_ms)?.report(tallies)
+}
+
+/// A month with its evidence laid out: what every level is judged on.
+#[derive(Debug)]
+pub struct Case<'a> {
+    catalogue: &'a Catalogue,
+    evidence: &'a Evidence,
+    month: Month,
+    whole: Span,
+    period: Span,
+    now_ms: i64,
+    rows: Vec<Row<'a>>,
+}
+
+/// A component's month.
+#[derive(Debug)]
+struct Row<'a> {
+    component: &'a Component,
+    timeline: ComponentTimeline,
+    ruling: Ruling,
+}
+
+impl<'a> Case<'a> {
+    /// Lays out the evidence of a month, as known at `now_ms`.
+    ///
+    /// # Errors
+    /// When the month has not begun.
+    pub fn new(
+        catalogue: &'a Catalogue,
+        month: Month,
+        evidence: &'a Evidence,
+        now_ms: i64,
+    ) -> Result<Self, ReportError> {
+        let whole = month.span(&catalogue.service.zone);
+        let period = period(catalogue, month, now_ms)?;
+        let index = Index::new(evidence, period, now_ms);
+        let rows = catalogue.components.iter().map(|component| Row {
+            component,
+            timeline: index.component(catalogue, component),
+            ruling: exclusions::rule(
+                &component.id,
+                &evidence.exclusions,
+                &catalogue.maintenance,
+                period,
+                now_ms,
+            ),
+        });
+        let rows = rows.collect();
+        Ok(Self { catalogue, evidence, month, whole, period, now_ms, rows })
+    }
+
+    /// The report.
+    ///
+    /// # Errors
+    /// When the definition does not hold together, or a tally is missing.
+    pub fn report(&self, tallies: &Tallies) -> Result<Report, ReportError> {
+        let levels = self.catalogue.levels.iter().map(|level| self.level(level, tallies));
+        Ok(Report {
+            service: self.catalogue.service.name.clone(),
+            month: self.month.to_string(),
+            zone: self.catalogue.service.zone_name.clone(),
+            edition: None,
+            supersedes: None,
+            to_date: self.now_ms < self.whole.to_ms,
+            as_of: At(self.now_ms),
+            period: Period {
+                from: At(self.period.from_ms),
+                to: At(self.period.to_ms),
+                seconds: Ms(self.period.len_ms()),
+            },
+            levels: levels.collect::<Result<_, _>>()?,
+            components: self.rows.iter().map(|row| rows::component_month(self, row)).collect(),
+            exclusions: ledger::entries(self),
+            method: method::method(self),
+            demo: false,
+            published_by: None,
+            published_at: None,
+            edition_reason: None,
+        })
+    }
+
+    /// When runs count for a level: in its hours, outside exclusions (rule 15).
+    ///
+    /// # Errors
+    /// When the level names what the definition does not hold.
+    pub fn counted(&self, level: &Level) -> Result<Set, ReportError> {
+        let row = self.row(level)?;
+        let hours = self.hours(level, row.component.since, self.period)?;
+        Ok(hours.subtract(&row.ruling.excluded))
+    }
+
+    /// A component's time as a level counts it.
+    ///
+    /// # Errors
+    /// When the level names what the definition does not hold.
+    pub fn account(&self, level: &Level) -> Result<Account, ReportError> {
+        let row = self.row(level)?;
+        let service = self.hours(level, row.component.since, self.period)?;
+        Ok(Account::new(&row.timeline, service, &row.ruling.excluded))
+    }
+
+    /// The month's instants, up to now where it still runs.
+    #[must_use]
+    pub const fn period(&self) -> Span {
+        self.period
+    }
+
+    fn level(&self, level: &Level, tallies: &Tallies) -> Result<LevelFigure, ReportError> {
+        let tally = || {
+            tallies.by_level.get(&level.id).ok_or_else(|| ReportError::Unresolved {
+                level: level.id.clone(),
+                what: "a tally beside the evidence",
+                name: level.measure.word().to_owned(),
+            })
+        };
+        let (figure, met) = match &level.measure {
+            Measure::Availability { target } => availability::figure(self, level, *target)?,
+            Measure::Success { target } => share::of_runs(tally()?, *target, None),
+            Measure::ResponseTime { target, within } => {
+                share::of_runs(tally()?, *target, Some(*within))
+            }
+            Measure::DeliveryTime { target, within, lost_after } => {
+                delivery::figure(tally()?, *target, *within, *lost_after)
+            }
+            Measure::Resolution { .. } => resolution::figure(self, level)?,
+            Measure::Listing { target } => listing::figure(self, level, *target)?,
+            Measure::Ratio { target, series } => share::of_counts(self, series, *target),
+        };
+        let component = level.component.clone();
+        Ok(LevelFigure { id: level.id.clone(), component, figure, met })
+    }
+
+    fn row(&self, level: &Level) -> Result<&Row<'a>, ReportError> {
+        let name = level.component.as_deref().unwrap_or_default();
+        self.rows.iter().find(|row| row.component.id == name).ok_or_else(|| {
+            ReportError::Unresolved {
+                level: level.id.clone(),
+                what: "a component",
+                name: name.to_owned(),
+            }
+        })
+    }
+
+    fn hours(
+        &self,
+        level: &Level,
+        since: Option<jiff::civil::Date>,
+        window: Span,
+    ) -> Result<Set, ReportError> {
+        let named = named_hours(self.catalogue, level)?;
+        let zone = &self.catalogue.service.zone;
+        Ok(clock::service_hours(&level.hours, named, zone, since, window))
+    }
+}
+
+/// The month's instants, up to now where it still runs.
+///
+/// # Errors
+/// When the month has not begun.
+pub fn period(catalogue: &Catalogue, month: Month, now_ms: i64) -> Result<Span, ReportError> {
+    let whole = month.span(&catalogue.service.zone);
+    if now_ms <= whole.from_ms {
+        return Err(ReportError::NotBegun { month });
+    }
+    Ok(Span::new(whole.from_ms, whole.to_ms.min(now_ms)))
+}
+
+fn named_hours<'c>(
+    catalogue: &'c Catalogue,
+    level: &Level,
+) -> Result<Option<&'c mailward_catalogue::Hours>, ReportError> {
+    use mailward_catalogue::LevelHours::{Always, Named, Not};
+    match &level.hours {
+        Always => Ok(None),
+        Named(name) | Not(name) => catalogue.hours_named(name).map(Some).ok_or_else(|| {
+            ReportError::Unresolved { level: level.id.clone(), what: "hours", name: name.clone() }
+        }),
+    }
+}
+
+/// How a run counts for a level: not at all, as good, or as not good (rule 15).
+#[must_use]
+pub fn judge_run(measure: &Measure, probe: &Probe, run: &Run) -> Option<bool> {
+    share::judge_run(measure, probe.effect, run)
+}

@@ -192,7 +192,7 @@ pub struct Outage {
     pub at_most_s: Ms,
     /// Whether it goes on at `as_of`.
     pub still_open: bool,
-    /// Reasons seen in it, most frequent first.
+    /// Reasons seen in it, longest first.
     #[serde(default)]
     pub reasons: Vec<String>,
     /// Probes that were down in it.
@@ -299,6 +299,9 @@ pub struct ListingTime {
     pub exposed_s: Ms,
     /// Sum over addresses and lists.
     pub list_s: Ms,
+    /// Time in which a list could be asked: what exposure is known of.
+    #[serde(default)]
+    pub observed_s: Ms,
     /// The promise: at most this long.
     pub target_s: Ms,
     /// Each address on each list.
@@ -328,7 +331,8 @@ pub struct ComponentMonth {
     pub group: String,
     /// One entry a local day of the month, also those still to come (all zero).
     pub days: Vec<Day>,
-    /// Unknown time by reason, longest first.
+    /// Unknown time by reason, longest first; time with two reasons stands under both. Silence
+    /// is `silent`, and `unwatched` is time with too few agents on the roster to say.
     #[serde(default)]
     pub unknown_by_reason: Vec<(String, Ms)>,
 }
@@ -386,12 +390,16 @@ pub struct Method {
     pub program: String,
     /// Version of the time-zone data, where it is known.
     pub zone_data: String,
-    /// Agents and the sites they stood at, in the month.
+    /// How many agents, in words, and the site they stood at in the month. Their names are for
+    /// operators only and stay out of a report that everybody may read.
     pub agents: Vec<(String, String)>,
     /// Probes: id, component, kind, interval, confirm, effect – as a reader needs them.
     pub probes: Vec<MethodProbe>,
     /// Cap and notice of maintenance, in words.
     pub maintenance: String,
+    /// What else a reader must know, as sentences: evidence that counts for nothing.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// One probe in the method box.

@@ -1,0 +1,193 @@
+//! From states to a figure: service time, what is excluded, down and unknown of it, and the
+//! share that is left (rules 6, 7 and 10). Integers in, integers out.
+
+pub mod exact;
+
+use mailward_catalogue::{Credit, Percent, UnknownPolicy};
+
+use crate::availability::exact::Ratio;
+use crate::interval::{Set, Span};
+use crate::timeline::ComponentTimeline;
+
+/// Time as a level counts it: every millisecond of a period in the first set that fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// In service hours: S.
+    pub service: Set,
+    /// Of it excluded: X.
+    pub excluded: Set,
+    /// Of the rest down: D.
+    pub down: Set,
+    /// Of the rest unknown: U.
+    pub unknown: Set,
+    /// Of what is up, degraded.
+    pub degraded: Set,
+    /// D in the shortest reading.
+    pub shortest: Set,
+    /// D in the longest reading.
+    pub longest: Set,
+    /// What may have been down: D in the longest reading, and all that is unknown.
+    pub doubtful: Set,
+}
+
+impl Account {
+    /// Counts a component's time. `service` are the level's service hours in the period.
+    #[must_use]
+    pub fn new(timeline: &ComponentTimeline, service: Set, excluded: &Set) -> Self {
+        let excluded = service.intersect(excluded);
+        let counted = service.subtract(&excluded);
+        let bounds = &timeline.bounds;
+        let longest = counted.intersect(&bounds.longest_down);
+        let unknown = counted.intersect(&timeline.unknown());
+        let doubtful = longest.union(&unknown).union(&counted.intersect(&bounds.longest_unknown));
+        Self {
+            down: counted.intersect(&timeline.down()),
+            degraded: counted.intersect(&timeline.degraded()),
+            shortest: counted.intersect(&bounds.shortest_down),
+            service,
+            excluded,
+            unknown,
+            longest,
+            doubtful,
+        }
+    }
+
+    /// The integers of it. `whole_service_ms` is S of the whole month, also while it runs.
+    #[must_use]
+    pub fn sums(&self, whole_service_ms: i64) -> Sums {
+        Sums {
+            service_ms: self.service.len_ms(),
+            whole_service_ms,
+            excluded_ms: self.excluded.len_ms(),
+            down_ms: self.down.len_ms(),
+            unknown_ms: self.unknown.len_ms(),
+            degraded_ms: self.degraded.len_ms(),
+            shortest_ms: self.shortest.len_ms(),
+            doubtful_ms: self.doubtful.len_ms(),
+        }
+    }
+
+    /// Its outages: the maximal intervals that count as down, in order.
+    pub fn outages(&self) -> impl Iterator<Item = Extent> {
+        self.down.spans().iter().map(|span| Extent {
+            span: *span,
+            at_least_ms: self.shortest.len_within_ms(*span),
+            at_most_ms: self.longest.around(span.from_ms).map_or(span.len_ms(), Span::len_ms),
+        })
+    }
+}
+
+/// How long an outage was, at least and at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// As measured.
+    pub span: Span,
+    /// What the shortest reading has of it, in milliseconds.
+    pub at_least_ms: i64,
+    /// How long the interval around it is in the longest reading, in milliseconds.
+    pub at_most_ms: i64,
+}
+
+/// The integers a figure is made of, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// S.
+    pub service_ms: i64,
+    /// S of the whole month.
+    pub whole_service_ms: i64,
+    /// X.
+    pub excluded_ms: i64,
+    /// D.
+    pub down_ms: i64,
+    /// U.
+    pub unknown_ms: i64,
+    /// Degraded, a part of up.
+    pub degraded_ms: i64,
+    /// D of the shortest reading.
+    pub shortest_ms: i64,
+    /// D of the longest reading, and U of either.
+    pub doubtful_ms: i64,
+}
+
+/// What a level comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Availability; `None` where nothing is left to measure.
+    pub availability: Option<Ratio>,
+    /// The least it can have been.
+    pub low: Option<Ratio>,
+    /// The most it can have been.
+    pub high: Option<Ratio>,
+    /// Share of countable time that is known.
+    pub coverage: Option<Ratio>,
+    /// Downtime allowed in the month, cut off to the millisecond.
+    pub budget_ms: i64,
+    /// What is left of it.
+    pub budget_left_ms: i64,
+    /// Whether the target was reached; `None` where that cannot be said.
+    pub met: Option<bool>,
+    /// Whether every reading of the evidence gives the same answer.
+    pub provable: bool,
+}
+
+impl Sums {
+    /// Judges by a target. `min_coverage` matters under [`UnknownPolicy::Exclude`] only.
+    #[must_use]
+    pub fn judge(
+        &self,
+        target: Percent,
+        unknown: UnknownPolicy,
+        min_coverage: Percent,
+    ) -> Judgement {
+        let countable_ms = self.service_ms - self.excluded_ms;
+        let left_out_ms =
+            self.excluded_ms + if unknown == UnknownPolicy::Exclude { self.unknown_ms } else { 0 };
+        let bad_ms =
+            self.down_ms + if unknown == UnknownPolicy::Down { self.unknown_ms } else { 0 };
+        let availability = Ratio::without(bad_ms, self.service_ms - left_out_ms);
+        let coverage = Ratio::without(self.unknown_ms, countable_ms);
+        let high = Ratio::without(self.shortest_ms, countable_ms);
+        let low = Ratio::without(self.doubtful_ms, countable_ms);
+        let surely_met = low.is_some_and(|low| low.reaches(target));
+        let surely_missed = high.is_some_and(|high| !high.reaches(target));
+        let thin = unknown == UnknownPolicy::Exclude
+            && coverage.is_some_and(|coverage| !coverage.reaches(min_coverage));
+        let met = match availability {
+            None => None,
+            Some(_) if thin => surely_missed.then_some(false),
+            Some(availability) => Some(availability.reaches(target)),
+        };
+        let budget_ms = exact::allowance_ms(self.whole_service_ms - left_out_ms, target);
+        Judgement {
+            availability,
+            low,
+            high,
+            coverage,
+            budget_ms,
+            budget_left_ms: budget_ms - bad_ms,
+            met,
+            provable: availability.is_some() && (surely_met || surely_missed),
+        }
+    }
+}
+
+/// The service credit that a share brings: that of the worst tier it lies strictly below.
+#[must_use]
+pub fn credit(availability: Ratio, tiers: &[Credit]) -> Option<Percent> {
+    tiers
+        .iter()
+        .filter(|tier| !availability.reaches(tier.below))
+        .min_by_key(|tier| tier.below)
+        .map(|tier| tier.credit)
+}
+
+/// The share of user time that was good, of groups of users that saw different downtime:
+/// (users, bad milliseconds, milliseconds counted). `None` of no user time.
+#[must_use]
+pub fn by_users(groups: &[(u64, i64, i64)]) -> Option<Ratio> {
+    let sum = |part: fn(&(u64, i64, i64)) -> i64| {
+        groups.iter().map(|group| i128::from(group.0) * i128::from(part(group))).sum::<i128>()
+    };
+    let (bad, all) = (sum(|group| group.1), sum(|group| group.2));
+    Ratio::new(all - bad, all)
+}

@@ -1,0 +1,109 @@
+//! How the figures came about, as a reader of the report needs it: who measured what, how
+//! often, and what was left out. Names of agents stay out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mailward_catalogue::{Effect, Maintenance, Probe, Schedule};
+
+use super::Case;
+use super::model::{Method, MethodProbe};
+use crate::clock::duration_ms;
+use crate::timeline::spoken;
+
+pub(super) fn method(case: &Case<'_>) -> Method {
+    Method {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        zone_data: String::new(),
+        agents: agents(case),
+        probes: case.catalogue.probes.iter().map(method_probe).collect(),
+        maintenance: maintenance_words(&case.catalogue.maintenance),
+        notes: notes(case),
+    }
+}
+
+/// How many agents stood at each site in the period.
+fn agents(case: &Case<'_>) -> Vec<(String, String)> {
+    let mut sites: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let agents = case.rows.iter().flat_map(|row| &row.timeline.probes).flat_map(|p| &p.agents);
+    for agent in agents {
+        for (_, site) in &agent.stays {
+            sites.entry(site.as_str()).or_default().insert(agent.agent.as_str());
+        }
+    }
+    let words = |n: usize| if n == 1 { "1 agent".to_owned() } else { format!("{n} agents") };
+    sites.into_iter().map(|(site, agents)| (words(agents.len()), site.to_owned())).collect()
+}
+
+fn method_probe(probe: &Probe) -> MethodProbe {
+    MethodProbe {
+        id: probe.id.clone(),
+        component: probe.component.clone(),
+        kind: probe.kind.name.to_owned(),
+        every: match &probe.schedule {
+            Schedule::Every(every) => format!("every {}", span_words(duration_ms(*every))),
+            Schedule::Cron(cron) => format!("at {cron} (cron)"),
+        },
+        confirm: probe.confirm,
+        advisory: probe.effect == Effect::Advisory,
+    }
+}
+
+fn maintenance_words(rules: &Maintenance) -> String {
+    let cap = rules.cap_per_month.map_or_else(
+        || "without a limit".to_owned(),
+        |cap| format!("up to {} a month for each component", span_words(duration_ms(cap))),
+    );
+    let notice = rules.notice.map_or_else(
+        || "before it starts".to_owned(),
+        |notice| format!("at least {} before it starts", span_words(duration_ms(notice))),
+    );
+    format!(
+        "Planned work does not count, {cap}, if it was approved by the time it starts and \
+         announced {notice}."
+    )
+}
+
+/// A length of time in its largest whole unit: `5 d`, `4 h`, `60 s`.
+fn span_words(ms: i64) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
+    let fits = UNITS.iter().find(|(unit, _)| ms >= *unit && ms % unit == 0);
+    match fits {
+        Some((unit, word)) => format!("{} {word}", ms / unit),
+        None => format!("{ms} ms"),
+    }
+}
+
+fn notes(case: &Case<'_>) -> Vec<String> {
+    let foreign = |id: &str| case.catalogue.probe(id).is_none();
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
+    for stream in case.evidence.streams.iter().filter(|s| foreign(s.probe.as_str())) {
+        if spoken(stream, case.period, case.now_ms).next().is_some() {
+            unknown.insert(stream.probe.as_str());
+        }
+    }
+    unknown
+        .into_iter()
+        .map(|id| {
+            format!("There is evidence of a probe {id}, which the definition does not name: it counts for nothing.")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span_words;
+
+    #[test]
+    fn lengths_stand_in_their_largest_whole_unit() {
+        for (ms, words) in [
+            (432_000_000, "5 d"),
+            (14_400_000, "4 h"),
+            (5_400_000, "90 min"),
+            (61_000, "61 s"),
+            (1500, "1500 ms"),
+        ] {
+            assert_eq!(span_words(ms), words);
+        }
+    }
+}

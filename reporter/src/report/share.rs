@@ -1,0 +1,78 @@
+//! Shares: of runs that succeeded or answered in time (rule 15), and of imported counts
+//! (rule 14).
+
+use std::time::Duration;
+
+use mailward_catalogue::{Effect, Measure, Percent};
+use mailward_evidence::Verdict;
+
+use super::model::{Figure, Ms, Share};
+use super::{Case, Tally};
+use crate::availability::exact::{Ratio, shown_or_na};
+use crate::clock::duration_ms;
+use crate::segment::Run;
+
+/// How a run counts: not at all, as good, or as not good.
+pub(super) fn judge_run(measure: &Measure, effect: Effect, run: &Run) -> Option<bool> {
+    let verdict = match run.verdict {
+        Verdict::Down if effect == Effect::Advisory => Verdict::Degraded,
+        verdict => verdict,
+    };
+    match (measure, verdict) {
+        (Measure::Success { .. }, Verdict::Up | Verdict::Degraded) => Some(true),
+        (Measure::Success { .. }, Verdict::Down) => Some(false),
+        (Measure::ResponseTime { within, .. }, Verdict::Up | Verdict::Degraded) => {
+            let within_ms = within.as_secs_f64() * 1000.0;
+            Some(run.took_ms.is_some_and(|took_ms| took_ms <= within_ms))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn of_runs(
+    tally: &Tally,
+    target: Percent,
+    within: Option<Duration>,
+) -> (Figure, Option<bool>) {
+    let (good, total) = match tally {
+        Tally::Runs { good, total } => (*good, *total),
+        Tally::Deliveries(_) => (0, 0),
+    };
+    let (share, met) = share(good, total, target, within);
+    match within {
+        Some(_) => (Figure::ResponseTime(share), met),
+        None => (Figure::Success(share), met),
+    }
+}
+
+/// Adds up the counts of a series that begin in the month and ended by now.
+pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> (Figure, Option<bool>) {
+    let own = case.evidence.counts.iter().filter(|count| {
+        &*count.series == series
+            && case.whole.contains(count.from.ms())
+            && count.to.ms() <= case.now_ms
+    });
+    let (good, total) = own.fold((0u64, 0u64), |(good, total), count| {
+        (good.saturating_add(count.good), total.saturating_add(count.total))
+    });
+    let (share, met) = share(good, total, target, None);
+    (Figure::Ratio(share), met)
+}
+
+fn share(
+    good: u64,
+    total: u64,
+    target: Percent,
+    within: Option<Duration>,
+) -> (Share, Option<bool>) {
+    let ratio = Ratio::new(i128::from(good), i128::from(total));
+    let share = Share {
+        good,
+        total,
+        ratio_pct: ratio.map(Ratio::pct),
+        ratio_shown: shown_or_na(ratio),
+        target_pct: target.to_string(),
+        within_s: within.map(|within| Ms(duration_ms(within))),
+    };
+    (share, ratio.map(|ratio| ratio.reaches(target)))
+}
