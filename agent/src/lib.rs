@@ -2,4 +2,6 @@
 //! know the reporter's insides, nor what was promised.
 
 pub mod net;
+pub mod outbox;
 pub mod probe;
+pub mod schedule;
