@@ -57,12 +57,13 @@ everything 127.255.255.255 "Too many queries" >"$STATE/volume4"
 everything 127.255.255.252 "Wrong zone" >"$STATE/typo4"
 printf '%s\n:127.0.0.2:never\n' "$soa" >"$STATE/dead4"
 
-as=()
+# root gives its rights up and shuts itself in; somebody else cannot, and need not
+as=(-w "$STATE")
 if [ "$(id -u)" = 0 ]; then
-    as=(-u nobody:nogroup)
+    as=(-u nobody:nogroup -r "$STATE")
 fi
 z=peers.test
-rbldnsd "${as[@]}" -r "$STATE" -b "127.0.0.1/$DNSBL_PORT" -p "$STATE/pid" -t 1 -c 1 \
+rbldnsd "${as[@]}" -b "127.0.0.1/$DNSBL_PORT" -p "$STATE/pid" -t 1 -c 1 \
     zen.$z:ip4set:zen4 zen.$z:ip6trie:zen6 plain.$z:ip4set:plain4 domains.$z:dnset:domains \
     wild.$z:ip4trie:wild4 dead.$z:ip4set:dead4 refused.$z:ip4trie:refused4 \
     volume.$z:ip4trie:volume4 typo.$z:ip4trie:typo4 parked.$z:ip4trie:parked4 \
