@@ -8,6 +8,7 @@ pub mod exclusions;
 pub mod ingest;
 pub mod interval;
 pub mod month;
+pub mod render;
 pub mod report;
 pub mod segment;
 pub mod store;

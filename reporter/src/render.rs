@@ -1,0 +1,11 @@
+//! One model, many outputs: each file here turns a finished report or status into bytes.
+//! Renderers do no arithmetic, read no store and ask no clock.
+
+pub mod csv;
+pub mod json;
+pub mod pdf;
+pub mod terminal;
+pub mod words;
+
+#[cfg(test)]
+mod fixture;
