@@ -114,14 +114,9 @@ impl fmt::Display for SecretRef {
 
 fn read_file(path: &std::path::Path) -> Result<String, SecretError> {
     use std::io::Read;
-    let failed = |source| SecretError::File {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| SecretError::File { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut text = String::new();
-    file.take(MAX_SECRET_BYTES)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
+    file.take(MAX_SECRET_BYTES).read_to_string(&mut text).map_err(failed)?;
     Ok(text)
 }

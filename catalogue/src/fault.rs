@@ -33,10 +33,6 @@ impl fmt::Display for Fault {
             Gravity::Error => "",
             Gravity::Warning => "warning: ",
         };
-        write!(
-            f,
-            "{}:{}:{}: {mark}{}",
-            self.file, self.line, self.column, self.message
-        )
+        write!(f, "{}:{}:{}: {mark}{}", self.file, self.line, self.column, self.message)
     }
 }

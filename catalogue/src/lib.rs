@@ -4,19 +4,24 @@
 pub mod credential;
 pub mod fault;
 pub mod hours;
+pub mod key;
 pub mod level;
 pub mod probe;
 pub mod quantity;
 pub mod read;
+pub mod schema;
+pub mod section;
 pub mod service;
 
 pub use credential::{Credential, Secret, SecretRef};
 pub use fault::{Fault, Gravity};
 pub use hours::{Hours, Span};
+pub use key::{Key, Settings, Shape, Value};
 pub use level::{Credit, Level, LevelHours, Measure, UnknownPolicy};
-pub use probe::{Effect, Kind, Probe, Schedule, Settings, Value};
+pub use probe::{Effect, Kind, Probe, Schedule};
 pub use quantity::Percent;
-pub use read::{Parsed, load, parse};
+pub use read::{EnrolledAt, Parsed, load, parse};
+pub use schema::schema;
 pub use service::{
     Agent, Catalogue, Component, Maintenance, Need, Publish, Report, Reporter, Service, Sink,
 };

@@ -7,16 +7,7 @@ use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
 
 /// Every kind of this version.
-pub const KINDS: &[&Kind] = &[
-    &HTTP,
-    &EXCHANGE_HEALTH,
-    &OWA,
-    &EAS,
-    &SMTP,
-    &TLS,
-    &DNS,
-    &DNSBL,
-];
+pub const KINDS: &[&Kind] = &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
 pub const LATER: &[&str] = &[
@@ -58,46 +49,26 @@ pub static HTTP: Kind = Kind {
     keys: &[
         Key::required("url", Shape::Url, "what is fetched"),
         Key::optional("method", Shape::Word(METHODS), "the method of the request").or("\"GET\""),
-        Key::optional(
-            "headers",
-            Shape::Headers,
-            "further headers of the request; no secrets",
-        ),
+        Key::optional("headers", Shape::Headers, "further headers of the request; no secrets"),
         Key::optional("expect_status", Shape::Statuses, "statuses that are up").or("\"2xx\""),
-        Key::optional(
-            "expect_body",
-            Shape::Pattern,
-            "what the first MiB of the body must hold",
-        ),
-        Key::optional(
-            "follow",
-            Shape::Bool,
-            "whether redirects are followed, 10 at most",
-        )
-        .or("true"),
-        Key::optional(
-            "addresses",
-            Shape::Word(&["any"]),
-            "which of the host's addresses must do",
-        )
-        .later(&["each"])
-        .or("\"any\""),
+        Key::optional("expect_body", Shape::Pattern, "what the first MiB of the body must hold"),
+        Key::optional("follow", Shape::Bool, "whether redirects are followed, 10 at most")
+            .or("true"),
+        Key::optional("addresses", Shape::Word(&["any"]), "which of the host's addresses must do")
+            .later(&["each"])
+            .or("\"any\""),
     ],
     settle: settle_http,
     ..BASE
 };
 
-const METHODS: &[&str] = &[
-    "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "REPORT",
-];
+const METHODS: &[&str] =
+    &["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "REPORT"];
 
 fn settle_http(settings: &mut Settings, _: &Declared) -> Vec<Advice> {
     let mut advice = Vec::new();
     if settings.text("method") == Some("HEAD") && settings.text("expect_body").is_some() {
-        advice.push(error(
-            "expect_body",
-            "an answer to HEAD has no body to look into",
-        ));
+        advice.push(error("expect_body", "an answer to HEAD has no body to look into"));
     }
     advice
 }
@@ -107,31 +78,15 @@ pub static EXCHANGE_HEALTH: Kind = Kind {
     name: "exchange-health",
     about: "fetches Exchange's own healthcheck.htm of each protocol; says nothing about logon",
     keys: &[
-        Key::required(
-            "url",
-            Shape::Url,
-            "the server; its path, if any, is put before the rest",
-        ),
-        Key::optional(
-            "protocols",
-            Shape::Words(PROTOCOLS),
-            "the protocols whose page is fetched",
-        )
-        .or("[\"owa\"]"),
+        Key::required("url", Shape::Url, "the server; its path, if any, is put before the rest"),
+        Key::optional("protocols", Shape::Words(PROTOCOLS), "the protocols whose page is fetched")
+            .or("[\"owa\"]"),
     ],
     ..BASE
 };
 
-const PROTOCOLS: &[&str] = &[
-    "owa",
-    "ecp",
-    "ews",
-    "mapi",
-    "rpc",
-    "oab",
-    "autodiscover",
-    "activesync",
-];
+const PROTOCOLS: &[&str] =
+    &["owa", "ecp", "ews", "mapi", "rpc", "oab", "autodiscover", "activesync"];
 
 /// `owa`
 pub static OWA: Kind = Kind {
@@ -139,11 +94,7 @@ pub static OWA: Kind = Kind {
     about: "Outlook on the web: up to the sign-in page, or with a credential into the mailbox",
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
-    keys: &[Key::required(
-        "url",
-        Shape::Url,
-        "the address users type, as …/owa/",
-    )],
+    keys: &[Key::required("url", Shape::Url, "the address users type, as …/owa/")],
     ..BASE
 };
 
@@ -169,23 +120,11 @@ pub static SMTP: Kind = Kind {
     credential: Wants::Optional,
     keys: &[
         Key::required("host", Shape::Host, "the server"),
-        Key::optional(
-            "port",
-            Shape::Port,
-            "25, or 465 with tls = \"implicit\", where absent",
-        ),
-        Key::optional(
-            "tls",
-            Shape::Word(SMTP_TLS),
-            "how the connection is encrypted",
-        )
-        .or("\"none\""),
-        Key::optional(
-            "mail_from",
-            Shape::Sender,
-            "sender for upto = \"rcpt\"; empty for <>",
-        )
-        .or("\"\""),
+        Key::optional("port", Shape::Port, "25, or 465 with tls = \"implicit\", where absent"),
+        Key::optional("tls", Shape::Word(SMTP_TLS), "how the connection is encrypted")
+            .or("\"none\""),
+        Key::optional("mail_from", Shape::Sender, "sender for upto = \"rcpt\"; empty for <>")
+            .or("\"\""),
         Key::optional("rcpt_to", Shape::Mailbox, "recipient for upto = \"rcpt\""),
         Key::optional(
             "upto",
@@ -193,11 +132,7 @@ pub static SMTP: Kind = Kind {
             "the last step; where absent, the last one \
             that the other keys make possible, at least ehlo",
         ),
-        Key::optional(
-            "helo",
-            Shape::Host,
-            "the name to greet with; else the machine's",
-        ),
+        Key::optional("helo", Shape::Host, "the name to greet with; else the machine's"),
     ],
     settle: settle_smtp,
     ..BASE
@@ -225,10 +160,7 @@ fn settle_smtp(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
     let upto = settings.text("upto").unwrap_or(reachable).to_owned();
     match upto.as_str() {
         "tls" if tls == "none" => {
-            advice.push(error(
-                "upto",
-                "upto = \"tls\" needs tls = \"starttls\" or \"implicit\"",
-            ));
+            advice.push(error("upto", "upto = \"tls\" needs tls = \"starttls\" or \"implicit\""));
         }
         "auth" if !declared.credential => {
             advice.push(error("upto", "upto = \"auth\" needs a credential"));
@@ -236,10 +168,8 @@ fn settle_smtp(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
         "rcpt" if settings.text("rcpt_to").is_none() => {
             advice.push(error("upto", "upto = \"rcpt\" needs rcpt_to"));
         }
-        "banner" | "ehlo" | "tls" if declared.credential => advice.push(error(
-            "upto",
-            &format!("upto = \"{upto}\" ends before the credential is used"),
-        )),
+        "banner" | "ehlo" | "tls" if declared.credential => advice
+            .push(error("upto", &format!("upto = \"{upto}\" ends before the credential is used"))),
         _ => {}
     }
     if declared.credential && tls == "none" {
@@ -261,17 +191,9 @@ pub static TLS: Kind = Kind {
     about: "makes a full TLS handshake and judges the certificate chain",
     keys: &[
         Key::required("host", Shape::Host, "the server"),
-        Key::optional(
-            "port",
-            Shape::Port,
-            "443, or 25 with starttls = \"smtp\", where absent",
-        ),
-        Key::optional(
-            "starttls",
-            Shape::Word(&["smtp"]),
-            "the protocol to ask for encryption in",
-        )
-        .later(&["imap", "pop3"]),
+        Key::optional("port", Shape::Port, "443, or 25 with starttls = \"smtp\", where absent"),
+        Key::optional("starttls", Shape::Word(&["smtp"]), "the protocol to ask for encryption in")
+            .later(&["imap", "pop3"]),
         Key::optional(
             "min_days",
             Shape::Integer(0, 3650),
@@ -282,11 +204,7 @@ pub static TLS: Kind = Kind {
     ],
     settle: |settings, _| {
         if settings.port("port").is_none() {
-            let port = if settings.text("starttls").is_some() {
-                25
-            } else {
-                443
-            };
+            let port = if settings.text("starttls").is_some() { 25 } else { 443 };
             settings.0.insert("port", Value::Integer(port));
         }
         Vec::new()
@@ -307,18 +225,13 @@ pub static DNS: Kind = Kind {
             "records that must be in the answer, as a zone file \
             has them; any answer will do where absent",
         ),
-        Key::optional(
-            "resolver",
-            Shape::Resolver,
-            "whom to ask; else the resolver of [agent]",
-        ),
+        Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
     ],
     ..BASE
 };
 
-const RECORD_TYPES: &[&str] = &[
-    "A", "AAAA", "MX", "TXT", "CNAME", "NS", "SOA", "PTR", "SRV", "CAA", "TLSA",
-];
+const RECORD_TYPES: &[&str] =
+    &["A", "AAAA", "MX", "TXT", "CNAME", "NS", "SOA", "PTR", "SRV", "CAA", "TLSA"];
 
 /// `dnsbl`
 pub static DNSBL: Kind = Kind {
@@ -327,18 +240,10 @@ pub static DNSBL: Kind = Kind {
             entries answer as RFC 5782 says",
     effect: Effect::Advisory,
     keys: &[
-        Key::optional(
-            "addresses",
-            Shape::Addresses,
-            "addresses asked for, IPv4 or IPv6",
-        ),
+        Key::optional("addresses", Shape::Addresses, "addresses asked for, IPv4 or IPv6"),
         Key::optional("domains", Shape::Names, "domains asked for"),
         Key::required("lists", Shape::Names, "zones of the lists"),
-        Key::optional(
-            "resolver",
-            Shape::Resolver,
-            "whom to ask; else the resolver of [agent]",
-        ),
+        Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
     ],
     later: &["mx_of", "spf_of"],
     settle: |settings, _| {
@@ -351,9 +256,5 @@ pub static DNSBL: Kind = Kind {
 };
 
 fn error(key: &'static str, message: &str) -> Advice {
-    Advice {
-        gravity: Gravity::Error,
-        key,
-        message: message.to_owned(),
-    }
+    Advice { gravity: Gravity::Error, key, message: message.to_owned() }
 }

@@ -1,0 +1,233 @@
+//! From a draft without errors to the catalogue. Nothing is judged here.
+
+use std::time::Duration;
+
+use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft};
+use super::faults::{Faults, Place};
+use crate::credential::{Credential, SecretRef};
+use crate::hours::Hours;
+use crate::key::Settings;
+use crate::level::{Level, LevelHours, Measure, UnknownPolicy};
+use crate::probe::{Effect, Probe, Schedule};
+use crate::quantity::Percent;
+use crate::service::{
+    Agent, Catalogue, Component, Maintenance, Publish, Report, Reporter, Service, Sink,
+};
+
+/// The catalogue of a draft in which no error was found; `None` only where one was.
+pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
+    let once = |name: &str| draft.once.get(name).map(|fields| &fields.settings);
+    let probes = draft.probes.iter().map(|probe| self::probe(probe, faults));
+    let agent = match once("agent") {
+        Some(settings) => Some(agent(settings)?),
+        None => None,
+    };
+    Some(Catalogue {
+        service: service(once("service")?)?,
+        agent,
+        reporter: reporter(once("reporter")?)?,
+        components: draft.components.iter().map(component).collect::<Option<_>>()?,
+        probes: probes.collect::<Option<_>>()?,
+        credentials: draft.credentials.iter().map(credential).collect::<Option<_>>()?,
+        sinks: draft.sinks.iter().map(sink).collect::<Option<_>>()?,
+        hours: draft.hours.iter().map(hours).collect(),
+        levels: draft.levels.iter().map(level).collect::<Option<_>>()?,
+        maintenance: once("maintenance").map(maintenance).unwrap_or_default(),
+        report: report(once("report")?)?,
+    })
+}
+
+fn owned(settings: &Settings, key: &str) -> Option<String> {
+    settings.text(key).map(str::to_owned)
+}
+
+fn service(settings: &Settings) -> Option<Service> {
+    let zone_name = owned(settings, "zone")?;
+    let zone = jiff::tz::db().get(&zone_name).ok()?;
+    Some(Service { name: owned(settings, "name")?, zone, zone_name })
+}
+
+fn agent(settings: &Settings) -> Option<Agent> {
+    let number = |key| settings.integer(key).and_then(|n| usize::try_from(n).ok());
+    Some(Agent {
+        name: owned(settings, "name")?,
+        site: owned(settings, "site").unwrap_or_default(),
+        token: settings.secret("token").cloned(),
+        references: settings.texts("references").to_vec(),
+        max_concurrent: number("max_concurrent")?,
+        max_per_host: number("max_per_host")?,
+        trust: settings.path("trust").map(std::path::Path::to_owned),
+        resolver: settings.socket("resolver"),
+        outbox_max_bytes: u64::try_from(settings.integer("outbox_max_bytes")?).ok()?,
+        outbox_max_age: settings.duration("outbox_max_age")?,
+    })
+}
+
+fn reporter(settings: &Settings) -> Option<Reporter> {
+    Some(Reporter {
+        metrics_allow: settings.networks("metrics_allow").to_vec(),
+        raw_retention: settings.duration("raw_retention")?,
+    })
+}
+
+fn component(fields: &Fields) -> Option<Component> {
+    let settings = &fields.settings;
+    let id = owned(settings, "id")?;
+    Some(Component {
+        name: owned(settings, "name").unwrap_or_else(|| id.clone()),
+        id,
+        group: owned(settings, "group").unwrap_or_default(),
+        rule: settings.need("rule")?,
+        quorum: settings.need("quorum")?,
+        site_rule: settings.need("site_rule")?,
+        severity: owned(settings, "severity")?,
+        users: settings.integer("users").and_then(|n| u64::try_from(n).ok()),
+        since: settings.dates("since").first().copied(),
+        description: owned(settings, "description"),
+    })
+}
+
+fn probe(probe: &ProbeDraft, faults: &Faults) -> Option<Probe> {
+    let settings = &probe.fields.settings;
+    let kind = probe.kind?;
+    let schedule = match (settings.duration("every"), settings.text("cron")) {
+        (Some(every), _) => Schedule::Every(every),
+        (None, Some(cron)) => Schedule::Cron(cron.to_owned()),
+        (None, None) => return None,
+    };
+    let retry_default = match &schedule {
+        Schedule::Every(every) => (*every / 4).max(Duration::from_secs(1)),
+        Schedule::Cron(_) => Duration::from_secs(60),
+    };
+    let effect = match settings.text("effect") {
+        Some("advisory") => Effect::Advisory,
+        Some(_) => Effect::Availability,
+        None => kind.effect,
+    };
+    let own = |key: &&str| kind.keys.iter().any(|own| own.name == *key);
+    let own_settings = settings.0.iter().filter(|(key, _)| own(key));
+    Some(Probe {
+        id: owned(settings, "id")?,
+        component: owned(settings, "component")?,
+        kind,
+        schedule,
+        retry_every: settings.duration("retry_every").unwrap_or(retry_default),
+        confirm: u32::try_from(settings.integer("confirm")?).ok()?,
+        timeout: settings.duration("timeout").unwrap_or(kind.timeout),
+        slow: settings.duration("slow"),
+        effect,
+        sites: settings.texts("sites").to_vec(),
+        credentials: settings.texts("credential").to_vec(),
+        settings: Settings(own_settings.map(|(key, value)| (*key, value.clone())).collect()),
+        line: faults.line(probe.fields.header),
+    })
+}
+
+fn credential(fields: &Fields) -> Option<Credential> {
+    let settings = &fields.settings;
+    Some(Credential {
+        id: owned(settings, "id")?,
+        username: owned(settings, "username")?,
+        password: settings.secret("password")?.clone(),
+        shared: settings.bool("shared")?,
+    })
+}
+
+fn sink(fields: &Fields) -> Option<Sink> {
+    let settings = &fields.settings;
+    Some(Sink {
+        id: owned(settings, "id")?,
+        listen: settings.socket("listen")?,
+        hostname: owned(settings, "hostname")?,
+        sites: settings.texts("sites").to_vec(),
+    })
+}
+
+fn hours(draft: &HoursDraft) -> Hours {
+    Hours {
+        name: draft.name.clone(),
+        weekly: draft.weekly.clone(),
+        holidays: draft.holidays.clone(),
+    }
+}
+
+fn level(draft: &LevelDraft) -> Option<Level> {
+    let settings = &draft.fields.settings;
+    let hours = match settings.text("hours") {
+        None | Some("24x7") => LevelHours::Always,
+        Some(named) => match named.strip_prefix("not ") {
+            Some(name) => LevelHours::Not(name.to_owned()),
+            None => LevelHours::Named(named.to_owned()),
+        },
+    };
+    let unknown = match settings.text("unknown") {
+        Some("up") => UnknownPolicy::Up,
+        Some("down") => UnknownPolicy::Down,
+        _ => UnknownPolicy::Exclude,
+    };
+    let ninety = Percent::from_units(Percent::WHOLE / 10 * 9)?;
+    Some(Level {
+        id: owned(settings, "id")?,
+        component: owned(settings, "component"),
+        measure: measure(draft.measure?.name, settings)?,
+        hours,
+        unknown,
+        min_coverage: settings.percent("min_coverage").unwrap_or(ninety),
+        credits: Vec::new(),
+    })
+}
+
+fn measure(name: &str, settings: &Settings) -> Option<Measure> {
+    let target = || settings.percent("target");
+    let within = || settings.duration("within");
+    Some(match name {
+        "availability" => Measure::Availability { target: target()? },
+        "success" => Measure::Success { target: target()? },
+        "response_time" => Measure::ResponseTime { target: target()?, within: within()? },
+        "delivery_time" => Measure::DeliveryTime {
+            target: target()?,
+            within: within()?,
+            lost_after: settings.duration("lost_after")?,
+        },
+        "resolution" => Measure::Resolution {
+            target: target()?,
+            severity: owned(settings, "severity")?,
+            within: within()?,
+            reopen_within: settings.duration("reopen_within"),
+        },
+        "listing" => Measure::Listing { target: settings.duration("target")? },
+        "ratio" => Measure::Ratio { target: target()?, series: owned(settings, "series")? },
+        _ => return None,
+    })
+}
+
+fn maintenance(settings: &Settings) -> Maintenance {
+    Maintenance {
+        cap_per_month: settings.duration("cap_per_month"),
+        notice: settings.duration("notice"),
+    }
+}
+
+fn report(settings: &Settings) -> Option<Report> {
+    Some(Report {
+        publish: match settings.text("publish")? {
+            "manual" => Publish::Manual,
+            _ => Publish::Auto,
+        },
+        publish_on: u8::try_from(settings.integer("publish_on")?).ok()?,
+    })
+}
+
+/// The secrets that a definition refers to: what each is for, and where it is kept.
+pub(crate) fn secrets(draft: &Draft) -> Vec<(String, SecretRef, Place)> {
+    let agent = draft.once.get("agent").into_iter();
+    let agent = agent.map(|agent| ("the agent's token".to_owned(), agent, "token"));
+    let passwords = draft.credentials.iter().map(|credential| {
+        let id = credential.settings.text("id").unwrap_or("");
+        (format!("the password of {id:?}"), credential, "password")
+    });
+    let place = |(what, fields, key): (String, &Fields, &str)| {
+        Some((what, fields.settings.secret(key)?.clone(), fields.place(key)))
+    };
+    agent.chain(passwords).filter_map(place).collect()
+}

@@ -1,0 +1,336 @@
+//! Rules that span keys and sections: ids that stand twice, references that lead nowhere, and
+//! what holds but will surprise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::draft::{Draft, Fields, LevelDraft, ProbeDraft, advice};
+use super::faults::{Faults, Place};
+use super::text;
+use crate::fault::Gravity;
+use crate::probe::{Declared, Effect, Wants};
+use crate::quantity::show_duration;
+use crate::service::Need;
+
+/// Checks a draft as a whole, and settles the defaults that depend on other keys.
+pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
+    let names = Names::collect(draft, faults);
+    for probe in &mut draft.probes {
+        probe_keys(probe, &names, faults);
+    }
+    for level in &draft.levels {
+        level_keys(level, &names, faults);
+    }
+    for component in &draft.components {
+        component_needs(component, draft, faults);
+    }
+    for level in &draft.levels {
+        level_evidence(level, draft, faults);
+    }
+    accounts(draft, faults);
+    agent_site(draft, faults);
+    for sink in &draft.sinks {
+        let message = "no probe of this version receives mail through a sink".to_owned();
+        faults.warning(sink.header, message);
+    }
+}
+
+/// The ids of each list.
+struct Names {
+    components: BTreeSet<String>,
+    credentials: BTreeSet<String>,
+    hours: BTreeSet<String>,
+}
+
+impl Names {
+    fn collect(draft: &Draft, faults: &mut Faults) -> Self {
+        let components = unique("[[component]]", draft.components.iter(), faults);
+        unique("[[probe]]", draft.probes.iter().map(|probe| &probe.fields), faults);
+        let credentials = unique("[[credential]]", draft.credentials.iter(), faults);
+        unique("[[sink]]", draft.sinks.iter(), faults);
+        unique("[[level]]", draft.levels.iter().map(|level| &level.fields), faults);
+        let hours = draft.hours.iter().map(|hours| hours.name.clone()).collect();
+        Self { components, credentials, hours }
+    }
+}
+
+fn unique<'f>(
+    of: &str,
+    tables: impl Iterator<Item = &'f Fields>,
+    faults: &mut Faults,
+) -> BTreeSet<String> {
+    let mut first: BTreeMap<String, Place> = BTreeMap::new();
+    for fields in tables {
+        let Some(id) = fields.settings.text("id") else { continue };
+        let place = fields.place("id");
+        if let Some(earlier) = first.get(id) {
+            let line = faults.line(*earlier);
+            let message = format!("id {id:?} is taken by the {of} whose id stands on line {line}");
+            faults.error(place, message);
+        } else {
+            first.insert(id.to_owned(), place);
+        }
+    }
+    first.into_keys().collect()
+}
+
+fn resolve(
+    what: &str,
+    section: &str,
+    written: &str,
+    known: &BTreeSet<String>,
+    place: Place,
+    faults: &mut Faults,
+) {
+    if known.contains(written) {
+        return;
+    }
+    let near = match known.is_empty() {
+        true => format!("; there is no {section}"),
+        false => advice(written, known.iter().map(String::as_str)),
+    };
+    faults.missing(place, format!("unknown {what} {}{near}", text::shown(written)));
+}
+
+fn probe_keys(probe: &mut ProbeDraft, names: &Names, faults: &mut Faults) {
+    let fields = &probe.fields;
+    if let Some(id) = fields.settings.text("component") {
+        let place = fields.place("component");
+        resolve("component", "[[component]]", id, &names.components, place, faults);
+    }
+    for id in fields.settings.texts("credential") {
+        let place = fields.place("credential");
+        resolve("credential", "[[credential]]", id, &names.credentials, place, faults);
+    }
+    if let [first, second] = fields.settings.texts("credential")
+        && first == second
+    {
+        let message = "credential: expected two different ids".to_owned();
+        faults.error(fields.place("credential"), message);
+    }
+    probe_times(probe, faults);
+    let Some(kind) = probe.kind else { return };
+    let fields = &mut probe.fields;
+    let credential = fields.is_written("credential");
+    match kind.credential {
+        Wants::Never if credential => {
+            let message = format!("kind {} has no use for a credential", kind.name);
+            faults.error(fields.place("credential"), message);
+        }
+        Wants::Required if !credential => {
+            let message = format!("kind {} needs a credential", kind.name);
+            faults.missing(fields.header, message);
+        }
+        _ => {}
+    }
+    let plain_http = fields.settings.text("url").is_some_and(|url| url.starts_with("http://"));
+    if credential && plain_http && kind.credential != Wants::Never {
+        let message = "the password travels unencrypted; expected an https:// URL".to_owned();
+        faults.warning(fields.place("url"), message);
+    }
+    if fields.has_faulty() {
+        return;
+    }
+    for advice in (kind.settle)(&mut fields.settings, &Declared { credential }) {
+        let place = match fields.is_written(advice.key) {
+            true => fields.place(advice.key),
+            false => fields.place("kind"),
+        };
+        match advice.gravity {
+            Gravity::Error => faults.missing(place, advice.message),
+            Gravity::Warning => faults.warning(place, advice.message),
+        }
+    }
+}
+
+fn probe_times(probe: &ProbeDraft, faults: &mut Faults) {
+    let fields = &probe.fields;
+    let settings = &fields.settings;
+    match (fields.is_meant("every"), fields.is_meant("cron")) {
+        (true, true) => {
+            let message = "expected every or cron, got both".to_owned();
+            faults.error(fields.place("cron"), message);
+        }
+        (false, false) => {
+            faults.missing(fields.header, "[[probe]] needs every or cron".to_owned());
+        }
+        _ => {}
+    }
+    if let Some(retry) = settings.duration("retry_every")
+        && retry < Duration::from_secs(1)
+    {
+        let message = format!("retry_every: expected at least 1s; got {}", show_duration(retry));
+        faults.error(fields.place("retry_every"), message);
+    }
+    let timeout = settings.duration("timeout").or(probe.kind.map(|kind| kind.timeout));
+    let Some(timeout) = timeout else { return };
+    let shown = show_duration(timeout);
+    if let Some(slow) = settings.duration("slow")
+        && slow >= timeout
+    {
+        let message = format!("slow is not below the timeout of {shown}: nothing will be slow");
+        faults.warning(fields.place("slow"), message);
+    }
+    let Some(every) = settings.duration("every") else { return };
+    let of_every = show_duration(every);
+    if timeout > every {
+        let key = if fields.is_written("timeout") { "timeout" } else { "every" };
+        let message = format!(
+            "the timeout of {shown} is longer than every = {of_every}: a run \
+            that hangs makes the next one missed"
+        );
+        faults.warning(fields.place(key), message);
+    }
+    if settings.duration("retry_every").is_some_and(|retry| retry > every) {
+        let message = format!(
+            "retry_every is longer than every = {of_every}: the edges of \
+            outages will be less sharp"
+        );
+        faults.warning(fields.place("retry_every"), message);
+    }
+}
+
+fn level_keys(level: &LevelDraft, names: &Names, faults: &mut Faults) {
+    let (fields, settings) = (&level.fields, &level.fields.settings);
+    if let Some(id) = settings.text("component") {
+        let place = fields.place("component");
+        resolve("component", "[[component]]", id, &names.components, place, faults);
+    }
+    if let Some(hours) = settings.text("hours").filter(|hours| *hours != "24x7") {
+        let name = hours.strip_prefix("not ").unwrap_or(hours);
+        resolve("hours", "[hours.NAME]", name, &names.hours, fields.place("hours"), faults);
+    }
+    let (within, lost) = (settings.duration("within"), settings.duration("lost_after"));
+    if let (Some(within), Some(lost)) = (within, lost)
+        && within > lost
+    {
+        let lost = show_duration(lost);
+        let message = format!("within: expected at most lost_after, which is {lost}");
+        faults.error(fields.place("within"), message);
+    }
+    let excludes = settings.text("unknown").is_none_or(|unknown| unknown == "exclude");
+    if fields.is_written("min_coverage") && !excludes {
+        let message = "min_coverage has no effect but under unknown = \"exclude\"".to_owned();
+        faults.warning(fields.place("min_coverage"), message);
+    }
+}
+
+fn probes_of<'d>(draft: &'d Draft, component: &'d str) -> impl Iterator<Item = &'d ProbeDraft> {
+    draft.probes.iter().filter(move |p| p.fields.settings.text("component") == Some(component))
+}
+
+/// The sites that probes, sinks and the agent name.
+fn sites(draft: &Draft) -> BTreeSet<&str> {
+    let of_probes = draft.probes.iter().flat_map(|probe| probe.fields.settings.texts("sites"));
+    let of_agent = draft.once.get("agent").and_then(|agent| agent.settings.text("site"));
+    of_probes.map(String::as_str).chain(of_agent).collect()
+}
+
+fn component_needs(component: &Fields, draft: &Draft, faults: &mut Faults) {
+    let Some(id) = component.settings.text("id") else { return };
+    let probes = probes_of(draft, id).count();
+    if probes == 0 {
+        let message = format!("component {id:?} has no probe: its state will be unknown");
+        faults.warning(component.place("id"), message);
+    }
+    if let Some(Need::AtLeast(need)) = component.settings.need("rule")
+        && need as usize > probes
+        && probes > 0
+    {
+        let message = format!(
+            "rule = {need}, but the component has {probes} probes: it can never \
+            be down"
+        );
+        faults.warning(component.place("rule"), message);
+    }
+    let everywhere = probes_of(draft, id).any(|p| p.fields.settings.texts("sites").is_empty());
+    let named: BTreeSet<&String> =
+        probes_of(draft, id).flat_map(|p| p.fields.settings.texts("sites")).collect();
+    if let Some(Need::AtLeast(need)) = component.settings.need("site_rule")
+        && need as usize > named.len()
+        && !everywhere
+        && probes > 0
+    {
+        let message = format!(
+            "site_rule = {need}, but its probes run at {} sites: it can never \
+            be down",
+            named.len()
+        );
+        faults.warning(component.place("site_rule"), message);
+    }
+}
+
+/// Warns of a level that no probe can give evidence for.
+fn level_evidence(level: &LevelDraft, draft: &Draft, faults: &mut Faults) {
+    let settings = &level.fields.settings;
+    let (Some(id), Some(measure)) = (settings.text("component"), level.measure) else { return };
+    if matches!(measure.name, "resolution" | "ratio") {
+        return;
+    }
+    let place = level.fields.place("component");
+    let mut kinds = probes_of(draft, id).filter_map(|probe| probe.kind).peekable();
+    if kinds.peek().is_none() {
+        let message = format!("a level without a probe: component {id:?} has none");
+        return faults.warning(place, message);
+    }
+    let missing = match measure.name {
+        "listing" if kinds.all(|kind| kind.name != "dnsbl") => "dnsbl",
+        "delivery_time" if kinds.all(|kind| kind.name != "mail") => "mail",
+        _ => return availability_evidence(level, id, draft, faults),
+    };
+    let message = format!(
+        "component {id:?} has no probe of kind {missing}: only imported \
+        evidence can speak for this level"
+    );
+    faults.warning(place, message);
+}
+
+fn availability_evidence(level: &LevelDraft, id: &str, draft: &Draft, faults: &mut Faults) {
+    let counts = |probe: &ProbeDraft| match probe.fields.settings.text("effect") {
+        Some(effect) => effect == "availability",
+        None => probe.kind.is_none_or(|kind| kind.effect == Effect::Availability),
+    };
+    let of_availability = level.measure.is_some_and(|measure| measure.name == "availability");
+    if of_availability && !probes_of(draft, id).any(counts) {
+        let message = format!("component {id:?} has advisory probes only: it can never be down");
+        faults.warning(level.fields.place("component"), message);
+    }
+}
+
+/// Warns of accounts that several agents may use without having been told so.
+fn accounts(draft: &Draft, faults: &mut Faults) {
+    let everywhere = sites(draft).len();
+    for credential in &draft.credentials {
+        let settings = &credential.settings;
+        let Some(id) = settings.text("id") else { continue };
+        if settings.bool("shared") == Some(true) {
+            continue;
+        }
+        let uses = |p: &&ProbeDraft| p.fields.settings.texts("credential").iter().any(|c| c == id);
+        let users: Vec<&ProbeDraft> = draft.probes.iter().filter(uses).collect();
+        let named: BTreeSet<&String> =
+            users.iter().flat_map(|p| p.fields.settings.texts("sites")).collect();
+        let anywhere = users.iter().any(|p| p.fields.settings.texts("sites").is_empty());
+        let sites = if anywhere { everywhere } else { named.len() };
+        if sites > 1 {
+            let message = format!(
+                "the agents of {sites} sites share this account: rejections add \
+                up and may lock it; give each its own, or say shared = true"
+            );
+            faults.warning(credential.place("id"), message);
+        }
+    }
+}
+
+fn agent_site(draft: &Draft, faults: &mut Faults) {
+    let Some(agent) = draft.once.get("agent") else { return };
+    let site = agent.settings.text("site").unwrap_or("");
+    let runs_here = |probe: &ProbeDraft| {
+        let sites = probe.fields.settings.texts("sites");
+        sites.is_empty() || sites.iter().any(|s| s == site)
+    };
+    if !draft.probes.is_empty() && !draft.probes.iter().any(runs_here) {
+        let message = format!("no probe runs at the site {site:?} of this agent");
+        faults.warning(agent.place("site"), message);
+    }
+}

@@ -1,0 +1,308 @@
+//! What a reader is told of broken definitions: all faults at once, each at its place, and
+//! nothing that only follows from another.
+
+use mailward_catalogue::parse;
+
+fn told(text: &str) -> String {
+    let parsed = parse("probes.toml", text);
+    let lines: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+const HEAD: &str = "[service]\nname = \"Mail\"\nzone = \"Europe/London\"\n";
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let text = r#"
+[service]
+nmae = "Mail"
+zone = "Europe/Londn"
+
+[[component]]
+id = "owa"
+rule = "most"
+
+[[component]]
+id = "owa"
+users = -1
+
+[[probe]]
+id = "owa logon"
+component = "owaa"
+kind = "oaw"
+every = "60"
+url = "https://mail.example.org/"
+
+[[probe]]
+id = "p"
+component = "owa"
+kind = "http"
+host = "mail.example.org"
+evry = "60s"
+url = "ftp://mail.example.org/"
+timeout = 5
+
+[[level]]
+id = "l"
+component = "owa"
+measure = "availability"
+target = 99.9
+within = "4s"
+hours = "not cor"
+
+[hours.core]
+daily = "07:00-22:00"
+sat = "25:00-26:00"
+sun = "09:00-12:00"
+"#;
+    insta::assert_snapshot!(told(text), @r##"
+    probes.toml:3:1: unknown key "nmae" in [service]; did you mean "name"?
+    probes.toml:4:8: zone: expected a time zone such as "Europe/London"; got "Europe/Londn"; did you mean "Europe/London"?
+    probes.toml:8:8: rule: expected "any" or "all" or a number from 1, got "most"
+    probes.toml:11:6: id "owa" is taken by the [[component]] whose id stands on line 7
+    probes.toml:12:9: users: expected a whole number from 0 to 100000000000, got -1
+    probes.toml:15:6: id: expected an id of ASCII letters, digits, '.', '_' and '-', at most 128; got "owa logon"
+    probes.toml:16:13: unknown component "owaa"; did you mean "owa"?
+    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl)
+    probes.toml:18:9: every: expected a duration such as "500ms", "60s", "5m" or "1h30m"; got "60"
+    probes.toml:25:1: key "host" does not belong to kind http, but to smtp and tls; the nearest known is "cron"
+    probes.toml:26:1: unknown key "evry" in [[probe]] of kind http; did you mean "every"?
+    probes.toml:27:7: url: expected a URL that starts with http:// or https://, got scheme "ftp"
+    probes.toml:28:11: timeout: expected a duration such as "500ms", "60s", "5m" or "1h30m", got a number
+    probes.toml:34:10: target: expected a percentage such as "99.9%", got a fraction
+    probes.toml:35:1: key "within" does not belong to measure availability, but to response_time, delivery_time and resolution; the nearest known is "id"
+    probes.toml:36:9: unknown hours "cor"; did you mean "core"?
+    probes.toml:40:7: sat: expected a span of local time such as "07:00-22:00"; got "25:00-26:00"
+    probes.toml:41:1: sun is given by "daily" and by "sun"
+    "##);
+}
+
+#[test]
+fn broken_toml_hides_nothing_but_what_follows_from_it() {
+    let text = r#"
+[service]
+name "Mail"
+zone = 'Europe/London
+
+[[component]]
+id = "owa"
+naem = "Outlook"
+
+[[probe]]
+id = "p"
+component = "owa"
+kind = "http"
+expect_status = [200,
+every = "60s"
+
+[[probe
+id = "q"
+
+[[level]]
+id = "l"
+component = "nowhere"
+measure = "availabilty"
+
+[service]
+name = "again"
+"#;
+    insta::assert_snapshot!(told(text), @r##"
+    probes.toml:3:6: key with no value, expected `=`
+    probes.toml:4:22: invalid literal string, expected `'`
+    probes.toml:8:1: unknown key "naem" in [[component]]; did you mean "name"?
+    probes.toml:15:1: string values must be quoted, expected literal string
+    probes.toml:17:8: unclosed array table, expected `]]`
+    probes.toml:23:11: measure: expected "availability", "success", "response_time", "delivery_time", "resolution", "listing" or "ratio", got "availabilty"; did you mean "availability"?
+    probes.toml:25:1: [service] stands twice
+    "##);
+}
+
+#[test]
+fn kinds_that_are_not_here_yet_are_named() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+[[probe]]
+id = \"in\"
+component = \"c\"
+kind = \"mail\"
+every = \"60s\"
+direction = \"incoming\"
+[[probe]]
+id = \"rbl\"
+component = \"c\"
+kind = \"dnsbl\"
+every = \"10m\"
+mx_of = \"example.org\"
+lists = [\"bl.example.org\"]
+[[probe]]
+id = \"sync\"
+component = \"c\"
+kind = \"eas\"
+every = \"60s\"
+url = \"https://mail.example.org/Microsoft-Server-ActiveSync\"
+depth = \"inbox\"
+[[probe]]
+id = \"web\"
+component = \"c\"
+kind = \"http\"
+every = \"60s\"
+url = \"https://mail.example.org/\"
+addresses = \"each\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:10:8: kind mail is not available in this version; available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl
+    probes.toml:16:8: dnsbl needs addresses or domains, or both
+    probes.toml:18:1: key "mx_of" of kind dnsbl is not available in this version; the nearest known is "cron"
+    probes.toml:26:9: depth: "inbox" is not available in this version; expected "options"
+    probes.toml:33:13: addresses: "each" is not available in this version; expected "any"
+    "##);
+}
+
+#[test]
+fn secrets_never_stand_in_the_file_and_are_never_repeated() {
+    let text = format!(
+        "{HEAD}
+[agent]
+name = \"a\"
+token = \"hunter2\"
+[[component]]
+id = \"c\"
+[[credential]]
+id = \"k\"
+username = \"probe@example.org\"
+password = \"hunter2\"
+[[credential]]
+id = \"l\"
+username = \"probe@example.org\"
+password = {{ text = \"hunter2\" }}
+[[credential]]
+id = \"m\"
+username = \"probe@example.org\"
+password = {{ file = 7 }}
+passwort = \"hunter2\"
+[[probe]]
+id = \"p\"
+component = \"c\"
+kind = \"http\"
+every = \"60s\"
+url = \"https://user:hunter2@mail.example.org/\"
+headers = {{ \"X Y\" = \"hunter2\", Authorization = 7 }}
+"
+    );
+    let told = told(&text);
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told, @r##"
+    probes.toml:7:9: token: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:13:12: password: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:17:14: password: unknown key "text" of a secret; the nearest is "env": expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:21:21: password: expected the name of a place, not empty, got a number
+    probes.toml:22:1: unknown key "passwort" in [[credential]]; did you mean "password"?
+    probes.toml:28:7: url: expected a URL without user name and password; use a credential
+    probes.toml:29:13: headers: expected the name of an HTTP header; got "X Y"
+    probes.toml:29:48: headers: expected text in quotes, got a number
+    "##);
+}
+
+#[test]
+fn sections_in_the_wrong_form_are_told() {
+    let text = "zone = \"Europe/London\"\n[[service]]\nname = \"x\"\n[component]\nid = \"c\"\n\
+                [hours]\ndaily = \"07:00-22:00\"\n[probes]\n[hours.24x7]\n[hours.empty]\n";
+    insta::assert_snapshot!(told(text), @r##"
+    probes.toml:1:1: key "zone" stands above any section; it belongs below [service]
+    probes.toml:2:3: expected [service], got [[service]]
+    probes.toml:4:2: expected [[component]], got [component]
+    probes.toml:7:9: expected [hours.NAME], got a key
+    probes.toml:8:2: unknown section "probes"; the nearest known is [[probe]]
+    probes.toml:9:1: "24x7" is always there; choose another name
+    probes.toml:9:1: [hours.24x7] needs at least one of "daily", "mon-fri", …
+    probes.toml:10:1: [hours.empty] needs at least one of "daily", "mon-fri", …
+    "##);
+}
+
+#[test]
+fn what_will_surprise_is_a_warning() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+rule = 3
+site_rule = 3
+[[component]]
+id = \"empty\"
+[[component]]
+id = \"advised\"
+[[credential]]
+id = \"k\"
+username = \"probe@example.org\"
+password = {{ env = \"PROBE\" }}
+[[probe]]
+id = \"p\"
+component = \"c\"
+kind = \"owa\"
+url = \"http://mail.example.org/owa/\"
+credential = \"k\"
+every = \"20s\"
+retry_every = \"30s\"
+slow = \"40s\"
+sites = [\"internet\", \"hscn\"]
+[[probe]]
+id = \"s\"
+component = \"c\"
+kind = \"smtp\"
+host = \"mail.example.org\"
+credential = \"k\"
+every = \"60s\"
+sites = [\"hscn\"]
+[[probe]]
+id = \"d\"
+component = \"advised\"
+kind = \"dnsbl\"
+addresses = [\"192.0.2.10\"]
+lists = [\"bl.example.org\"]
+every = \"10m\"
+[[sink]]
+id = \"sink\"
+listen = \"0.0.0.0:25\"
+hostname = \"probe.example.net\"
+[[level]]
+id = \"l1\"
+component = \"empty\"
+measure = \"success\"
+target = \"99%\"
+[[level]]
+id = \"l2\"
+component = \"advised\"
+measure = \"availability\"
+target = \"99%\"
+unknown = \"up\"
+min_coverage = \"80%\"
+[[level]]
+id = \"l3\"
+component = \"c\"
+measure = \"listing\"
+target = \"0s\"
+[agent]
+name = \"a\"
+site = \"moon\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:7:8: warning: rule = 3, but the component has 2 probes: it can never be down
+    probes.toml:8:13: warning: site_rule = 3, but its probes run at 2 sites: it can never be down
+    probes.toml:10:6: warning: component "empty" has no probe: its state will be unknown
+    probes.toml:14:6: warning: the agents of 2 sites share this account: rejections add up and may lock it; give each its own, or say shared = true
+    probes.toml:21:7: warning: the password travels unencrypted; expected an https:// URL
+    probes.toml:23:9: warning: the timeout of 30s is longer than every = 20s: a run that hangs makes the next one missed
+    probes.toml:24:15: warning: retry_every is longer than every = 20s: the edges of outages will be less sharp
+    probes.toml:25:8: warning: slow is not below the timeout of 30s: nothing will be slow
+    probes.toml:30:8: warning: the password travels unencrypted; expected tls = "starttls" or "implicit"
+    probes.toml:42:1: warning: no probe of this version receives mail through a sink
+    probes.toml:48:13: warning: a level without a probe: component "empty" has none
+    probes.toml:53:13: warning: component "advised" has advisory probes only: it can never be down
+    probes.toml:57:16: warning: min_coverage has no effect but under unknown = "exclude"
+    probes.toml:60:13: warning: component "c" has no probe of kind dnsbl: only imported evidence can speak for this level
+    "##);
+}
