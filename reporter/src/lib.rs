@@ -5,11 +5,15 @@
 pub mod availability;
 pub mod clock;
 pub mod exclusions;
+pub mod http;
 pub mod ingest;
 pub mod interval;
+pub mod metrics;
 pub mod month;
 pub mod render;
 pub mod report;
+pub mod run;
 pub mod segment;
+pub mod status;
 pub mod store;
 pub mod timeline;

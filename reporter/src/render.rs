@@ -1,8 +1,12 @@
 //! One model, many outputs: each file here turns a finished report or status into bytes.
 //! Renderers do no arithmetic, read no store and ask no clock.
 
+pub mod badge;
 pub mod csv;
+pub mod feed;
+pub mod headline;
 pub mod json;
+pub mod page;
 pub mod pdf;
 pub mod terminal;
 pub mod words;

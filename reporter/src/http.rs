@@ -1,0 +1,192 @@
+//! The reporter's public face over HTTP: routes, headers, and who may read what. Pages come
+//! from a bundle that was rendered before; requests for them compute nothing.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+
+pub mod archive;
+pub mod bundle;
+mod live;
+mod metrics;
+mod published;
+pub mod serve;
+pub mod served;
+
+use crate::render::page::{self, Shell};
+use archive::Archive;
+use bundle::Bundle;
+use served::Served;
+
+const STYLE: &str = include_str!("../templates/style.css");
+const SCRIPT: &str = include_str!("../templates/page.js");
+const ICON: &str = include_str!("../templates/icon.svg");
+const OPENAPI: &str = include_str!("http/openapi.json");
+
+/// Nothing but this site's own style sheet, script and images; no frames, no forms.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+/// What the handlers share.
+pub struct Site {
+    bundle: watch::Receiver<Arc<Bundle>>,
+    archive: Archive,
+    shell: Shell,
+    metrics_allow: Vec<(std::net::IpAddr, u8)>,
+    assets: Assets,
+}
+
+struct Assets {
+    style: Served,
+    script: Served,
+    icon: Served,
+    openapi: Served,
+}
+
+impl Site {
+    /// What the handlers share, from its parts.
+    #[must_use]
+    pub fn new(
+        bundle: watch::Receiver<Arc<Bundle>>,
+        archive: Archive,
+        shell: Shell,
+        metrics_allow: Vec<(std::net::IpAddr, u8)>,
+    ) -> Self {
+        let fixed = |kind, text: &str| Served::new(kind, text.as_bytes().to_vec(), served::FIXED);
+        let openapi = OPENAPI.replace("0.0.0", env!("CARGO_PKG_VERSION"));
+        let assets = Assets {
+            style: fixed("text/css; charset=utf-8", STYLE),
+            script: fixed("text/javascript; charset=utf-8", SCRIPT),
+            icon: fixed("image/svg+xml", ICON),
+            openapi: Served::new("application/json", openapi.into_bytes(), served::HOUR),
+        };
+        Self { bundle, archive, shell, metrics_allow, assets }
+    }
+
+    fn bundle(&self) -> Arc<Bundle> {
+        self.bundle.borrow().clone()
+    }
+
+    /// A page in the site's own style that says why there is no other.
+    fn problem(&self, status: StatusCode, title: &str, text: &str) -> Response {
+        match page::problem(title, text, &self.shell) {
+            Ok(html) => {
+                (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+            }
+            Err(_) => (status, title.to_owned()).into_response(),
+        }
+    }
+
+    fn not_found(&self, text: &str) -> Response {
+        self.problem(StatusCode::NOT_FOUND, "Page not found", text)
+    }
+
+    fn failed(&self, what: &str, error: &(dyn std::error::Error + 'static)) -> Response {
+        tracing::error!(error, "{what}");
+        self.problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This page could not be made",
+            "Something went wrong on our side. It has been noted.",
+        )
+    }
+
+    fn busy(&self) -> Response {
+        let mut response = self.problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Please try again",
+            "Many pages about the past are being asked for at this moment.",
+        );
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        response
+    }
+}
+
+/// The addresses of the style sheet and the script; they change with their content.
+#[must_use]
+pub fn asset_addresses() -> (&'static str, &'static str) {
+    static ADDRESSES: std::sync::LazyLock<(String, String)> = std::sync::LazyLock::new(|| {
+        (
+            format!("/style.css?{}", served::digest(STYLE.as_bytes())),
+            format!("/page.js?{}", served::digest(SCRIPT.as_bytes())),
+        )
+    });
+    (&ADDRESSES.0, &ADDRESSES.1)
+}
+
+/// All routes. `evidence` is the route that agents deliver to.
+pub fn router(site: Arc<Site>, evidence: Router) -> Router {
+    Router::new()
+        .route("/", get(live::status))
+        .route("/components/{id}", get(live::component))
+        .route("/components/{id}/days/{date}", get(live::day))
+        .route("/components/{id}/outages/{from}", get(live::outage))
+        .route("/badge/{file}", get(live::badge))
+        .route("/feed.atom", get(live::feed))
+        .route("/api/v1/status", get(live::api_status))
+        .route("/api/v1/components/{id}/history", get(live::api_history))
+        .route("/performance", get(published::list))
+        .route("/performance/{month}", get(published::latest))
+        .route("/performance/{month}/{file}", get(published::daily))
+        .route("/performance/{month}/editions/{file}", get(published::edition))
+        .route("/healthz", get(live::healthz))
+        .route("/readyz", get(live::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route(
+            "/openapi.json",
+            get(|State(s): Shared, r: Request| async move { s.assets.openapi.answer(r.headers()) }),
+        )
+        .route(
+            "/style.css",
+            get(|State(s): Shared, r: Request| async move { s.assets.style.answer(r.headers()) }),
+        )
+        .route(
+            "/page.js",
+            get(|State(s): Shared, r: Request| async move { s.assets.script.answer(r.headers()) }),
+        )
+        .route(
+            "/icon.svg",
+            get(|State(s): Shared, r: Request| async move { s.assets.icon.answer(r.headers()) }),
+        )
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(site)
+        .merge(evidence)
+        .layer(middleware::from_fn(secure))
+}
+
+type Shared = State<Arc<Site>>;
+
+async fn unknown(State(site): Shared) -> Response {
+    site.not_found("There is nothing at this address. If you followed a link, please tell us.")
+}
+
+async fn wrong_method(State(site): Shared, method: Method) -> Response {
+    let text = format!("This address does not take {method}.");
+    site.problem(StatusCode::METHOD_NOT_ALLOWED, "Not allowed", &text)
+}
+
+/// Headers that every answer bears.
+async fn secure(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 4] = [
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+    ];
+    let mut response = next.run(request).await;
+    response.headers_mut().extend(HEADERS);
+    response
+}
+
+#[cfg(test)]
+mod tests;

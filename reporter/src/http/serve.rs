@@ -1,0 +1,179 @@
+//! Accepts connections and serves the router on them, within bounds: how many at once, how long
+//! a head may take to arrive, how long a reader may stand still. HTTP/1.1 only; TLS is a
+//! proxy's work.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Sleep, sleep};
+use tower::ServiceExt as _;
+
+/// The most connections at once; further ones wait to be accepted.
+pub const MAX_CONNECTIONS: usize = 2048;
+/// How long a request's head may take, and how long a connection may idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the other side may take no byte, or send none of a body it has begun.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connections may take to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// The address of the other side; the router finds it among a request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Serves until `shutdown` is true, then lets what is under way finish, for three seconds at
+/// most.
+pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let slot = tokio::select! {
+            () = stopped(&mut shutdown) => break,
+            slot = slots.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { break };
+        let accepted = tokio::select! {
+            () = stopped(&mut shutdown) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, router.clone(), shutdown.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // out of files, most likely: what is open must end before more can begin
+                tracing::warn!(%error, "accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(DRAIN, slots.acquire_many(all)).await;
+}
+
+/// Waits for the word to stop; a sender that is gone counts as that.
+pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // the guard that comes back must not live across an await
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request.map(axum::body::Body::new)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(Unstalled::new(stream)), TowerToHyperService::new(service));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopped(&mut shutdown) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "connection");
+    }
+}
+
+/// A stream that gives up when the other side stands still. Reads are bounded only while bytes
+/// keep being asked for in the middle of a request: an idle connection is hyper's to end.
+struct Unstalled {
+    stream: TcpStream,
+    write: Option<Pin<Box<Sleep>>>,
+    read: Option<Pin<Box<Sleep>>>,
+}
+
+impl Unstalled {
+    const fn new(stream: TcpStream) -> Self {
+        Self { stream, write: None, read: None }
+    }
+}
+
+fn stalled<T>(
+    timer: &mut Option<Pin<Box<Sleep>>>,
+    polled: Poll<io::Result<T>>,
+    limit: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<T>> {
+    if polled.is_ready() {
+        *timer = None;
+        return polled;
+    }
+    let timer = timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+    match timer.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+impl AsyncRead for Unstalled {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        // twice the head's limit, so that hyper ends an idle connection in order first; hyper
+        // also reads while a slow answer is computed, to notice that the client went away
+        stalled(&mut self.read, polled, HEAD_TIMEOUT * 2, cx)
+    }
+}
+
+impl AsyncWrite for Unstalled {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        stalled(&mut self.write, polled, STALL_TIMEOUT, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        stalled(&mut self.write, polled, STALL_TIMEOUT, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

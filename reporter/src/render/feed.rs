@@ -1,0 +1,101 @@
+//! The Atom feed (RFC 4287) of outages and published months. An entry keeps its id while the
+//! outage goes on and ends, so that a reader sees one entry change.
+
+use askama::Template;
+use sha2::{Digest, Sha256};
+
+use crate::render::page::{outage_href, words};
+use crate::status::{Outage, Row, Status};
+
+/// The most entries: the latest ones.
+const MAX_ENTRIES: usize = 50;
+
+#[derive(Template)]
+#[template(path = "feed.xml", escape = "html")]
+struct Feed {
+    service: String,
+    id: String,
+    updated: String,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    id: String,
+    title: String,
+    updated: String,
+    published: String,
+    href: String,
+    text: String,
+}
+
+/// The feed.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn feed(status: &Status) -> askama::Result<String> {
+    let mut outages: Vec<(&Row, &Outage)> =
+        status.rows.iter().flat_map(|row| row.outages.iter().map(move |o| (row, o))).collect();
+    outages.sort_by_key(|(_, o)| std::cmp::Reverse(changed(o)));
+    outages.truncate(MAX_ENTRIES);
+    let entries: Vec<Entry> =
+        outages.into_iter().map(|(row, outage)| entry(status, row, outage)).collect();
+    // an empty feed has not changed since the epoch: it must not look new at every fetch
+    let updated = entries.first().map_or_else(|| words::instant(0), |e| e.updated.clone());
+    Feed { id: urn(&[&status.service]), service: status.service.clone(), updated, entries }.render()
+}
+
+const fn changed(outage: &Outage) -> i64 {
+    if outage.open { outage.from_ms } else { outage.to_ms }
+}
+
+fn entry(status: &Status, row: &Row, outage: &Outage) -> Entry {
+    let began = words::stamp(outage.from_ms, &status.zone);
+    let (title, mut text) = if outage.open {
+        (
+            format!("{}: not working since {began}", row.name),
+            format!("Our checks cannot reach {} since {began}.", row.name),
+        )
+    } else {
+        let length = words::duration(outage.to_ms - outage.from_ms);
+        let ended = words::stamp(outage.to_ms, &status.zone);
+        (
+            format!("{}: was not working for {length}", row.name),
+            format!("Our checks could not reach {} from {began} to {ended}.", row.name),
+        )
+    };
+    if let Some(why) = outage.why {
+        text.push_str(" What they saw: ");
+        text.push_str(why);
+        text.push('.');
+    }
+    Entry {
+        id: urn(&[&status.service, &row.id, &words::instant(outage.from_ms)]),
+        title,
+        updated: words::instant(changed(outage)),
+        published: words::instant(outage.from_ms),
+        href: outage_href(&row.id, outage.from_ms),
+        text,
+    }
+}
+
+/// A UUID made of a hash (RFC 9562 version 8): the same thing has the same id for ever.
+fn urn(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}

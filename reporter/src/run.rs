@@ -1,0 +1,110 @@
+//! Joins the reporter's parts: opens the store, keeps the live state current, wakes the
+//! calendar, serves pages and ingest, and stops in order within five seconds.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use mailward_catalogue::Catalogue;
+use mailward_evidence::Clock;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+mod refresh;
+
+use crate::http::archive::Archive;
+use crate::http::{Site, asset_addresses, router, serve};
+use crate::ingest;
+use crate::render::page::Shell;
+use crate::store::{Store, StoreError};
+use refresh::Refresh;
+pub use refresh::RefreshError;
+
+/// How long a body of evidence may take to arrive and become durable.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the parts may take to stop once connections are closed.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// What the reporter runs with.
+pub struct Settings {
+    /// The definition.
+    pub catalogue: Arc<Catalogue>,
+    /// Its text, kept with every edition.
+    pub definition: String,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where pages and ingest are served: bound already, so that its address is known.
+    pub listener: TcpListener,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Marks pages and reports DEMO.
+    pub demo: bool,
+}
+
+/// Why the reporter could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store could not be opened.
+    #[error("open the store")]
+    Store(#[from] StoreError),
+    /// The listener cannot be used.
+    #[error("listen for connections")]
+    Listen(#[source] std::io::Error),
+    /// The first state could not be evaluated.
+    #[error("evaluate the state of the service")]
+    Refresh(#[from] RefreshError),
+    /// A part ended by a fault of the program.
+    #[error("a part of the reporter ended before its time")]
+    Ended,
+}
+
+/// Runs the reporter until `shutdown` is true.
+///
+/// # Errors
+/// When it cannot start: see [`RunError`]. What fails later is logged and tried again.
+pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
+    let Settings { catalogue, definition, data, listener, clock, demo } = settings;
+    let (style, script) = asset_addresses();
+    let service = &catalogue.service;
+    let shell = Shell::new(&service.name, &service.zone_name, demo, style, script);
+    let opened = {
+        let (clock, catalogue, shell) = (clock.clone(), catalogue.clone(), shell.clone());
+        tokio::task::spawn_blocking(move || {
+            let store = Store::open(&data, clock.clone())?;
+            let mut refresh = Refresh::new(store.clone(), catalogue, clock, shell, demo);
+            let bundle = refresh.first()?;
+            Ok::<_, RunError>((store, refresh, bundle))
+        })
+    };
+    let (store, refresh, bundle) = opened.await.map_err(|_| RunError::Ended)??;
+    listener.set_nonblocking(true).map_err(RunError::Listen)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Listen)?;
+
+    let (publish, bundle) = watch::channel(Arc::new(bundle));
+    let keeper = tokio::spawn(refresh::keep(refresh, publish, shutdown.clone()));
+    let archive = Archive::new(store.clone(), catalogue.clone());
+    let allow = catalogue.reporter.metrics_allow.clone();
+    let site = Arc::new(Site::new(bundle, archive, shell, allow));
+    let evidence = ingest::http::router(store.clone()).layer(middleware::from_fn(in_time));
+    serve::serve(listener, router(site, evidence), shutdown).await;
+    if timeout(STOP_TIMEOUT, keeper).await.is_err() {
+        tracing::warn!("stopped while the state was still being evaluated");
+    }
+    Ok(())
+}
+
+/// A body that trickles in is given up; the agent sends it again.
+async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(BODY_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

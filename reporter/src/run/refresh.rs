@@ -1,0 +1,269 @@
+//! Keeps the live state current: looks every second whether anything was stored or a minute
+//! has turned, evaluates, renders, and hands the new pages over. It spends at most a tenth of
+//! its time on that, however large the store is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward_catalogue::Catalogue;
+use mailward_evidence::{Clock, ProbeId, Stopwatch};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::http::bundle::Bundle;
+use crate::http::serve::stopped;
+use crate::metrics::{self, Facts, latency};
+use crate::month::{self, Month};
+use crate::render::page::Shell;
+use crate::render::words::Standing;
+use crate::report::model::Report;
+use crate::status::evaluate::{Evaluation, evaluate, window};
+use crate::status::{MonthEntry, Status};
+use crate::store::{EditionHead, Store, StoreError};
+
+/// The least time between two looks.
+const LEAST: Duration = Duration::from_secs(1);
+/// How many times as long as it worked it rests.
+const REST: u32 = 9;
+/// The least age of the month's figures before they are computed again.
+const MONTH_LEAST: Duration = Duration::from_secs(30);
+/// How many times as long as they took they are left alone.
+const MONTH_REST: u32 = 19;
+
+/// Why the live state could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The evidence could not be read.
+    #[error("read the evidence of the live state")]
+    Store(#[from] StoreError),
+    /// A page could not be rendered.
+    #[error("render the pages")]
+    Render(#[from] askama::Error),
+    /// The metrics could not be rendered.
+    #[error("render the metrics")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// What is needed to make the pages, and what of it is kept between two times.
+pub(super) struct Refresh {
+    store: Store,
+    catalogue: Arc<Catalogue>,
+    clock: Arc<dyn Clock>,
+    shell: Shell,
+    demo: bool,
+    /// The store's generation and the minute that the pages were made for.
+    made_for: Option<(u64, i64)>,
+    so_far: Option<SoFar>,
+    counted: HashMap<(String, u32), Counts>,
+    latencies: latency::Latencies,
+}
+
+/// The running month's figures.
+struct SoFar {
+    month: Month,
+    computed: Stopwatch,
+    rest: Duration,
+    report: Report,
+}
+
+#[derive(Clone, Copy)]
+struct Counts {
+    met: usize,
+    missed: usize,
+    open: usize,
+}
+
+impl Refresh {
+    pub(super) fn new(
+        store: Store,
+        catalogue: Arc<Catalogue>,
+        clock: Arc<dyn Clock>,
+        shell: Shell,
+        demo: bool,
+    ) -> Self {
+        let latencies = latency::Latencies::starting(clock.now().as_millisecond());
+        Self {
+            store,
+            catalogue,
+            clock,
+            shell,
+            demo,
+            made_for: None,
+            so_far: None,
+            counted: HashMap::new(),
+            latencies,
+        }
+    }
+
+    /// The pages as they are at the start, without the month's figures, which may take long.
+    pub(super) fn first(&mut self) -> Result<Bundle, RefreshError> {
+        self.make(self.clock.now().as_millisecond())
+    }
+
+    /// New pages, if anything was stored or a minute has turned.
+    fn step(&mut self) -> Result<Option<Bundle>, RefreshError> {
+        let now_ms = self.clock.now().as_millisecond();
+        let made_for = Some((self.store.generation()?, now_ms.div_euclid(60_000)));
+        if self.made_for == made_for {
+            return Ok(None);
+        }
+        self.reckon_month(now_ms);
+        let bundle = self.make(now_ms)?;
+        // what was stored while this was made will be seen next time
+        self.made_for = made_for;
+        Ok(Some(bundle))
+    }
+
+    fn reckon_month(&mut self, now_ms: i64) {
+        let month = Month::of(now_ms, &self.catalogue.service.zone);
+        let fresh = self
+            .so_far
+            .as_ref()
+            .is_some_and(|kept| kept.month == month && kept.computed.elapsed() < kept.rest);
+        if fresh {
+            return;
+        }
+        let took = Stopwatch::start();
+        match month::compute(&self.store, &self.catalogue, month, now_ms) {
+            Ok(report) => {
+                let rest = MONTH_LEAST.max(took.elapsed() * MONTH_REST);
+                self.so_far = Some(SoFar { month, computed: Stopwatch::start(), rest, report });
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "reckon the month so far");
+            }
+        }
+    }
+
+    fn make(&mut self, now_ms: i64) -> Result<Bundle, RefreshError> {
+        let zone = self.catalogue.service.zone.clone();
+        let span = window(now_ms, &zone);
+        let evidence = self.store.evidence(span.from_ms, span.to_ms, now_ms)?;
+        self.read_latencies(now_ms)?;
+        let months = self.months()?;
+        let month = Month::of(now_ms, &zone);
+        let so_far =
+            self.so_far.as_ref().filter(|kept| kept.month == month).map(|kept| &kept.report);
+        let evaluation = evaluate(&self.catalogue, &evidence, so_far, now_ms);
+        let text = metrics::text(&Facts {
+            catalogue: &self.catalogue,
+            evaluation: &evaluation,
+            so_far,
+            agents: &self.store.agents_seen()?,
+            tallies: &self.store.tallies()?,
+            latencies: &self.latencies,
+            now_ms,
+        })?;
+        let status = self.status(evaluation, months, now_ms);
+        Ok(Bundle::new(status, text, &self.shell)?)
+    }
+
+    fn status(&self, evaluation: Evaluation, months: Vec<MonthEntry>, now_ms: i64) -> Status {
+        let intervals = || self.catalogue.probes.iter().filter_map(|probe| probe.every_s());
+        Status {
+            service: self.catalogue.service.name.clone(),
+            zone: self.catalogue.service.zone.clone(),
+            now_ms,
+            demo: self.demo,
+            rows: evaluation.rows,
+            maintenance: evaluation.maintenance,
+            months,
+            last_evidence_ms: evaluation.last_evidence_ms,
+            every_s: intervals().min().zip(intervals().max()),
+        }
+    }
+
+    fn read_latencies(&mut self, now_ms: i64) -> Result<(), StoreError> {
+        let (from_ms, to_ms) = self.latencies.window(now_ms);
+        let probes: Vec<ProbeId> =
+            self.catalogue.probes.iter().filter_map(|p| ProbeId::new(&p.id).ok()).collect();
+        let hours = self.store.histograms(from_ms, to_ms, &probes)?;
+        let mut mails = BTreeMap::new();
+        for probe in latency::mail_probes(&self.catalogue) {
+            let sent = self.store.deliveries(from_ms, to_ms, std::slice::from_ref(&probe))?;
+            mails.insert(probe.as_str().to_owned(), sent);
+        }
+        self.latencies.update(&hours, &mails, now_ms);
+        Ok(())
+    }
+
+    /// Published months, latest first, each with its editions.
+    fn months(&mut self) -> Result<Vec<MonthEntry>, StoreError> {
+        let mut entries: Vec<MonthEntry> = Vec::new();
+        for head in self.store.editions(None)?.iter().rev() {
+            if let Some(entry) = entries.last_mut().filter(|e| e.month == head.month) {
+                entry.editions.push(head.edition);
+                continue;
+            }
+            let counts = self.count(head)?;
+            entries.push(MonthEntry {
+                month: head.month.clone(),
+                edition: head.edition,
+                editions: vec![head.edition],
+                met: counts.met,
+                missed: counts.missed,
+                open: counts.open,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// How the levels of an edition stand; an edition never changes, so it is read once.
+    fn count(&mut self, head: &EditionHead) -> Result<Counts, StoreError> {
+        let key = (head.month.clone(), head.edition);
+        if let Some(counts) = self.counted.get(&key) {
+            return Ok(*counts);
+        }
+        let mut counts = Counts { met: 0, missed: 0, open: 0 };
+        let files = self.store.edition(&head.month, Some(head.edition))?;
+        let report = files.and_then(|f| serde_json::from_str::<Report>(&f.report_json).ok());
+        for level in report.iter().flat_map(|r| &r.levels) {
+            match Standing::of(level) {
+                Standing::Met => counts.met += 1,
+                Standing::Missed => counts.missed += 1,
+                Standing::NotProvable { .. } | Standing::NotEnough | Standing::Nothing => {
+                    counts.open += 1;
+                }
+            }
+        }
+        self.counted.insert(key, counts);
+        Ok(counts)
+    }
+}
+
+/// Refreshes until `shutdown` is true. A failure is logged, and the pages stay as they are: they
+/// say as at when they hold.
+pub(super) async fn keep(
+    mut refresh: Refresh,
+    publish: watch::Sender<Arc<Bundle>>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = stopped(&mut shutdown) => return,
+            () = sleep(pause) => {}
+        }
+        let stepped = tokio::task::spawn_blocking(move || {
+            let took = Stopwatch::start();
+            let made = refresh.step();
+            (refresh, made, took.elapsed())
+        });
+        let Ok((back, made, took)) = stepped.await else {
+            tracing::error!("the live state is not kept current any more");
+            return;
+        };
+        refresh = back;
+        pause = LEAST.max(took * REST);
+        match made {
+            Ok(Some(bundle)) => {
+                publish.send_replace(Arc::new(bundle));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "refresh the pages");
+            }
+        }
+    }
+}
