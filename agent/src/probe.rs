@@ -167,10 +167,30 @@ impl BuildError {
     }
 }
 
+mod dns;
+mod dnsbl;
+mod eas;
+mod exchange_health;
+mod http;
+mod owa;
+mod sign_in;
+mod smtp;
+mod tls;
+mod web;
+
 type Build = fn(&Probe, &Arc<Net>) -> Result<Box<dyn Observe>, BuildError>;
 
 /// Every kind of this agent: its name in probes.toml, and how it is built.
-const REGISTRY: &[(&str, Build)] = &[];
+const REGISTRY: &[(&str, Build)] = &[
+    ("http", http::build),
+    ("exchange-health", exchange_health::build),
+    ("owa", owa::build),
+    ("eas", eas::build),
+    ("smtp", smtp::build),
+    ("tls", tls::build),
+    ("dns", dns::build),
+    ("dnsbl", dnsbl::build),
+];
 
 /// Makes a declared probe ready to run.
 ///

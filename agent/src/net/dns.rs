@@ -54,6 +54,60 @@ pub async fn ask(
     }
 }
 
+/// Asks each of `servers` in turn until one answers; the time left is shared among them. Gives
+/// the one that was asked last as well.
+///
+/// # Errors
+/// What the last one failed with.
+pub async fn ask_any(
+    servers: &[SocketAddr],
+    name: &Name,
+    kind: RecordType,
+    deadline: Deadline,
+) -> (Option<SocketAddr>, Result<Answer, Fault>) {
+    let mut last = Fault::new(Reason::ProbeFault, "there is no resolver to ask");
+    for (at, server) in servers.iter().enumerate() {
+        let share = u32::try_from(servers.len() - at).unwrap_or(1);
+        let deadline = deadline.within(deadline.left() / share);
+        match ask(*server, name, kind, deadline).await {
+            Ok(answer) => return (Some(*server), Ok(answer)),
+            Err(fault) => last = fault,
+        }
+    }
+    (servers.last().copied(), Err(last))
+}
+
+/// The word for a code, as DNS tools have it.
+#[must_use]
+pub fn code_word(code: ResponseCode) -> String {
+    match code {
+        ResponseCode::NoError => "NOERROR".to_owned(),
+        ResponseCode::NXDomain => "NXDOMAIN".to_owned(),
+        ResponseCode::ServFail => "SERVFAIL".to_owned(),
+        ResponseCode::Refused => "REFUSED".to_owned(),
+        ResponseCode::FormErr => "FORMERR".to_owned(),
+        ResponseCode::NotImp => "NOTIMP".to_owned(),
+        other => format!("RCODE{}", u16::from(other)),
+    }
+}
+
+/// A full name for a question.
+///
+/// # Errors
+/// A sentence, when `text` is not a name.
+pub fn full_name(text: &str) -> Result<Name, String> {
+    let mut name = Name::from_utf8(text).map_err(|error| format!("{text:?}: {error}"))?;
+    name.set_fqdn(true);
+    Ok(name)
+}
+
+/// A TXT record as one text, whatever strings it is cut into (RFC 7208 section 3.3).
+#[must_use]
+pub fn txt_text(strings: &[Box<[u8]>]) -> String {
+    let bytes: Vec<u8> = strings.iter().flat_map(|s| s.iter().copied()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn silent(server: SocketAddr) -> Fault {
     Fault::timeout(&format!("waiting for {server}"))
 }

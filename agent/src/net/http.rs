@@ -117,6 +117,11 @@ impl<'a> Client<'a> {
         Self { net, deadline, open: None, first_peer: None }
     }
 
+    /// From now on, takes at most `span`, and no longer than before.
+    pub fn hurry(&mut self, span: std::time::Duration) {
+        self.deadline = self.deadline.within(span);
+    }
+
     /// Sends `ask` and reads the answer. Redirects are not followed; see [`next_hop`].
     ///
     /// # Errors

@@ -1,0 +1,1 @@
+//! Answers as resolvers give them, and how records are compared.

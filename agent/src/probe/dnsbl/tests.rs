@@ -1,0 +1,1 @@
+//! Rounds over the lab's lists, good and bad.

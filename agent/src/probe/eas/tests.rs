@@ -1,0 +1,1 @@
+//! OPTIONS to the lab, with accounts and faults of every kind.

@@ -1,0 +1,243 @@
+//! `exchange-health`: Exchange's own health page of each protocol. A server that is unwell
+//! closes the connection without an answer. A shallow signal: it says nothing about logon.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use mailward_catalogue::Probe;
+use mailward_evidence::{Reason, Verdict};
+use url::Url;
+
+use super::web::{status_reason, web_address};
+use super::{BuildError, Context, Observe, Seen};
+use crate::net::http::{Answer, Ask, Client, Phases};
+use crate::net::{Net, Trace};
+
+/// The directory of a protocol, where it is not the word in probes.toml.
+const ACTIVESYNC: &str = "Microsoft-Server-ActiveSync";
+
+struct Health {
+    net: Arc<Net>,
+    host: String,
+    pages: Vec<Page>,
+}
+
+struct Page {
+    protocol: &'static str,
+    url: Url,
+}
+
+/// Every protocol with a health page: the word in probes.toml, which is also its phase.
+const PROTOCOLS: &[&str] =
+    &["owa", "ecp", "ews", "mapi", "rpc", "oab", "autodiscover", "activesync"];
+
+/// Makes the probe.
+pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, BuildError> {
+    let base = web_address(probe)?;
+    let declared = probe.settings.texts("protocols");
+    let wanted = if declared.is_empty() {
+        vec!["owa"]
+    } else {
+        declared.iter().map(String::as_str).collect()
+    };
+    let mut pages = Vec::new();
+    for word in wanted {
+        let Some(protocol) = PROTOCOLS.iter().copied().find(|p| *p == word) else {
+            let problem = format!("{word:?} has no health page");
+            return Err(BuildError::key(probe, "protocols", problem));
+        };
+        let url = page_url(&base, protocol);
+        pages.push(Page { protocol, url });
+    }
+    Ok(Box::new(Health {
+        net: net.clone(),
+        host: base.host_str().unwrap_or_default().to_owned(),
+        pages,
+    }))
+}
+
+fn page_url(base: &Url, protocol: &str) -> Url {
+    let directory = match protocol {
+        "activesync" => ACTIVESYNC,
+        other => other,
+    };
+    let mut url = base.clone();
+    url.set_query(None);
+    let path = base.path().trim_end_matches('/');
+    url.set_path(&format!("{path}/{directory}/healthcheck.htm"));
+    url
+}
+
+impl Observe for Health {
+    fn observe<'a>(&'a self, cx: &'a Context<'a>) -> BoxFuture<'a, Seen> {
+        async move {
+            let pages = self.pages.iter().map(|page| self.look(page, cx));
+            let seen = join_all(pages).await;
+            combine(seen)
+        }
+        .boxed()
+    }
+
+    fn host_key(&self) -> &str {
+        &self.host
+    }
+}
+
+struct PageSeen {
+    protocol: &'static str,
+    seen: Seen,
+    trace: Trace,
+}
+
+impl Health {
+    async fn look(&self, page: &Page, cx: &Context<'_>) -> PageSeen {
+        let mut trace = Trace::start();
+        // one connection a page: an unwell protocol closes its own, and only that counts
+        let mut client = Client::new(&self.net, cx.deadline);
+        let ask = Ask::get(page.url.clone());
+        let seen = match client.send(&ask, Phases::Whole(page.protocol), &mut trace).await {
+            Ok(answer) => judge(&answer, &mut trace),
+            // documented: "the connection is closed without a response"; a refused connection
+            // or a failed handshake keeps its own reason
+            Err(fault) if fault.reason == Reason::ConnectionLost => {
+                let mut seen = Seen::fault(&fault);
+                seen.reason = Some(Reason::HealthFailed);
+                seen
+            }
+            Err(fault) => Seen::fault(&fault),
+        };
+        PageSeen { protocol: page.protocol, seen, trace }
+    }
+}
+
+fn judge(answer: &Answer, trace: &mut Trace) -> Seen {
+    trace.fact("http_status", answer.status.as_str());
+    match answer.status.as_u16() {
+        200 => match healthy_server(&answer.text()) {
+            Some(server) => {
+                trace.fact("server", server);
+                Seen::up()
+            }
+            None => Seen::down(Reason::WrongContent),
+        },
+        // there, but it does not say how it is
+        401 | 403 => Seen::unknown(Reason::HealthHidden),
+        404 => Seen::down(Reason::NotOffered),
+        _ => Seen::down(status_reason(answer.status)),
+    }
+}
+
+/// The server's name in `200 OK<br/>SERVER.FQDN`, or `None` if the page says something else.
+fn healthy_server(body: &str) -> Option<&str> {
+    let body = body.trim().trim_start_matches('\u{feff}');
+    let rest = body.strip_prefix("200 OK")?.trim_start();
+    let (tag, server) = rest.split_once('>')?;
+    let tag = tag.trim_start_matches('<').trim_end_matches('/').trim();
+    let server = server.trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let fits = tag.eq_ignore_ascii_case("br")
+        && !server.is_empty()
+        && server.len() <= 255
+        && server.chars().all(is_name);
+    fits.then_some(server)
+}
+
+/// Down where any page is, else unknown where any is, else up. What each protocol took and
+/// said stands under its name.
+fn combine(pages: Vec<PageSeen>) -> Seen {
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Down => 3,
+        Verdict::Unknown => 2,
+        Verdict::Degraded => 1,
+        Verdict::Up => 0,
+    };
+    let mut whole = Seen::up();
+    let mut shared = Trace::start();
+    for PageSeen { protocol, seen, trace } in pages {
+        let seen = seen.with(trace);
+        if let Some(reason) = &seen.reason {
+            shared.fact(&format!("{protocol}_reason"), reason.as_str());
+        }
+        for (fact, value) in seen.facts.iter() {
+            match fact {
+                // of one host: the same for every page
+                "address" | "server" => shared.fact(fact, value),
+                _ if fact.starts_with("tls_") || fact.starts_with("cert_") => {
+                    shared.fact(fact, value);
+                }
+                _ => shared.fact(&format!("{protocol}_{fact}"), value),
+            }
+        }
+        // the page is reached when its connection is, so connecting belongs to its phase
+        let took: f64 = seen.phases.iter().map(|(_, ms)| *ms).sum();
+        whole.phases.set(protocol, took);
+        if rank(seen.verdict) > rank(whole.verdict) {
+            whole.verdict = seen.verdict;
+            whole.reason = seen.reason;
+        }
+    }
+    whole.facts = shared.into_parts().1;
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_page_of_a_healthy_server() {
+        let check = |body: &str, expect: Option<&str>| {
+            assert_eq!(healthy_server(body), expect, "{body:?}");
+        };
+        check("200 OK<br/>EX1.example.org", Some("EX1.example.org"));
+        check("200 OK<br/>EX1.example.org\r\n", Some("EX1.example.org"));
+        check("200 OK<BR />EX1", Some("EX1"));
+        check("200 OK", None);
+        check("200 OK<br/>", None);
+        check("200 OK<p>EX1", None);
+        check("<html>Sorry, we are working on it</html>", None);
+        check("503 Service<br/>EX1.example.org", None);
+        check("200 OK<br/>EX1 <script>", None);
+    }
+
+    #[test]
+    fn pages_stand_below_the_declared_path() {
+        let check = |base: &str, protocol: &str, expect: &str| {
+            let url = page_url(&Url::parse(base).unwrap(), protocol);
+            assert_eq!(url.as_str(), expect);
+        };
+        check("https://a/", "owa", "https://a/owa/healthcheck.htm");
+        check("https://a/lab/", "ews", "https://a/lab/ews/healthcheck.htm");
+        let eas = "https://a:444/Microsoft-Server-ActiveSync/healthcheck.htm";
+        check("https://a:444", "activesync", eas);
+    }
+
+    #[test]
+    fn one_unwell_protocol_is_down() {
+        let page = |protocol, seen| PageSeen { protocol, seen, trace: Trace::start() };
+        let seen = combine(vec![
+            page("owa", Seen::up()),
+            page("ews", Seen::unknown(Reason::HealthHidden)),
+            page("mapi", Seen::down(Reason::HealthFailed)),
+        ]);
+        assert_eq!(seen.verdict, Verdict::Down);
+        assert_eq!(seen.reason, Some(Reason::HealthFailed));
+        let fact = |name| seen.facts.get(name).map(|v: &Box<str>| &**v);
+        assert_eq!(fact("mapi_reason"), Some("health_failed"));
+        assert_eq!(fact("ews_reason"), Some("health_hidden"));
+        assert_eq!(fact("owa_reason"), None);
+        let seen = combine(vec![page("owa", Seen::unknown(Reason::HealthHidden))]);
+        assert_eq!(seen.verdict, Verdict::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_upsets_it(body in "(200 OK)?[ -~<>/\\n]{0,60}") {
+            if let Some(server) = healthy_server(&body) {
+                prop_assert!(body.contains(server));
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Fetches from servers that misbehave, each in one way.

@@ -1,0 +1,1 @@
+//! Logons to the lab, with accounts and faults of every kind.

@@ -1,0 +1,149 @@
+//! Trying accounts without locking them: each at most once in a run, no retries, and a verdict
+//! that never takes one refused account for a service that is down.
+
+use mailward_evidence::Reason;
+
+use super::{Account, Accounts, Seen};
+
+/// The accounts of one run, in the order they are tried.
+pub(super) struct Round<'a> {
+    accounts: &'a dyn Accounts,
+    ids: &'a [String],
+    next: usize,
+    rejected: usize,
+    /// Of the rejected, those the service is known to have taken within a day.
+    proven: usize,
+    withheld: Option<Reason>,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(accounts: &'a dyn Accounts, ids: &'a [String]) -> Self {
+        Self { accounts, ids, next: 0, rejected: 0, proven: 0, withheld: None }
+    }
+
+    /// The next account that may be tried.
+    pub(super) fn next_account(&mut self) -> Option<Account> {
+        while let Some(id) = self.ids.get(self.next) {
+            self.next += 1;
+            match self.accounts.account(id) {
+                Ok(account) => return Some(account),
+                Err(reason) => {
+                    self.withheld.get_or_insert(reason);
+                }
+            }
+        }
+        None
+    }
+
+    fn current(&self) -> Option<&'a String> {
+        self.ids.get(self.next.checked_sub(1)?)
+    }
+
+    /// The service took the account that was given last.
+    pub(super) fn accepted(&self) {
+        if let Some(id) = self.current() {
+            self.accounts.accepted(id);
+        }
+    }
+
+    /// The service refused the account that was given last.
+    pub(super) fn rejected(&mut self) {
+        if let Some(id) = self.current() {
+            self.rejected += 1;
+            self.proven += usize::from(self.accounts.proven(id));
+            self.accounts.rejected(id);
+        }
+    }
+
+    /// What it means that no account was taken. Two accounts refused in one run, each proven
+    /// good within a day, is the service's fault; anything less may be the account's.
+    pub(super) fn verdict(&self) -> Seen {
+        if self.rejected >= 2 && self.proven == self.rejected && self.rejected == self.ids.len() {
+            return Seen::down(Reason::AuthRejected);
+        }
+        if self.rejected > 0 {
+            return Seen::unknown(Reason::Credential);
+        }
+        let withheld = self.withheld.clone();
+        Seen::unknown(withheld.unwrap_or(Reason::CredentialMissing))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use mailward_catalogue::Secret;
+    use mailward_evidence::Verdict;
+
+    use super::*;
+
+    /// Accounts for tests: a table, and what became of them.
+    #[derive(Default)]
+    pub(crate) struct Table {
+        pub(crate) known: BTreeMap<String, (String, String)>,
+        pub(crate) proven: Vec<String>,
+        pub(crate) held: Vec<String>,
+        pub(crate) told: Mutex<Vec<String>>,
+    }
+
+    impl Table {
+        pub(crate) fn with(ids: &[(&str, &str, &str)]) -> Self {
+            let entry = |(id, name, password): &(&str, &str, &str)| {
+                ((*id).to_owned(), ((*name).to_owned(), (*password).to_owned()))
+            };
+            Self { known: ids.iter().map(entry).collect(), ..Self::default() }
+        }
+
+        pub(crate) fn told(&self) -> Vec<String> {
+            self.told.lock().unwrap().clone()
+        }
+    }
+
+    impl Accounts for Table {
+        fn account(&self, id: &str) -> Result<Account, Reason> {
+            if self.held.iter().any(|held| held == id) {
+                return Err(Reason::CredentialHeld);
+            }
+            let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
+            Ok(Account { username: username.clone(), password: Secret::new(password.clone()) })
+        }
+
+        fn accepted(&self, id: &str) {
+            self.told.lock().unwrap().push(format!("+{id}"));
+        }
+
+        fn rejected(&self, id: &str) {
+            self.told.lock().unwrap().push(format!("-{id}"));
+        }
+
+        fn proven(&self, id: &str) -> bool {
+            self.proven.iter().any(|proven| proven == id)
+        }
+    }
+
+    #[test]
+    fn one_refused_account_is_never_the_services_fault() {
+        let check = |ids: &[&str], proven: &[&str], held: &[&str], expect: (Verdict, Reason)| {
+            let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+            let ids: Vec<String> = owned(ids);
+            let mut table = Table::with(&[("a", "a@x", "1"), ("b", "b@x", "2")]);
+            table.proven = owned(proven);
+            table.held = owned(held);
+            let mut round = Round::new(&table, &ids);
+            while round.next_account().is_some() {
+                round.rejected();
+            }
+            let seen = round.verdict();
+            assert_eq!((seen.verdict, seen.reason.unwrap()), expect, "{ids:?}");
+        };
+        let (down, unknown) = (Verdict::Down, Verdict::Unknown);
+        check(&["a"], &["a"], &[], (unknown, Reason::Credential));
+        check(&["a", "b"], &["a", "b"], &[], (down, Reason::AuthRejected));
+        check(&["a", "b"], &["a"], &[], (unknown, Reason::Credential));
+        check(&["a", "b"], &["a", "b"], &["b"], (unknown, Reason::Credential));
+        check(&["a"], &["a"], &["a"], (unknown, Reason::CredentialHeld));
+        check(&["c"], &[], &[], (unknown, Reason::CredentialMissing));
+    }
+}

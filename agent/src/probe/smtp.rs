@@ -1,0 +1,394 @@
+//! `smtp`: speaks SMTP (RFC 5321) with a server up to a declared step, over STARTTLS or TLS
+//! where declared, and never sends a message. What a refusal means stands in `smtp/judge`.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use mailward_catalogue::{Probe, Secret};
+use mailward_evidence::Reason;
+
+use super::sign_in::Round;
+use super::{Account, BuildError, Context, Observe, Seen};
+use crate::net::smtp::{Conversation, Reply};
+use crate::net::tls::Inside;
+use crate::net::{Fault, Net, Stream, Trace};
+
+mod judge;
+
+use judge::{At, Auth, judge, judge_auth};
+
+struct Smtp {
+    net: Arc<Net>,
+    host: String,
+    port: u16,
+    security: Security,
+    upto: Step,
+    credentials: Vec<String>,
+    mail_from: String,
+    rcpt_to: Option<String>,
+    helo: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Security {
+    None,
+    StartTls,
+    Implicit,
+}
+
+/// How far a run goes; later steps include the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Banner,
+    Ehlo,
+    Tls,
+    Auth,
+    Rcpt,
+}
+
+/// Makes the probe.
+pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, BuildError> {
+    let settings = &probe.settings;
+    let wrong = |key, value: &str| BuildError::key(probe, key, format!("{value:?} is not known"));
+    let host = settings.text("host");
+    let host = host.ok_or_else(|| BuildError::key(probe, "host", "expected a server, got none"))?;
+    let security = match settings.text("tls").unwrap_or("none") {
+        "none" => Security::None,
+        "starttls" => Security::StartTls,
+        "implicit" => Security::Implicit,
+        other => return Err(wrong("tls", other)),
+    };
+    let upto = match settings.text("upto").unwrap_or("ehlo") {
+        "banner" => Step::Banner,
+        "ehlo" => Step::Ehlo,
+        "tls" => Step::Tls,
+        "auth" => Step::Auth,
+        "rcpt" => Step::Rcpt,
+        other => return Err(wrong("upto", other)),
+    };
+    for key in ["mail_from", "rcpt_to", "helo"] {
+        // such a value would be a command of its own
+        let breaks = |c: char| c.is_control() || matches!(c, '<' | '>' | ' ');
+        if settings.text(key).is_some_and(|value| value.contains(breaks)) {
+            let problem = "expected no spaces, brackets or control characters";
+            return Err(BuildError::key(probe, key, problem));
+        }
+    }
+    let implicit = security == Security::Implicit;
+    Ok(Box::new(Smtp {
+        net: net.clone(),
+        host: host.to_owned(),
+        port: settings.port("port").unwrap_or(if implicit { 465 } else { 25 }),
+        security,
+        upto,
+        credentials: probe.credentials.clone(),
+        mail_from: settings.text("mail_from").unwrap_or_default().to_owned(),
+        rcpt_to: settings.text("rcpt_to").map(str::to_owned),
+        helo: settings.text("helo").map(str::to_owned).or_else(machine_name),
+    }))
+}
+
+/// The machine's name, if it is a full one; else its address will do (RFC 5321 section 4.1.4).
+fn machine_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim();
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let full = name.contains('.') && name.len() <= 253 && name.split('.').all(is_label);
+    full.then(|| name.to_owned())
+}
+
+impl Observe for Smtp {
+    fn observe<'a>(&'a self, cx: &'a Context<'a>) -> BoxFuture<'a, Seen> {
+        async move {
+            let mut trace = Trace::start();
+            let seen = match self.open(cx, &mut trace).await {
+                Ok(mut talk) => {
+                    let seen = self.converse(&mut talk, cx, &mut trace).await;
+                    if let Some(talk) = talk {
+                        talk.quit().await;
+                    }
+                    seen.unwrap_or_else(|ended| ended.into_seen())
+                }
+                Err(fault) => Seen::fault(&fault),
+            };
+            seen.with(trace)
+        }
+        .boxed()
+    }
+
+    fn host_key(&self) -> &str {
+        &self.host
+    }
+}
+
+/// Why a conversation did not come to the declared step.
+enum Ended {
+    /// By something below SMTP, or not SMTP at all.
+    Fault(Fault),
+    /// By a reply.
+    Judged(Seen),
+}
+
+impl Ended {
+    fn into_seen(self) -> Seen {
+        match self {
+            Self::Fault(fault) => Seen::fault(&fault),
+            Self::Judged(seen) => seen,
+        }
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What the server offers after EHLO: keywords in upper case, with their parameters.
+#[derive(Debug, Default)]
+struct Offers(Vec<String>);
+
+impl Offers {
+    fn read(reply: &Reply) -> Self {
+        let lines = reply.lines.iter().skip(1);
+        Self(lines.map(|line| line.trim().to_ascii_uppercase()).collect())
+    }
+
+    fn start_tls(&self) -> bool {
+        self.0.iter().any(|line| line == "STARTTLS")
+    }
+
+    /// Whether AUTH offers this mechanism (RFC 4954 section 3; `AUTH=` is how old servers had it).
+    fn auth(&self, mechanism: &str) -> bool {
+        let auth = |line: &&String| line.starts_with("AUTH ") || line.starts_with("AUTH=");
+        let mut mechanisms = self.0.iter().filter(auth).flat_map(|line| line[5..].split(' '));
+        mechanisms.any(|offered| offered == mechanism)
+    }
+}
+
+impl Smtp {
+    async fn open(
+        &self,
+        cx: &Context<'_>,
+        trace: &mut Trace,
+    ) -> Result<Option<Conversation>, Fault> {
+        let (host, deadline) = (&self.host, cx.deadline);
+        let tcp = self.net.dial(host, self.port, deadline, trace).await?;
+        let stream = if self.security == Security::Implicit {
+            let inside = Inside::Other;
+            self.net.secure(tcp, host, inside, deadline, trace).await?
+        } else {
+            Stream::Plain(tcp)
+        };
+        Ok(Some(Conversation::new(stream, deadline)))
+    }
+
+    /// The conversation is gone from `slot` once it cannot end with QUIT any more.
+    async fn converse(
+        &self,
+        slot: &mut Option<Conversation>,
+        cx: &Context<'_>,
+        trace: &mut Trace,
+    ) -> Result<Seen, Ended> {
+        let Some(mut talk) = slot.take() else {
+            return Err(Fault::new(Reason::ProbeFault, "there is no conversation").into());
+        };
+        trace.skip();
+        let greeting = talk.reply("waiting for the greeting").await;
+        trace.lap("banner");
+        let greeting = greeting?;
+        trace.fact("banner", greeting.text());
+        if greeting.code != 220 {
+            return Err(Ended::Judged(judge(At::Banner, &greeting, trace)));
+        }
+        if self.upto == Step::Banner {
+            *slot = Some(talk);
+            return Ok(Seen::up());
+        }
+        let mut offers = self.greet(&mut talk, trace).await?;
+        if self.security == Security::StartTls && self.upto >= Step::Tls {
+            talk = self.start_tls(talk, &offers, trace).await?;
+            // what was offered before is forgotten (RFC 3207 section 4.2)
+            offers = self.greet(&mut talk, trace).await?;
+        }
+        let seen = self.go_on(&mut talk, &offers, cx, trace).await;
+        if !matches!(seen, Err(Ended::Fault(_))) {
+            *slot = Some(talk);
+        }
+        seen
+    }
+
+    /// EHLO, or HELO for a server that does not know it (RFC 5321 section 3.2).
+    async fn greet(&self, talk: &mut Conversation, trace: &mut Trace) -> Result<Offers, Ended> {
+        let name = match &self.helo {
+            Some(name) => name.clone(),
+            None => address_literal(talk),
+        };
+        trace.skip();
+        let reply = say_hello(talk, &name, trace).await;
+        trace.lap("ehlo");
+        let reply = reply?;
+        if reply.code != 250 {
+            return Err(Ended::Judged(judge(At::Ehlo, &reply, trace)));
+        }
+        let offers = Offers::read(&reply);
+        trace.fact("offers", offers.0.join(", "));
+        Ok(offers)
+    }
+
+    async fn start_tls(
+        &self,
+        mut talk: Conversation,
+        offers: &Offers,
+        trace: &mut Trace,
+    ) -> Result<Conversation, Ended> {
+        if !offers.start_tls() {
+            return Err(Ended::Judged(Seen::down(Reason::TlsNotOffered)));
+        }
+        trace.skip();
+        let doing = "waiting for the answer to STARTTLS";
+        let reply = talk.command("STARTTLS", doing).await;
+        trace.lap("starttls");
+        let reply = reply?;
+        if reply.code != 220 {
+            return Err(Ended::Judged(judge(At::StartTls, &reply, trace)));
+        }
+        Ok(talk.secure(&self.net, &self.host, trace).await?)
+    }
+
+    async fn go_on(
+        &self,
+        talk: &mut Conversation,
+        offers: &Offers,
+        cx: &Context<'_>,
+        trace: &mut Trace,
+    ) -> Result<Seen, Ended> {
+        if self.upto >= Step::Auth && !self.credentials.is_empty() {
+            let mut round = Round::new(cx.accounts, &self.credentials);
+            self.log_on(talk, offers, &mut round, trace).await?;
+        }
+        match (&self.rcpt_to, self.upto) {
+            (Some(recipient), Step::Rcpt) => self.address(talk, recipient, trace).await,
+            _ => Ok(Seen::up()),
+        }
+    }
+
+    async fn log_on(
+        &self,
+        talk: &mut Conversation,
+        offers: &Offers,
+        round: &mut Round<'_>,
+        trace: &mut Trace,
+    ) -> Result<(), Ended> {
+        // one mechanism, never a second after a refusal: that would count twice
+        let plain = offers.auth("PLAIN");
+        if !plain && !offers.auth("LOGIN") {
+            return Err(Ended::Judged(Seen::down(Reason::NotOffered)));
+        }
+        trace.fact("auth", if plain { "PLAIN" } else { "LOGIN" });
+        while let Some(account) = round.next_account() {
+            trace.skip();
+            let reply = if plain {
+                auth_plain(talk, &account).await
+            } else {
+                auth_login(talk, &account).await
+            };
+            trace.lap("auth");
+            match judge_auth(&reply?, trace) {
+                Auth::Accepted => {
+                    round.accepted();
+                    return Ok(());
+                }
+                Auth::Rejected => round.rejected(),
+                Auth::Ended(seen) => return Err(Ended::Judged(seen)),
+            }
+        }
+        Err(Ended::Judged(round.verdict()))
+    }
+
+    /// MAIL and RCPT, then RSET: no message is begun.
+    async fn address(
+        &self,
+        talk: &mut Conversation,
+        recipient: &str,
+        trace: &mut Trace,
+    ) -> Result<Seen, Ended> {
+        trace.skip();
+        let command = format!("MAIL FROM:<{}>", self.mail_from);
+        let reply = talk.command(&command, "waiting for the answer to MAIL").await;
+        trace.lap("mail");
+        let reply = reply?;
+        if !reply.is_done() {
+            return Err(Ended::Judged(judge(At::Mail, &reply, trace)));
+        }
+        let command = format!("RCPT TO:<{recipient}>");
+        let reply = talk.command(&command, "waiting for the answer to RCPT").await;
+        trace.lap("rcpt");
+        let reply = reply?;
+        if !reply.is_done() {
+            return Err(Ended::Judged(judge(At::Rcpt, &reply, trace)));
+        }
+        // the verdict stands; a server that dislikes RSET gets QUIT next anyway
+        let _ = talk.command("RSET", "taking the recipient back").await;
+        Ok(Seen::up())
+    }
+}
+
+async fn say_hello(talk: &mut Conversation, name: &str, trace: &mut Trace) -> Result<Reply, Fault> {
+    let command = format!("EHLO {name}");
+    let reply = talk.command(&command, "waiting for the answer to EHLO").await?;
+    if !matches!(reply.code, 500..=504) {
+        trace.fact("greeting", "EHLO");
+        return Ok(reply);
+    }
+    trace.fact("greeting", "HELO");
+    let command = format!("HELO {name}");
+    talk.command(&command, "waiting for the answer to HELO").await
+}
+
+/// RFC 5321 section 4.1.3.
+fn address_literal(talk: &Conversation) -> String {
+    match talk.local().map(|local| local.ip()) {
+        Some(std::net::IpAddr::V6(v6)) => format!("[IPv6:{v6}]"),
+        Some(std::net::IpAddr::V4(v4)) => format!("[{v4}]"),
+        None => "[127.0.0.1]".to_owned(),
+    }
+}
+
+/// RFC 4616, with the initial response of RFC 4954 section 4.
+async fn auth_plain(talk: &mut Conversation, account: &Account) -> Result<Reply, Fault> {
+    let doing = "waiting for the answer to AUTH";
+    let proof = format!("\0{}\0{}", account.username, account.password.expose());
+    let proof = Secret::new(BASE64.encode(proof));
+    let line = Secret::new(format!("AUTH PLAIN {}", proof.expose()));
+    let reply = talk.secret(&line, doing).await?;
+    if reply.code == 334 {
+        // the server asks for what it already has: it does not read initial responses
+        return talk.secret(&proof, doing).await;
+    }
+    Ok(reply)
+}
+
+/// draft-murchison-sasl-login-00: name and password, each when asked for.
+async fn auth_login(talk: &mut Conversation, account: &Account) -> Result<Reply, Fault> {
+    let doing = "waiting for the answer to AUTH";
+    let reply = talk.command("AUTH LOGIN", doing).await?;
+    if reply.code != 334 {
+        return Ok(reply.mute());
+    }
+    let name = Secret::new(BASE64.encode(&account.username));
+    let reply = talk.secret(&name, doing).await?;
+    if reply.code != 334 {
+        return Ok(reply);
+    }
+    let password = Secret::new(BASE64.encode(account.password.expose()));
+    talk.secret(&password, doing).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Conversations with the lab and with servers that misbehave.

@@ -1,0 +1,1 @@
+//! Handshakes with the lab, directly and over SMTP.

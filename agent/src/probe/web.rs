@@ -1,0 +1,45 @@
+//! What the probes that speak HTTP have in common: reading `url`, and what a status means.
+
+use hyper::StatusCode;
+use hyper::header::RETRY_AFTER;
+use mailward_catalogue::Probe;
+use mailward_evidence::Reason;
+use url::Url;
+
+use super::BuildError;
+use crate::net::Trace;
+use crate::net::http::Answer;
+
+/// The probe's `url`.
+pub(super) fn web_address(probe: &Probe) -> Result<Url, BuildError> {
+    let wrong = |why: &str| BuildError::key(probe, "url", why);
+    let text = probe.settings.text("url");
+    let text = text.ok_or_else(|| wrong("expected an http or https URL, got none"))?;
+    let mut url = Url::parse(text).map_err(|error| wrong(&format!("{text:?}: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong("expected an http or https URL with a host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("expected no name and password in it; use a credential"));
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// What a status that was not expected means.
+pub(super) fn status_reason(status: StatusCode) -> Reason {
+    match status.as_u16() {
+        503 => Reason::ServiceUnavailable,
+        500..=599 => Reason::ServerError,
+        _ => Reason::HttpStatus,
+    }
+}
+
+/// Notes the status, and what the server says about coming back.
+pub(super) fn note_status(answer: &Answer, trace: &mut Trace) {
+    trace.fact("http_status", answer.status.as_str());
+    let later = answer.header(RETRY_AFTER.as_str());
+    if !later.is_empty() {
+        trace.fact("retry_after", later);
+    }
+}
