@@ -70,7 +70,7 @@ impl Faults {
     }
 
     pub(crate) fn line(&self, place: Place) -> usize {
-        self.sources.get(place.file).map_or(1, |source| source.position(place.at).0)
+        self.sources.get(place.file).map_or(1, |source| source.line(place.at))
     }
 
     /// A fault at a place, as users see it.

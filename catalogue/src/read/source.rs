@@ -1,6 +1,7 @@
 //! The text of one file: its bounds, its positions, and its TOML with recovery. Where the TOML
 //! is broken, each section is parsed on its own, so that one fault does not hide the rest.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -53,10 +54,15 @@ impl Source {
         Self { file: file.to_owned(), directory, text, lines }
     }
 
+    /// Line of an offset, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at).max(1)
+    }
+
     /// Line and column of an offset, from 1; columns in characters.
     pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let at = at.min(self.text.len());
-        let line = self.lines.partition_point(|start| *start <= at).max(1);
+        let line = self.line(at);
         let start = self.lines.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start..at).unwrap_or("");
         (line, before.chars().count() + 1)
@@ -85,13 +91,12 @@ impl Source {
         });
         let parts = parts.collect();
         // What spans sections, such as a table declared twice, shows only in the whole.
+        let mut told: BTreeSet<usize> = faults.iter().map(|f| self.line(f.at)).collect();
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            let line = self.position(at).0;
             let spans_sections = error.message().starts_with("duplicate key")
                 || error.message().starts_with("cannot extend");
-            let known = |f: &SyntaxFault| self.position(f.at).0 == line;
-            if (spans_sections || faults.is_empty()) && !faults.iter().any(known) {
+            if (spans_sections || faults.is_empty()) && told.insert(self.line(at)) {
                 faults.push(SyntaxFault { at, message: tell(&error) });
             }
         }

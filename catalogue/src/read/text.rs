@@ -248,7 +248,7 @@ pub(crate) fn target(text: &str) -> Judged<String> {
         return refuse(FORM, text);
     };
     let port_fine = u16::from_str(port).is_ok_and(|port| port != 0);
-    if !port_fine || host(name).is_err() {
+    if !port_fine || name.contains(':') || host(name).is_err() {
         return refuse(FORM, text);
     }
     Ok(text.to_owned())
@@ -369,11 +369,19 @@ pub(crate) fn nearest<'a>(
     let written = written.replace('-', "_");
     candidates.into_iter().min_by_key(|candidate| {
         let candidate = candidate.to_lowercase().replace('-', "_");
-        let distance = strsim::osa_distance(&written, &candidate);
+        let distance = match begins(&written, &candidate) {
+            true => 1,
+            false => strsim::osa_distance(&written, &candidate),
+        };
         // Of equals, the one that starts alike.
         let likeness = strsim::jaro_winkler(&written, &candidate);
         (distance, ((1.0 - likeness) * 1e6) as u32)
     })
+}
+
+/// Whether a name was broken off.
+fn begins(written: &str, whole: &str) -> bool {
+    written.len() >= 3 && whole.starts_with(written)
 }
 
 /// The candidate that was probably meant, if any is near.
@@ -383,6 +391,10 @@ pub(crate) fn close<'a>(
 ) -> Option<&'a str> {
     let near = nearest(written, candidates)?;
     let (a, b) = (written.to_lowercase(), near.to_lowercase());
-    let alike = strsim::jaro_winkler(&a, &b) >= 0.8 || strsim::osa_distance(&a, &b) <= 1;
+    let alike =
+        begins(&a, &b) || strsim::jaro_winkler(&a, &b) >= 0.8 || strsim::osa_distance(&a, &b) <= 1;
     alike.then_some(near)
 }
+
+#[cfg(test)]
+mod tests;
