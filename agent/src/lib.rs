@@ -1,7 +1,17 @@
 //! The agent: schedules probes, runs them, keeps what they saw and delivers it. It does not
 //! know the reporter's insides, nor what was promised.
 
+pub mod accounts;
+pub mod deliver;
+pub mod guard;
+pub mod health;
+pub mod metrics;
 pub mod net;
+pub mod once;
 pub mod outbox;
 pub mod probe;
+pub mod run;
 pub mod schedule;
+
+pub use once::{OnceError, probe_once};
+pub use run::{RunError, Settings, run};

@@ -61,7 +61,7 @@ impl Tls {
 }
 
 /// The system's authorities, or a bundled set where there are none; and those of `trust`.
-fn roots(trust: Option<&Path>) -> Result<RootCertStore, NetError> {
+pub(crate) fn roots(trust: Option<&Path>) -> Result<RootCertStore, NetError> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if store.is_empty() {

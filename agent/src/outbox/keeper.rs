@@ -32,6 +32,7 @@ enum Command {
     Keep(Box<[u8]>),
     Read { max_records: usize, max_bytes: usize, reply: oneshot::Sender<Batch> },
     Acknowledge { through: u64, reply: oneshot::Sender<()> },
+    Flush { reply: oneshot::Sender<()> },
     Close,
 }
 
@@ -50,6 +51,7 @@ impl std::fmt::Debug for Command {
             Self::Keep(_) => "Keep",
             Self::Read { .. } => "Read",
             Self::Acknowledge { .. } => "Acknowledge",
+            Self::Flush { .. } => "Flush",
             Self::Close => "Close",
         })
     }
@@ -105,6 +107,22 @@ impl OutboxHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Acknowledge { through, reply }).await?;
         answer.await.map_err(|_| Closed)
+    }
+
+    /// Writes what was kept so far without waiting for more.
+    ///
+    /// # Errors
+    /// When the outbox is closed.
+    pub async fn flush(&self) -> Result<(), Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Flush { reply }).await?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    /// Waits until everything that was written has left.
+    pub async fn drained(&self) {
+        // if the thread ends, nothing more will leave
+        let _ = self.stats.clone().wait_for(|stats| stats.records == 0).await;
     }
 
     async fn send(&self, mut command: Command) -> Result<(), Closed> {
@@ -245,6 +263,10 @@ impl Shelf {
             }
             Command::Acknowledge { through, reply } => {
                 self.acknowledge(through);
+                let _ = reply.send(());
+            }
+            Command::Flush { reply } => {
+                self.write();
                 let _ = reply.send(());
             }
             Command::Close => return true,

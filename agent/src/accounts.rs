@@ -1,0 +1,150 @@
+//! The accounts as one run of a probe has them: secrets are read where they are used, the guard
+//! is asked first, and what the run leaves undecided is given back when it ends.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mailward_catalogue::{Catalogue, Credential};
+use mailward_evidence::{Clock, Reason};
+
+use crate::guard::Guard;
+use crate::outbox::keeper::chain;
+use crate::probe::{Account, Accounts};
+
+/// All accounts of the definition, and the guard over them.
+#[derive(Debug)]
+pub struct Purse {
+    credentials: HashMap<Box<str>, Credential>,
+    guard: Guard,
+}
+
+impl Purse {
+    /// The accounts of a definition; see [`Guard::new`] for `directory`.
+    #[must_use]
+    pub fn new(
+        catalogue: &Catalogue,
+        directory: Option<std::path::PathBuf>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let credentials =
+            catalogue.credentials.iter().map(|c| (Box::from(c.id.as_str()), c.clone())).collect();
+        Self { credentials, guard: Guard::new(directory, clock) }
+    }
+
+    /// No accounts at all.
+    #[cfg(test)]
+    pub(crate) fn empty(clock: Arc<dyn Clock>) -> Self {
+        Self { credentials: HashMap::new(), guard: Guard::new(None, clock) }
+    }
+
+    /// The accounts for one run.
+    #[must_use]
+    pub fn for_run(&self) -> RunAccounts<'_> {
+        RunAccounts { purse: self, granted: Mutex::default() }
+    }
+}
+
+/// The accounts of one run; when it is dropped, what was granted and came to no answer is
+/// released.
+#[derive(Debug)]
+pub struct RunAccounts<'a> {
+    purse: &'a Purse,
+    granted: Mutex<Vec<Box<str>>>,
+}
+
+impl RunAccounts<'_> {
+    fn settled(&self, id: &str) {
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        granted.retain(|granted| **granted != *id);
+    }
+}
+
+impl Accounts for RunAccounts<'_> {
+    fn account(&self, credential_id: &str) -> Result<Account, Reason> {
+        let credential =
+            self.purse.credentials.get(credential_id).ok_or(Reason::CredentialMissing)?;
+        let password = credential.password.read().map_err(|error| {
+            tracing::warn!(
+                credential = credential_id,
+                error = %chain(&error),
+                "the account's password cannot be read"
+            );
+            Reason::CredentialMissing
+        })?;
+        self.purse.guard.ask(credential_id).map_err(|_| Reason::CredentialHeld)?;
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        granted.push(Box::from(credential_id));
+        Ok(Account { username: credential.username.clone(), password })
+    }
+
+    fn accepted(&self, credential_id: &str) {
+        self.settled(credential_id);
+        self.purse.guard.accepted(credential_id);
+    }
+
+    fn rejected(&self, credential_id: &str) {
+        self.settled(credential_id);
+        self.purse.guard.rejected(credential_id);
+    }
+
+    fn proven(&self, credential_id: &str) -> bool {
+        self.purse.guard.proven(credential_id)
+    }
+}
+
+impl Drop for RunAccounts<'_> {
+    fn drop(&mut self) {
+        let granted = self.granted.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for id in granted.drain(..) {
+            self.purse.guard.release(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use jiff::Timestamp;
+    use mailward_catalogue::SecretRef;
+    use mailward_evidence::ManualClock;
+
+    use super::*;
+
+    fn purse(secret: SecretRef) -> Purse {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let credential = Credential {
+            id: "owa".to_owned(),
+            username: "probe1@example.org".to_owned(),
+            password: secret,
+            shared: false,
+        };
+        let credentials = HashMap::from([(Box::from("owa"), credential)]);
+        Purse { credentials, guard: Guard::new(None, clock) }
+    }
+
+    #[test]
+    fn a_run_that_ends_gives_its_account_back() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"secret\n").unwrap();
+        let purse = purse(SecretRef::File(file.path().to_owned()));
+        let run = purse.for_run();
+        let account = run.account("owa").unwrap();
+        assert_eq!(account.password.expose(), "secret");
+        let other = purse.for_run();
+        assert_eq!(other.account("owa").unwrap_err(), Reason::CredentialHeld);
+        drop(run);
+        assert!(other.account("owa").is_ok());
+        other.accepted("owa");
+        assert!(purse.for_run().account("owa").is_ok());
+        assert_eq!(other.account("nobody").unwrap_err(), Reason::CredentialMissing);
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_read_costs_no_attempt() {
+        let purse = purse(SecretRef::File("/nonexistent/secret".into()));
+        let run = purse.for_run();
+        assert_eq!(run.account("owa").unwrap_err(), Reason::CredentialMissing);
+        assert_eq!(purse.guard.ask("owa"), Ok(()));
+    }
+}

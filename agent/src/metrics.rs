@@ -1,0 +1,449 @@
+//! What the agent tells Prometheus about itself and its probes. Names and labels are a promise
+//! to users (docs/agent.md); label values come from the definition and from closed lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use mailward_evidence::{Outcome, Verdict};
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, Opts, Registry, TextEncoder,
+};
+
+use crate::outbox::Stats;
+
+/// Few, because there is a histogram for every probe.
+const DURATION_BUCKETS_S: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const LAG_BUCKETS_S: [f64; 7] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// A metric could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("set up metrics")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// How a delivery ended: the closed list of `result`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The reporter has the records.
+    Ok,
+    /// No answer came.
+    Unreachable,
+    /// The reporter asked to come back later.
+    Later,
+    /// The token was refused, or the records are not this agent's to send.
+    Denied,
+    /// The reporter refused the body for what is in it.
+    Refused,
+    /// An answer that no reporter gives.
+    Strange,
+}
+
+impl Delivered {
+    /// The label's value.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unreachable => "unreachable",
+            Self::Later => "later",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::Strange => "strange",
+        }
+    }
+}
+
+/// All metrics of one agent.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    up: GaugeVec,
+    duration: HistogramVec,
+    phase: GaugeVec,
+    outcomes: IntCounterVec,
+    listed: GaugeVec,
+    /// (address, list) → the probes that saw it listed.
+    listings: Mutex<BTreeMap<(Box<str>, Box<str>), BTreeSet<Box<str>>>>,
+    certificate_expiry: GaugeVec,
+    missed: IntCounterVec,
+    schedule_lag: Histogram,
+    deliveries: IntCounterVec,
+    delivered_records: IntCounter,
+    refused_records: IntCounter,
+    /// Steps of the wall clock.
+    pub clock_steps: IntCounter,
+    /// 1 while all references are out of reach.
+    pub isolated: IntGauge,
+    /// The last measured lag of the event loop.
+    pub loop_lag: Gauge,
+    outbox_records: IntGauge,
+    outbox_bytes: IntGauge,
+    outbox_oldest: Gauge,
+    outbox_dropped: IntCounter,
+    outbox_damaged: IntCounter,
+    outbox_lost: IntCounter,
+}
+
+struct Maker(Registry);
+
+impl Maker {
+    fn add<M: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        made: prometheus::Result<M>,
+    ) -> Result<M, MetricsError> {
+        let metric = made?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, MetricsError> {
+        self.add(GaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, MetricsError> {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+        self.add(IntCounter::new(name, help))
+    }
+}
+
+impl Metrics {
+    /// Sets all of them up.
+    ///
+    /// # Errors
+    /// When a name is used twice.
+    pub fn new() -> Result<Self, MetricsError> {
+        let make = Maker(Registry::new());
+        let build = make.gauges("mailward_build_info", "The running version.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let probe = ["probe", "component", "kind"];
+        let duration = HistogramOpts::new(
+            "mailward_probe_duration_seconds",
+            "How long runs of the probe took.",
+        )
+        .buckets(DURATION_BUCKETS_S.to_vec());
+        let lag = HistogramOpts::new(
+            "mailward_schedule_lag_seconds",
+            "How long after they were due runs started.",
+        )
+        .buckets(LAG_BUCKETS_S.to_vec());
+        Ok(Self {
+            up: make.gauges(
+                "mailward_probe_up",
+                "1 if the last run says up or degraded, 0 if down; absent while unknown.",
+                &probe,
+            )?,
+            duration: make.add(HistogramVec::new(duration, &probe))?,
+            phase: make.gauges(
+                "mailward_probe_phase_seconds",
+                "How long the phases of the last run took.",
+                &["probe", "phase"],
+            )?,
+            outcomes: make.counters(
+                "mailward_probe_outcomes_total",
+                "Runs, by what they said.",
+                &["probe", "verdict", "reason"],
+            )?,
+            listed: make.gauges(
+                "mailward_dnsbl_listed",
+                "1 while the list names the address; absent otherwise.",
+                &["address", "list"],
+            )?,
+            listings: Mutex::default(),
+            certificate_expiry: make.gauges(
+                "mailward_certificate_expiry_timestamp_seconds",
+                "When the server's certificate expires.",
+                &["probe"],
+            )?,
+            missed: make.counters(
+                "mailward_schedule_missed_total",
+                "Scheduled runs that were not made because their time had passed.",
+                &["probe"],
+            )?,
+            schedule_lag: make.add(Histogram::with_opts(lag))?,
+            deliveries: make.counters(
+                "mailward_deliveries_total",
+                "Attempts to deliver, by how they ended.",
+                &["result"],
+            )?,
+            delivered_records: make
+                .counter("mailward_delivered_records_total", "Records the reporter has.")?,
+            refused_records: make.counter(
+                "mailward_refused_records_total",
+                "Records the reporter would not take; they are in the directory `refused`.",
+            )?,
+            clock_steps: make.counter("mailward_clock_steps_total", "Steps of the wall clock.")?,
+            isolated: make.add(IntGauge::new(
+                "mailward_agent_isolated",
+                "1 while all references of the agent are out of reach.",
+            ))?,
+            loop_lag: make.add(Gauge::new(
+                "mailward_agent_lag_seconds",
+                "How late the agent's own event loop ran at the last look.",
+            ))?,
+            outbox_records: make
+                .add(IntGauge::new("mailward_outbox_records", "Records not delivered yet."))?,
+            outbox_bytes: make
+                .add(IntGauge::new("mailward_outbox_bytes", "Size of the outbox on disk."))?,
+            outbox_oldest: make.add(Gauge::new(
+                "mailward_outbox_oldest_seconds",
+                "Age of the oldest record not delivered yet.",
+            ))?,
+            outbox_dropped: make.counter(
+                "mailward_outbox_dropped_records_total",
+                "Records that left undelivered because of the outbox's limits.",
+            )?,
+            outbox_damaged: make.counter(
+                "mailward_outbox_damaged_total",
+                "Damaged places of the outbox that were passed over.",
+            )?,
+            outbox_lost: make.counter(
+                "mailward_outbox_lost_records_total",
+                "Records that could not be kept because the disk refused them.",
+            )?,
+            registry: make.0,
+        })
+    }
+
+    /// The metrics of one probe.
+    #[must_use]
+    pub fn of_probe(&self, probe: &str, component: &str, kind: &'static str) -> ProbeMetrics {
+        ProbeMetrics {
+            probe: Box::from(probe),
+            component: Box::from(component),
+            kind,
+            duration: self.duration.with_label_values(&[probe, component, kind]),
+            shown: false,
+        }
+    }
+
+    /// A run started so long after it was due.
+    pub fn started(&self, lag_s: f64) {
+        self.schedule_lag.observe(lag_s.max(0.0));
+    }
+
+    /// Scheduled runs of a probe were not made.
+    pub fn missed(&self, probe: &str, runs: u32) {
+        self.missed.with_label_values(&[probe]).inc_by(u64::from(runs));
+    }
+
+    /// What a run said.
+    pub fn observed(&self, of: &mut ProbeMetrics, outcome: &Outcome) {
+        let probe = &*of.probe;
+        let reason = outcome.reason.as_ref().map_or("", |reason| reason.label());
+        self.outcomes.with_label_values(&[probe, outcome.verdict.label(), reason]).inc();
+        if let Some(took_ms) = outcome.took_ms {
+            of.duration.observe(took_ms / 1000.0);
+        }
+        let labels = [probe, &*of.component, of.kind];
+        if outcome.verdict == Verdict::Unknown {
+            if of.shown {
+                // it was there, so it can be removed
+                let _ = self.up.remove_label_values(&labels);
+            }
+            of.shown = false;
+        } else {
+            let up = if outcome.verdict == Verdict::Down { 0.0 } else { 1.0 };
+            self.up.with_label_values(&labels).set(up);
+            of.shown = true;
+        }
+        for (phase, took_ms) in outcome.phases.iter() {
+            self.phase.with_label_values(&[probe, phase]).set(took_ms / 1000.0);
+        }
+        self.note_certificate(probe, outcome);
+        if of.kind == "dnsbl" && outcome.verdict != Verdict::Unknown {
+            self.note_listings(probe, outcome);
+        }
+    }
+
+    fn note_certificate(&self, probe: &str, outcome: &Outcome) {
+        let expiry =
+            outcome.facts.get("cert_not_after").and_then(|at| at.parse::<Timestamp>().ok());
+        if let Some(expiry) = expiry {
+            self.certificate_expiry
+                .with_label_values(&[probe])
+                .set(expiry.as_duration().as_secs_f64());
+        }
+    }
+
+    fn note_listings(&self, probe: &str, outcome: &Outcome) {
+        let mut seen = lock(&self.listings);
+        for listing in &outcome.listings {
+            let probes = seen.entry((listing.address.clone(), listing.list.clone())).or_default();
+            probes.insert(Box::from(probe));
+            self.listed.with_label_values(&[&*listing.address, &*listing.list]).set(1.0);
+        }
+        seen.retain(|(address, list), probes| {
+            let still = outcome.listings.iter().any(|l| l.address == *address && l.list == *list);
+            if !still {
+                probes.remove(probe);
+            }
+            if probes.is_empty() {
+                let _ = self.listed.remove_label_values(&[&**address, &**list]);
+            }
+            !probes.is_empty()
+        });
+    }
+
+    /// A delivery ended.
+    pub fn delivery(&self, how: Delivered) {
+        self.deliveries.with_label_values(&[how.label()]).inc();
+    }
+
+    /// The reporter has so many records more.
+    pub fn delivered(&self, records: u64) {
+        self.delivered_records.inc_by(records);
+    }
+
+    /// A record was set aside because the reporter would not take it.
+    pub fn refused(&self) {
+        self.refused_records.inc();
+    }
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be written.
+    pub fn render(
+        &self,
+        outbox: &Stats,
+        lost: u64,
+        now: Timestamp,
+    ) -> Result<String, MetricsError> {
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.outbox_records.set(signed(outbox.records));
+        self.outbox_bytes.set(signed(outbox.bytes));
+        let oldest = outbox.oldest_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let age = oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+        self.outbox_oldest.set(age);
+        for (counter, value) in [
+            (&self.outbox_dropped, outbox.dropped),
+            (&self.outbox_damaged, outbox.damaged),
+            (&self.outbox_lost, lost),
+        ] {
+            counter.inc_by(value.saturating_sub(counter.get()));
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// The metrics of one probe; see [`Metrics::of_probe`].
+#[derive(Debug)]
+pub struct ProbeMetrics {
+    probe: Box<str>,
+    component: Box<str>,
+    kind: &'static str,
+    duration: Histogram,
+    /// Whether `mailward_probe_up` is there.
+    shown: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use mailward_evidence::{AgentName, Instant, Listing, ProbeId, Reason};
+
+    use super::*;
+
+    fn outcome(verdict: Verdict, listed: &[(&str, &str)]) -> Outcome {
+        let mut outcome = Outcome::new(
+            AgentName::new("a").unwrap(),
+            ProbeId::new("p").unwrap(),
+            Instant::from_ms(0).unwrap(),
+            60_000,
+            verdict,
+        );
+        outcome.took_ms = Some(120.0);
+        outcome.phases.set("dns", 20.0);
+        outcome.facts.set("cert_not_after", Box::from("2027-01-01T00:00:00Z"));
+        for (address, list) in listed {
+            outcome.listings.push(Listing {
+                address: Box::from(*address),
+                list: Box::from(*list),
+                code: None,
+                extra: mailward_evidence::Extra::default(),
+            });
+        }
+        if verdict == Verdict::Down {
+            outcome.reason = Some(Reason::Listed);
+        }
+        outcome
+    }
+
+    fn shown(metrics: &Metrics, name: &str) -> Vec<String> {
+        let text = metrics.render(&Stats::default(), 0, Timestamp::UNIX_EPOCH).unwrap();
+        text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn up_is_absent_while_unknown() {
+        let metrics = Metrics::new().unwrap();
+        let mut probe = metrics.of_probe("p", "owa", "http");
+        assert_eq!(shown(&metrics, "mailward_probe_up"), Vec::<String>::new());
+        for (verdict, expect) in [
+            (Verdict::Up, Some("1")),
+            (Verdict::Down, Some("0")),
+            (Verdict::Unknown, None),
+            (Verdict::Degraded, Some("1")),
+        ] {
+            metrics.observed(&mut probe, &outcome(verdict, &[]));
+            let expect: Vec<String> = expect
+                .map(|value| {
+                    format!(
+                        "mailward_probe_up{{component=\"owa\",kind=\"http\",probe=\"p\"}} {value}"
+                    )
+                })
+                .into_iter()
+                .collect();
+            assert_eq!(shown(&metrics, "mailward_probe_up"), expect);
+        }
+    }
+
+    #[test]
+    fn a_listing_ends_when_no_probe_sees_it() {
+        let metrics = Metrics::new().unwrap();
+        let mut one = metrics.of_probe("one", "reputation", "dnsbl");
+        let mut two = metrics.of_probe("two", "reputation", "dnsbl");
+        let pair = [("192.0.2.10", "bl.example.org")];
+        let line = "mailward_dnsbl_listed{address=\"192.0.2.10\",list=\"bl.example.org\"} 1";
+        metrics.observed(&mut one, &outcome(Verdict::Down, &pair));
+        metrics.observed(&mut two, &outcome(Verdict::Down, &pair));
+        metrics.observed(&mut one, &outcome(Verdict::Up, &[]));
+        assert_eq!(shown(&metrics, "mailward_dnsbl_listed"), [line]);
+        metrics.observed(&mut two, &outcome(Verdict::Unknown, &[]));
+        assert_eq!(shown(&metrics, "mailward_dnsbl_listed"), [line]);
+        metrics.observed(&mut two, &outcome(Verdict::Up, &[]));
+        assert_eq!(shown(&metrics, "mailward_dnsbl_listed"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn certificates_phases_and_counts_are_shown() {
+        let metrics = Metrics::new().unwrap();
+        let mut probe = metrics.of_probe("p", "owa", "http");
+        metrics.observed(&mut probe, &outcome(Verdict::Up, &[]));
+        metrics.missed("p", 3);
+        let expect = [
+            ("mailward_certificate_expiry", "timestamp_seconds{probe=\"p\"} 1798761600"),
+            ("mailward_probe_phase", "_seconds{phase=\"dns\",probe=\"p\"} 0.02"),
+            ("mailward_probe_outcomes", "_total{probe=\"p\",reason=\"\",verdict=\"up\"} 1"),
+            ("mailward_schedule_missed", "_total{probe=\"p\"} 3"),
+        ];
+        for (name, rest) in expect {
+            let lines = shown(&metrics, name);
+            assert!(lines.len() == 1 && lines[0].ends_with(rest), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs probes once, now, outside of any schedule: what `mailward probe` does. Nothing is kept
+//! or delivered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use mailward_catalogue::{Catalogue, Schedule};
+use mailward_evidence::{AgentName, Clock, IdError, Instant, Outcome, Verdict};
+use tokio::sync::Semaphore;
+
+use crate::accounts::Purse;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::net::Net;
+use crate::run::runner::{Runner, write_down};
+use crate::run::{Hosts, RunError, rhythm};
+
+/// The name that outcomes bear where the definition has no `[agent]`.
+const NAMELESS: &str = "probe";
+/// The most probes at once, in all and towards one host.
+const MAX_CONCURRENT: usize = 32;
+const MAX_PER_HOST: usize = 8;
+/// How long a probe waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Why probes could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum OnceError {
+    /// There is no probe of this id.
+    #[error("no probe has the id {id:?}; there are {known}")]
+    NoSuchProbe {
+        /// What was asked for.
+        id: String,
+        /// The ids there are.
+        known: String,
+    },
+    /// The agent's name cannot stand in evidence.
+    #[error("read [agent].name")]
+    Name(#[source] IdError),
+    /// The parts cannot be set up.
+    #[error(transparent)]
+    Setup(#[from] RunError),
+}
+
+/// Runs the probes `ids` once (all of them, whatever their site, if `ids` is empty), side by
+/// side; outcomes are in the order of the definition. Accounts are spared within the call only.
+///
+/// # Errors
+/// When an id is unknown or a probe cannot be built; what probes see is in the outcomes.
+pub async fn probe_once(
+    catalogue: &Catalogue,
+    ids: &[String],
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Outcome>, OnceError> {
+    if let Some(id) = ids.iter().find(|id| catalogue.probe(id).is_none()) {
+        let known: Vec<&str> = catalogue.probes.iter().map(|probe| probe.id.as_str()).collect();
+        return Err(OnceError::NoSuchProbe { id: id.clone(), known: known.join(", ") });
+    }
+    let agent = catalogue.agent.as_ref();
+    let name =
+        AgentName::new(agent.map_or(NAMELESS, |agent| &agent.name)).map_err(OnceError::Name)?;
+    let trust = agent.and_then(|agent| agent.trust.as_deref());
+    let net = Arc::new(Net::new(trust, agent.and_then(|a| a.resolver)).map_err(RunError::from)?);
+    let metrics = Arc::new(Metrics::new().map_err(RunError::from)?);
+    let references = agent.map_or(&[][..], |agent| &agent.references);
+    let health = Health::new(references, Arc::clone(&net), Arc::clone(clock), Arc::clone(&metrics));
+    let runner = Runner {
+        overall: Semaphore::new(MAX_CONCURRENT),
+        purse: Purse::new(catalogue, None, Arc::clone(clock)),
+        health: Arc::new(health.map_err(RunError::from)?),
+        clock: Arc::clone(clock),
+        metrics,
+    };
+    let mut hosts = Hosts::new(MAX_PER_HOST);
+    let due_ms = clock.now().as_millisecond();
+    let due = Instant::from_ms(due_ms).unwrap_or_else(|| Instant::new(clock.now()));
+    let mut runs = Vec::new();
+    for probe in &catalogue.probes {
+        if !ids.is_empty() && !ids.contains(&probe.id) {
+            continue;
+        }
+        let runnable = hosts.runnable(probe, catalogue, &net)?;
+        let next_ms = match &probe.schedule {
+            Schedule::Every(every) => i64::try_from(every.as_millis()).ok(),
+            Schedule::Cron(_) => rhythm(probe, name.as_str(), catalogue)?
+                .next_after(due_ms)
+                .map(|next| next - due_ms),
+        };
+        let next_due_ms = next_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(1).max(1);
+        let (runner, name) = (&runner, &name);
+        runs.push(async move {
+            let id = runnable.id.clone();
+            let mut outcome = Outcome::new(name.clone(), id, due, next_due_ms, Verdict::Unknown);
+            if let Some(sight) = runner.run(&runnable, due_ms, PATIENCE).await {
+                write_down(sight, &mut outcome);
+            }
+            outcome
+        });
+    }
+    Ok(join_all(runs).await)
+}

@@ -1,0 +1,346 @@
+//! The agent as a whole: joins schedule, probes, health, outbox, delivery and metrics, and stops
+//! them in an order that loses nothing. The parts know nothing of each other.
+
+mod home;
+mod listen;
+mod planner;
+pub(crate) mod runner;
+mod wake;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward_catalogue::{Catalogue, Probe, Schedule, Secret};
+use mailward_evidence::{
+    AgentName, Clock, IdError, ProbeId, Record, Roster, RosterProbe, SiteName,
+};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use url::Url;
+
+use crate::accounts::Purse;
+use crate::deliver::{DeliverError, Delivery, Destination};
+use crate::health::{Health, ReferenceError};
+use crate::metrics::{Metrics, MetricsError};
+use crate::net::{Net, NetError};
+use crate::outbox::keeper::{Keeper, OutboxHandle};
+use crate::outbox::{Limits, Outbox, OutboxError};
+use crate::probe::{self, BuildError};
+use crate::schedule::{Course, Cron, CronError, Rhythm};
+use home::Home;
+pub use home::HomeError;
+use planner::{Planner, Watched};
+use runner::{Runnable, Runner};
+
+/// The most probes at once, in all, where the definition does not say.
+const MAX_CONCURRENT: usize = 64;
+/// The most probes at once towards one host, where the definition does not say.
+const MAX_PER_HOST: usize = 8;
+const OUTBOX_MAX_BYTES: u64 = 1 << 30;
+const OUTBOX_MAX_AGE: Duration = Duration::from_secs(30 * 86_400);
+/// How long a stopping agent waits for a last delivery.
+const LAST_DELIVERY: Duration = Duration::from_millis(1500);
+
+/// What an agent needs to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The definition.
+    pub catalogue: Arc<Catalogue>,
+    /// The agent's name; its evidence bears it.
+    pub agent: AgentName,
+    /// Where it stands; it runs the probes of this site.
+    pub site: SiteName,
+    /// The reporter's address.
+    pub reporter: Url,
+    /// The token it delivers with.
+    pub token: Secret,
+    /// Its own directory: outbox, accounts, refused records.
+    pub data: PathBuf,
+    /// Where `/metrics` and `/healthz` are served; nowhere if `None`.
+    pub listen: Option<SocketAddr>,
+    /// PEM file of authorities trusted beside the system's; else the definition's.
+    pub trust: Option<PathBuf>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why the agent cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its directory cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The outbox cannot be opened.
+    #[error("open the outbox")]
+    Outbox(#[from] OutboxError),
+    /// The network parts cannot be set up.
+    #[error("set up the network")]
+    Net(#[from] NetError),
+    /// A probe cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A probe's id cannot stand in evidence.
+    #[error("probe {0:?}")]
+    Id(String, #[source] IdError),
+    /// A probe's cron cannot be read.
+    #[error("probe {0}")]
+    Cron(String, #[source] CronError),
+    /// A reference cannot be read.
+    #[error("read [agent].references")]
+    Reference(#[from] ReferenceError),
+    /// Metrics cannot be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// Delivery cannot be set up.
+    #[error("set up delivery")]
+    Deliver(#[from] DeliverError),
+    /// The port is taken, or may not be used.
+    #[error("listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system has no thread to give.
+    #[error("start the outbox's thread")]
+    Thread(#[source] std::io::Error),
+    /// The wake-up for crons cannot be set up.
+    #[error("set up the wake-up for crons")]
+    Wake(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A part ended although nobody stopped it.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// Runs the agent until `shutdown` says so; then it stops within five seconds.
+///
+/// # Errors
+/// When it cannot start, or a part of it dies.
+pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
+    let home = Home::claim(&settings.data, &settings.agent)?;
+    let clock = Arc::clone(&settings.clock);
+    let metrics = Arc::new(Metrics::new()?);
+    let listener = match settings.listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(|source| RunError::Listen { address, source })?,
+        ),
+        None => None,
+    };
+    let parts = Parts::build(&settings, &home, &metrics)?;
+    let outbox = Outbox::open(&home.outbox(), limits(&settings.catalogue))?;
+    let (keeper, outbox) = Keeper::start(outbox, Arc::clone(&clock)).map_err(RunError::Thread)?;
+    let to = Destination {
+        reporter: settings.reporter.clone(),
+        token: settings.token.clone(),
+        trust: parts.trust.clone(),
+    };
+    let delivery = Delivery::new(
+        &to,
+        Arc::clone(&parts.net),
+        outbox.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&clock),
+        home.refused(),
+    )?;
+
+    record_roster(&settings, &home, &outbox)?;
+    tracing::info!(
+        agent = %settings.agent,
+        site = %settings.site,
+        probes = parts.watched.len(),
+        reporter = %settings.reporter,
+        "the agent runs"
+    );
+
+    // aborted when this function returns, however it does
+    let mut aside = JoinSet::new();
+    let health = Arc::clone(&parts.health);
+    aside.spawn(async move { health.watch().await });
+    if let Some(listener) = listener {
+        aside.spawn(listen::serve(listener, Arc::clone(&metrics), outbox.clone(), clock.clone()));
+    }
+    let (hurry, hurried) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
+    let mut delivering = tokio::spawn(delivery.run(hurried, stopped));
+
+    let wake = wake::Wake::start(parts.has_cron()).await.map_err(RunError::Wake)?;
+    let planner = Planner::new(
+        settings.agent.clone(),
+        parts.watched,
+        Arc::new(parts.runner),
+        outbox.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&clock),
+    );
+    let ended = tokio::select! {
+        () = planner.run(&mut shutdown, wake) => Ok(()),
+        _ = &mut delivering => Err(RunError::Ended("delivery")),
+        _ = aside.join_next() => Err(RunError::Ended("a part of the agent")),
+    };
+
+    hurry.send_replace(true);
+    if ended.is_ok() && outbox.flush().await.is_ok() {
+        // what does not get through now gets through after the next start
+        let _ = tokio::time::timeout(LAST_DELIVERY, outbox.drained()).await;
+        stop.send_replace(true);
+        let _ = delivering.await;
+    }
+    if tokio::task::spawn_blocking(move || keeper.close()).await.is_err() {
+        tracing::error!("the outbox could not be closed");
+    }
+    tracing::info!(undelivered = outbox.stats().records, "the agent has stopped");
+    ended
+}
+
+fn limits(catalogue: &Catalogue) -> Limits {
+    catalogue.agent.as_ref().map_or(
+        Limits { max_bytes: OUTBOX_MAX_BYTES, max_age: OUTBOX_MAX_AGE },
+        |agent| Limits { max_bytes: agent.outbox_max_bytes, max_age: agent.outbox_max_age },
+    )
+}
+
+/// Records which probes this agent runs, if that is news.
+fn record_roster(settings: &Settings, home: &Home, outbox: &OutboxHandle) -> Result<(), RunError> {
+    let now_ms = settings.clock.now().as_millisecond();
+    let probes = settings.catalogue.probes.iter().filter(|p| p.runs_at(settings.site.as_str()));
+    let probes = probes
+        .map(|probe| {
+            Ok(RosterProbe {
+                id: probe_id(probe)?,
+                every_s: probe.every_s(),
+                extra: mailward_evidence::Extra::default(),
+            })
+        })
+        .collect::<Result<_, RunError>>()?;
+    let roster = Roster {
+        agent: settings.agent.clone(),
+        site: settings.site.clone(),
+        at: mailward_evidence::Instant::from_ms(now_ms)
+            .unwrap_or_else(|| mailward_evidence::Instant::new(settings.clock.now())),
+        probes,
+        extra: mailward_evidence::Extra::default(),
+    };
+    if home.is_news(&roster) {
+        outbox.keep(&Record::Roster(roster.clone()));
+        home.remember(&roster)?;
+    }
+    Ok(())
+}
+
+fn probe_id(probe: &Probe) -> Result<ProbeId, RunError> {
+    ProbeId::new(&probe.id).map_err(|error| RunError::Id(probe.id.clone(), error))
+}
+
+/// What is built from the definition.
+struct Parts {
+    net: Arc<Net>,
+    trust: Option<PathBuf>,
+    health: Arc<Health>,
+    runner: Runner,
+    watched: Vec<Watched>,
+}
+
+impl Parts {
+    fn build(settings: &Settings, home: &Home, metrics: &Arc<Metrics>) -> Result<Self, RunError> {
+        let (catalogue, clock) = (&settings.catalogue, &settings.clock);
+        let agent = catalogue.agent.as_ref();
+        let trust = settings.trust.clone().or_else(|| agent.and_then(|a| a.trust.clone()));
+        let resolver = agent.and_then(|agent| agent.resolver);
+        let net = Arc::new(Net::new(trust.as_deref(), resolver)?);
+        let references = agent.map_or(&[][..], |agent| &agent.references);
+        let health = Arc::new(Health::new(
+            references,
+            Arc::clone(&net),
+            Arc::clone(clock),
+            Arc::clone(metrics),
+        )?);
+        let purse = Purse::new(catalogue, Some(home.credentials()), Arc::clone(clock));
+        let runner = Runner {
+            overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),
+            purse,
+            health: Arc::clone(&health),
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
+        };
+        let mut hosts = Hosts::new(agent.map_or(MAX_PER_HOST, |a| a.max_per_host).max(1));
+        let now_ms = clock.now().as_millisecond();
+        let mut watched = Vec::new();
+        for probe in catalogue.probes.iter().filter(|p| p.runs_at(settings.site.as_str())) {
+            let rhythm = rhythm(probe, settings.agent.as_str(), catalogue)?;
+            let retry_every_ms = i64::try_from(probe.retry_every.as_millis()).unwrap_or(i64::MAX);
+            let course = Course::new(rhythm, retry_every_ms, now_ms);
+            let runnable = hosts.runnable(probe, catalogue, &net)?;
+            let shown = metrics.of_probe(&probe.id, &probe.component, probe.kind.name);
+            let cron = matches!(probe.schedule, Schedule::Cron(_));
+            watched.push(Watched::new(runnable, course, shown, cron));
+        }
+        Ok(Self { net, trust, health, runner, watched })
+    }
+
+    fn has_cron(&self) -> bool {
+        self.watched.iter().any(Watched::has_cron)
+    }
+}
+
+/// When a probe runs.
+pub(crate) fn rhythm(
+    probe: &Probe,
+    agent: &str,
+    catalogue: &Catalogue,
+) -> Result<Rhythm, RunError> {
+    match &probe.schedule {
+        Schedule::Every(every) => {
+            let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+            Ok(Rhythm::every(agent, &probe.id, every_ms))
+        }
+        Schedule::Cron(expression) => Cron::parse(expression, &catalogue.service.zone)
+            .map(Rhythm::Cron)
+            .map_err(|error| RunError::Cron(probe.id.clone(), error)),
+    }
+}
+
+/// The limits per host.
+pub(crate) struct Hosts {
+    most: usize,
+    slots: HashMap<Box<str>, Arc<Semaphore>>,
+}
+
+impl Hosts {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, slots: HashMap::new() }
+    }
+
+    /// Builds a probe, with its share of its host's slots.
+    pub(crate) fn runnable(
+        &mut self,
+        probe: &Probe,
+        catalogue: &Catalogue,
+        net: &Arc<Net>,
+    ) -> Result<Runnable, RunError> {
+        let observe = probe::build(probe, catalogue, net)?;
+        let most = self.most;
+        let host = Arc::clone(
+            self.slots
+                .entry(Box::from(observe.host_key()))
+                .or_insert_with(|| Arc::new(Semaphore::new(most))),
+        );
+        Ok(Runnable {
+            id: probe_id(probe)?,
+            observe,
+            host,
+            timeout: probe.timeout,
+            slow: probe.slow,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

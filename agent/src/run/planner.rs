@@ -1,0 +1,283 @@
+//! One timer for all probes: takes the next due run off a heap, lets it run, and records what it
+//! saw. It watches for steps of the wall clock and plans anew after one. The rules of what is
+//! due are `schedule`'s; how a run is made is `runner`'s.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward_evidence::clock::Reading;
+use mailward_evidence::{AgentName, Clock, Instant, Outcome, Reason, Record, Verdict};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::runner::{Runnable, Runner, Sight, write_down};
+use super::wake::Wake;
+use crate::metrics::{Metrics, ProbeMetrics};
+use crate::outbox::keeper::OutboxHandle;
+use crate::schedule::{Course, Settling, Turn};
+
+/// How often the clocks are compared.
+const LOOK: Duration = Duration::from_secs(1);
+/// A difference between wall and monotonic clock that grows by more than this is a step.
+const STEP_MS: i64 = 500;
+/// How far ahead crons are looked at; they are looked at once a minute.
+const CRON_HORIZON_MS: i64 = 90_000;
+/// How long a stopping agent waits for runs that are under way.
+const LAST_RUNS: Duration = Duration::from_secs(3);
+
+/// A probe and where it is on its course.
+pub(super) struct Watched {
+    probe: Arc<Runnable>,
+    course: Course,
+    shown: ProbeMetrics,
+    cron: bool,
+    /// The run that is under way.
+    running: Option<Turn>,
+    /// Whether its next run is on the heap.
+    queued: bool,
+    last: Option<(Verdict, Option<Reason>)>,
+}
+
+impl Watched {
+    pub(super) fn new(probe: Runnable, course: Course, shown: ProbeMetrics, cron: bool) -> Self {
+        let probe = Arc::new(probe);
+        Self { probe, course, shown, cron, running: None, queued: false, last: None }
+    }
+
+    pub(super) fn has_cron(&self) -> bool {
+        self.cron
+    }
+}
+
+type Ran = (usize, Turn, Option<Sight>);
+
+/// Plans and records the runs of all probes.
+pub(super) struct Planner {
+    agent: AgentName,
+    watched: Vec<Watched>,
+    /// (due, index), earliest first.
+    heap: BinaryHeap<Reverse<(i64, usize)>>,
+    runs: JoinSet<Ran>,
+    runner: Arc<Runner>,
+    outbox: OutboxHandle,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    /// Wall minus monotonic time at the last look.
+    offset_ms: i64,
+}
+
+fn offset_ms(reading: Reading) -> i64 {
+    let mono = i64::try_from(reading.mono.as_millis()).unwrap_or(i64::MAX);
+    reading.wall.as_millisecond().saturating_sub(mono)
+}
+
+impl Planner {
+    pub(super) fn new(
+        agent: AgentName,
+        watched: Vec<Watched>,
+        runner: Arc<Runner>,
+        outbox: OutboxHandle,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let offset_ms = offset_ms(clock.read());
+        let heap = BinaryHeap::with_capacity(watched.len());
+        let runs = JoinSet::new();
+        Self { agent, watched, heap, runs, runner, outbox, metrics, clock, offset_ms }
+    }
+
+    /// Runs until `shutdown` says so; then waits a little for what is under way, and records the
+    /// rest as unknown.
+    pub(super) async fn run(mut self, shutdown: &mut watch::Receiver<bool>, mut wake: Wake) {
+        self.queue_all();
+        loop {
+            let now_ms = self.look_at_clocks();
+            self.start_due(now_ms);
+            let wait = self.wait(now_ms);
+            tokio::select! {
+                // an error means that whoever could stop us is gone: then it is time, too
+                _ = shutdown.wait_for(|stop| *stop) => break,
+                Some(ran) = self.runs.join_next(), if !self.runs.is_empty() => {
+                    self.take(ran);
+                    while let Some(ran) = self.runs.try_join_next() {
+                        self.take(ran);
+                    }
+                }
+                () = wake.called() => self.queue_all(),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        wake.stop().await;
+        self.finish().await;
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    fn wait(&self, now_ms: i64) -> Duration {
+        let Some(Reverse((due_ms, _))) = self.heap.peek() else { return LOOK };
+        let left = u64::try_from(due_ms - now_ms).unwrap_or(0);
+        Duration::from_millis(left).min(LOOK)
+    }
+
+    /// Plans anew if the wall clock was put to another time.
+    fn look_at_clocks(&mut self) -> i64 {
+        let reading = self.clock.read();
+        let now_ms = reading.wall.as_millisecond();
+        let offset_ms = offset_ms(reading);
+        let step_ms = offset_ms - self.offset_ms;
+        self.offset_ms = offset_ms;
+        if step_ms.abs() > STEP_MS {
+            self.metrics.clock_steps.inc();
+            tracing::warn!(step_ms, "the wall clock was put to another time; planning anew");
+            self.heap.clear();
+            for index in 0..self.watched.len() {
+                let watched = &mut self.watched[index];
+                watched.queued = false;
+                if watched.running.is_none() {
+                    let missed = watched.course.replan(now_ms);
+                    self.tell_missed(index, missed);
+                }
+            }
+            self.queue_all();
+        }
+        now_ms
+    }
+
+    fn queue_all(&mut self) {
+        for index in 0..self.watched.len() {
+            self.queue(index);
+        }
+    }
+
+    /// Puts a probe's next run on the heap, unless it is there, runs, or is a cron's that is
+    /// still far away.
+    fn queue(&mut self, index: usize) {
+        let horizon_ms = self.now_ms() + CRON_HORIZON_MS;
+        let watched = &mut self.watched[index];
+        let Some(turn) = watched.course.next() else { return };
+        let far = watched.cron && turn.due_ms > horizon_ms;
+        if watched.running.is_none() && !watched.queued && !far {
+            watched.queued = true;
+            self.heap.push(Reverse((turn.due_ms, index)));
+        }
+    }
+
+    fn start_due(&mut self, now_ms: i64) {
+        while let Some(Reverse((due_ms, index))) = self.heap.peek().copied()
+            && due_ms <= now_ms
+        {
+            self.heap.pop();
+            let watched = &mut self.watched[index];
+            watched.queued = false;
+            let missed = watched.course.catch_up(now_ms);
+            match watched.course.next() {
+                Some(turn) if turn.due_ms <= now_ms => self.start(index, turn, now_ms),
+                _ => self.queue(index),
+            }
+            self.tell_missed(index, missed);
+        }
+    }
+
+    fn start(&mut self, index: usize, turn: Turn, now_ms: i64) {
+        let watched = &mut self.watched[index];
+        watched.running = Some(turn);
+        let left_ms = watched.course.patience_ms(turn) - (now_ms - turn.due_ms);
+        let patience = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+        let (runner, probe) = (Arc::clone(&self.runner), Arc::clone(&watched.probe));
+        self.runs
+            .spawn(async move { (index, turn, runner.run(&probe, turn.due_ms, patience).await) });
+    }
+
+    fn take(&mut self, ran: Result<Ran, tokio::task::JoinError>) {
+        match ran {
+            Ok((index, turn, sight)) => self.settle(index, turn, sight),
+            // probes' own panics are caught where they run
+            Err(error) => tracing::error!(%error, "a run ended without a result"),
+        }
+    }
+
+    fn settle(&mut self, index: usize, turn: Turn, sight: Option<Sight>) {
+        let now_ms = self.now_ms();
+        let watched = &mut self.watched[index];
+        watched.running = None;
+        let missed = match sight {
+            Some(sight) => {
+                let settled = watched.course.settle(turn, sight.said, now_ms);
+                self.record(index, turn, settled.next_due_ms, |outcome| write_down(sight, outcome));
+                settled.missed
+            }
+            None => watched.course.skip(turn, now_ms),
+        };
+        self.tell_missed(index, missed);
+        self.queue(index);
+    }
+
+    fn record(
+        &mut self,
+        index: usize,
+        turn: Turn,
+        next_due_ms: u64,
+        write: impl FnOnce(&mut Outcome),
+    ) {
+        let watched = &mut self.watched[index];
+        let probe = watched.probe.id.clone();
+        let Some(due) = Instant::from_ms(turn.due_ms) else { return };
+        let mut outcome =
+            Outcome::new(self.agent.clone(), probe, due, next_due_ms, Verdict::Unknown);
+        outcome.attempt = turn.attempt;
+        write(&mut outcome);
+        self.metrics.observed(&mut watched.shown, &outcome);
+        watched.tell_change(&outcome);
+        self.outbox.keep(&Record::Outcome(outcome));
+    }
+
+    fn tell_missed(&self, index: usize, missed: u32) {
+        if missed > 0 {
+            let probe = self.watched[index].probe.id.as_str();
+            self.metrics.missed(probe, missed);
+            tracing::warn!(probe, missed, "scheduled runs were missed; they are a gap in evidence");
+        }
+    }
+
+    async fn finish(mut self) {
+        let rest = async {
+            while let Some(ran) = self.runs.join_next().await {
+                self.take(ran);
+            }
+        };
+        let _ = tokio::time::timeout(LAST_RUNS, rest).await;
+        self.runs.abort_all();
+        let now_ms = self.now_ms();
+        for index in 0..self.watched.len() {
+            let watched = &mut self.watched[index];
+            if let Some(turn) = watched.running.take() {
+                let settled = watched.course.settle(turn, Settling::Undecided, now_ms);
+                self.record(index, turn, settled.next_due_ms, |outcome| {
+                    outcome.reason = Some(Reason::Shutdown);
+                });
+            }
+        }
+    }
+}
+
+impl Watched {
+    fn tell_change(&mut self, outcome: &Outcome) {
+        let now = (outcome.verdict, outcome.reason.clone());
+        if self.last.as_ref() == Some(&now) {
+            return;
+        }
+        let reason = outcome.reason.as_ref().map_or("", Reason::as_str);
+        let detail = outcome.facts.get("detail").map_or("", |detail| &**detail);
+        if outcome.verdict == Verdict::Up {
+            tracing::info!(probe = %outcome.probe, verdict = "up", "a probe changed");
+        } else {
+            let verdict = outcome.verdict.label();
+            tracing::warn!(probe = %outcome.probe, verdict, reason, detail, "a probe changed");
+        }
+        self.last = Some(now);
+    }
+}

@@ -1,0 +1,148 @@
+//! One run of one probe: a slot, a deadline, a verdict, and whether the agent was fit to give
+//! it. When a run is due, and what becomes of what it saw, is left to others.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use mailward_evidence::record::{MAX_FACT_BYTES, Pairs};
+use mailward_evidence::{Clock, Outcome, ProbeId, Reason, Stopwatch, Verdict};
+use tokio::sync::Semaphore;
+
+use crate::accounts::Purse;
+use crate::health::{Fitness, Health, Span};
+use crate::metrics::Metrics;
+use crate::net::{Deadline, clean};
+use crate::probe::{Context, Observe, Seen};
+use crate::schedule::{LATE_MS, Settling};
+
+/// How much later than its deadline a probe may return before it is cut off: it knows more
+/// about why it was late than whoever cuts it off.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// A probe, ready to run.
+pub(crate) struct Runnable {
+    pub(crate) id: ProbeId,
+    pub(crate) observe: Box<dyn Observe>,
+    /// The slots of its host.
+    pub(crate) host: Arc<Semaphore>,
+    pub(crate) timeout: Duration,
+    pub(crate) slow: Option<Duration>,
+}
+
+/// What all runs share.
+pub(crate) struct Runner {
+    /// The slots of the agent.
+    pub(crate) overall: Semaphore,
+    pub(crate) purse: Purse,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    pub(crate) seen: Seen,
+    pub(crate) said: Settling,
+    pub(crate) took_ms: f64,
+}
+
+impl Runner {
+    /// Runs a probe once. `None` if no slot was free in time.
+    pub(crate) async fn run(
+        &self,
+        probe: &Runnable,
+        due_ms: i64,
+        patience: Duration,
+    ) -> Option<Sight> {
+        // the host's slot first: who waits for a busy host must not hold one of the agent's
+        let slots = async { (probe.host.acquire().await, self.overall.acquire().await) };
+        let slots = tokio::time::timeout(patience, slots).await.ok()?;
+        let started = self.clock.read();
+        let late_ms = started.wall.as_millisecond() - due_ms;
+        #[allow(clippy::cast_precision_loss, reason = "a lag in milliseconds")]
+        self.metrics.started(late_ms as f64 / 1000.0);
+
+        let watch = Stopwatch::start();
+        let mut seen = self.observe(probe).await;
+        let took = watch.elapsed();
+        drop(slots);
+
+        if seen.verdict == Verdict::Up && probe.slow.is_some_and(|slow| took > slow) {
+            (seen.verdict, seen.reason) = (Verdict::Degraded, Some(Reason::Slow));
+        }
+        let run = Span { from: started.mono, to: self.clock.read().mono, timeout: probe.timeout };
+        let mut said = match seen.verdict {
+            Verdict::Up | Verdict::Degraded => Settling::Good,
+            Verdict::Down => Settling::Failed,
+            Verdict::Unknown => Settling::Undecided,
+        };
+        if let Some(reason) = self.unfit(&seen, run).await {
+            let overruled = seen.reason.as_ref().map_or("", Reason::as_str);
+            seen.facts.set("overruled", format!("{}: {overruled}", seen.verdict).into());
+            said = if seen.verdict == Verdict::Down { said } else { Settling::Undecided };
+            (seen.verdict, seen.reason) = (Verdict::Unknown, Some(reason));
+        }
+        if late_ms >= LATE_MS {
+            seen.facts.set("late_ms", late_ms.to_string().into());
+        }
+        Some(Sight { seen, said, took_ms: took.as_secs_f64() * 1000.0 })
+    }
+
+    async fn observe(&self, probe: &Runnable) -> Seen {
+        let accounts = self.purse.for_run();
+        let cx = Context { deadline: Deadline::after(probe.timeout), accounts: &accounts };
+        // a fault in one probe must not end the others
+        let observed = AssertUnwindSafe(probe.observe.observe(&cx)).catch_unwind();
+        match tokio::time::timeout(probe.timeout + GRACE, observed).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => {
+                tracing::error!(probe = %probe.id, "the probe panicked; this is a bug in Mailward");
+                Seen::unknown(Reason::ProbeFault)
+            }
+            Err(_) => Seen::down(Reason::Timeout),
+        }
+    }
+
+    /// Why what was seen cannot be believed, if it cannot. Only bad news is doubted.
+    async fn unfit(&self, seen: &Seen, run: Span) -> Option<Reason> {
+        match (seen.verdict, &seen.reason) {
+            (Verdict::Down, _) => match self.health.judge(run).await {
+                Fitness::Fit => None,
+                Fitness::Isolated => Some(Reason::Isolated),
+                Fitness::Starved => Some(Reason::Starved),
+            },
+            (Verdict::Degraded, Some(Reason::Slow)) if self.health.starved(run) => {
+                Some(Reason::Starved)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Writes what was seen into an outcome. Times are kept to a tenth of a millisecond.
+pub(crate) fn write_down(sight: Sight, outcome: &mut Outcome) {
+    let Sight { seen, took_ms, .. } = sight;
+    outcome.verdict = seen.verdict;
+    outcome.reason = seen.reason;
+    outcome.took_ms = Some(tenths(took_ms));
+    for (phase, ms) in seen.phases.iter() {
+        outcome.phases.set(phase, tenths(*ms));
+    }
+    outcome.facts = if seen.facts.iter().any(|(_, fact)| fact.len() > MAX_FACT_BYTES) {
+        let mut facts = Pairs::default();
+        for (name, fact) in seen.facts.iter() {
+            facts.set(name, clean(fact, MAX_FACT_BYTES));
+        }
+        facts
+    } else {
+        seen.facts
+    };
+    outcome.listings = seen.listings;
+}
+
+fn tenths(ms: f64) -> f64 {
+    if ms.is_finite() && ms > 0.0 { (ms * 10.0).round() / 10.0 } else { 0.0 }
+}
