@@ -381,3 +381,61 @@ notice = "5d"
 [report]
 publish = "manual"                     # the demonstration publishes by itself
 "#;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use mailward_evidence::Record;
+
+    use super::super::{PAST, Story, months};
+    use super::*;
+
+    async fn prepared() -> (tempfile::TempDir, mailward_catalogue::Catalogue) {
+        let lab = Lab::start(lab_settings()).await.expect("a lab");
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = prepare(&lab, dir.path()).expect("files");
+        let parsed = mailward_catalogue::load(&path).expect("a file that can be read");
+        assert!(parsed.faults.is_empty(), "{:#?}", parsed.faults);
+        (dir, parsed.catalogue.expect("a definition"))
+    }
+
+    #[tokio::test]
+    async fn the_definition_has_no_faults_and_every_secret_is_there() {
+        let (_dir, catalogue) = prepared().await;
+        assert_eq!(catalogue.components.len(), 8);
+        for credential in &catalogue.credentials {
+            credential.password.read().expect("a secret");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_past_speaks_of_what_is_defined_and_of_nothing_else() {
+        let (_dir, catalogue) = prepared().await;
+        let defined: BTreeSet<_> = catalogue.probes.iter().map(|probe| &*probe.id).collect();
+        let told: BTreeSet<_> = LIVE.probes.iter().map(|habit| habit.probe).collect();
+        assert_eq!(told, defined);
+        assert!(PAST.probes.iter().all(|habit| defined.contains(habit.probe)));
+
+        let now = "2026-11-22T14:00:00Z".parse().expect("an instant");
+        let story = Story::new(now, &months::tests::london()).expect("a story");
+        for record in story.ledger().expect("a ledger") {
+            let (components, series) = match &record {
+                Record::Exclusion(e) => (e.components.iter().map(|c| c.as_str()).collect(), None),
+                Record::Ticket(t) => (t.component.iter().map(|c| c.as_str()).collect(), None),
+                Record::Count(c) => (Vec::new(), Some(&*c.series)),
+                _ => (Vec::new(), None),
+            };
+            for id in components {
+                assert!(catalogue.component(id).is_some(), "{record:?}");
+            }
+            if let Some(series) = series {
+                let ratio = |level: &mailward_catalogue::Level| {
+                    matches!(&level.measure,
+                        mailward_catalogue::Measure::Ratio { series: s, .. } if s == series)
+                };
+                assert!(catalogue.levels.iter().any(ratio), "{record:?}");
+            }
+        }
+    }
+}
