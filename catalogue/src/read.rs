@@ -12,6 +12,7 @@ mod build;
 mod cross;
 mod draft;
 mod faults;
+mod hours;
 mod source;
 mod surprise;
 mod text;

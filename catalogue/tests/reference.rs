@@ -403,9 +403,7 @@ fn enrolled_agents_may_surprise() {
     probes.toml:13:6: warning: two agents on site "internet" (leeds-1, leeds-2) under quorum = "majority": it is down only when both say so, and unknown while either is silent; a third agent or quorum = 1 would be clearer
     probes.toml:73:6: warning: shared by the agents leeds-1, leeds-2: rejections add up and may lock it; give each its own, or say shared = true
     "##);
-    insta::assert_snapshot!(told(&[("london-1", "moon")]), @r##"
-    probes.toml:13:6: warning: no enrolled agent runs its probe "owa-logon"
-    "##);
+    insta::assert_snapshot!(told(&[("london-1", "moon")]), @r##"probes.toml:13:6: warning: no enrolled agent runs its probe "owa-logon""##);
 }
 
 #[test]
@@ -431,7 +429,5 @@ fn the_schema_knows_every_key() {
         let one = of(&schema["properties"]["level"], measure.name);
         assert!(measure.keys.iter().all(|key| one["properties"][key.name].is_object()));
     }
-    insta::assert_snapshot!(schema["properties"]["credential"].to_string(), @r##"
-    {"type":"array","items":{"type":"object","required":["id","username","password"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[A-Za-z0-9._-]{1,128}$","description":"its id"},"username":{"type":"string","minLength":1,"description":"the account's name"},"password":{"oneOf":[{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string","minLength":1}}},{"type":"object","required":["env"],"additionalProperties":false,"properties":{"env":{"type":"string","minLength":1}}},{"type":"object","required":["systemd"],"additionalProperties":false,"properties":{"systemd":{"type":"string","minLength":1}}}],"description":"where its password is kept"},"shared":{"type":"boolean","description":"whether more than one agent may use it","default":false}}},"description":"an account that probes log on with; its password never stands in this file"}
-    "##);
+    insta::assert_snapshot!(schema["properties"]["credential"].to_string(), @r##"{"type":"array","items":{"type":"object","required":["id","username","password"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[A-Za-z0-9._-]{1,128}$","description":"its id"},"username":{"type":"string","minLength":1,"description":"the account's name"},"password":{"oneOf":[{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string","minLength":1}}},{"type":"object","required":["env"],"additionalProperties":false,"properties":{"env":{"type":"string","minLength":1}}},{"type":"object","required":["systemd"],"additionalProperties":false,"properties":{"systemd":{"type":"string","minLength":1}}}],"description":"where its password is kept"},"shared":{"type":"boolean","description":"whether more than one agent may use it","default":false}}},"description":"an account that probes log on with; its password never stands in this file"}"##);
 }

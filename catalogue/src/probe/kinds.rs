@@ -51,7 +51,7 @@ pub static HTTP: Kind = Kind {
         Key::optional("method", Shape::Word(METHODS), "the method of the request").or("\"GET\""),
         Key::optional("headers", Shape::Headers, "further headers of the request; no secrets"),
         Key::optional("expect_status", Shape::Statuses, "statuses that are up").or("\"2xx\""),
-        Key::optional("expect_body", Shape::Pattern, "what the first MiB of the body must hold"),
+        Key::optional("expect_body", Shape::Pattern, "what the body must hold, in its first 2 MiB"),
         Key::optional("follow", Shape::Bool, "whether redirects are followed, 10 at most")
             .or("true"),
         Key::optional("addresses", Shape::Word(&["any"]), "which of the host's addresses must do")
@@ -247,10 +247,14 @@ pub static DNSBL: Kind = Kind {
     ],
     later: &["mx_of", "spf_of"],
     settle: |settings, _| {
+        let mut advice = Vec::new();
         if settings.addresses("addresses").is_empty() && settings.texts("domains").is_empty() {
-            return vec![error("kind", "dnsbl needs addresses or domains, or both")];
+            advice.push(error("kind", "dnsbl needs addresses or domains, or both"));
         }
-        Vec::new()
+        if settings.texts("lists").is_empty() {
+            advice.push(error("lists", "expected at least one list"));
+        }
+        advice
     },
     ..BASE
 };

@@ -10,9 +10,9 @@ use super::faults::{Faults, Place};
 use super::text;
 use super::value::{Values, default_of};
 use crate::hours::Span;
-use crate::key::{Key, Settings, Shape, Value};
+use crate::key::{Key, Settings, Value};
 use crate::probe::{Kind, kinds};
-use crate::section::{self, DAYS, Form, MEASURES, MeasureKeys, SECTIONS, Section};
+use crate::section::{self, Form, MEASURES, MeasureKeys, SECTIONS, Section};
 
 /// The keys of one table.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> Place {
         Place { file: self.file, at: self.base + at }
     }
 
@@ -300,7 +300,12 @@ impl Reader<'_> {
         self.named_value(key.name, key, given)
     }
 
-    fn named_value(&mut self, name: &str, key: &Key, given: &Given<'_>) -> Option<Value> {
+    pub(super) fn named_value(
+        &mut self,
+        name: &str,
+        key: &Key,
+        given: &Given<'_>,
+    ) -> Option<Value> {
         let directory = self.faults.source(self.file).map(|source| source.directory.clone());
         let directory = directory.unwrap_or_default();
         let mut values = Values { directory: &directory, wrong: Vec::new() };
@@ -331,84 +336,6 @@ impl Reader<'_> {
         let message = format!("unknown key {} in {}{advice}", text::shown(name), keys.of);
         self.faults.error(at, message);
         text::close(name, known)
-    }
-
-    /// `[hours.NAME]`: days stand alone, in runs, or as `daily`, each day once.
-    fn hours(&mut self, name: &str, table: &DeTable<'_>, header: Place) {
-        if let Err(message) = text::id(name) {
-            self.faults.error(header, format!("the name of hours: {message}"));
-        } else if name == "24x7" {
-            self.faults.error(header, "\"24x7\" is always there; choose another name".to_owned());
-        }
-        let mut hours = HoursDraft {
-            name: name.to_owned(),
-            place: header,
-            weekly: Default::default(),
-            holidays: BTreeSet::new(),
-        };
-        let mut given_by: [Option<String>; 7] = Default::default();
-        let mut entries: Vec<_> = table.iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start);
-        let mut any_hours = false;
-        for (key, given) in entries {
-            let written = &**key.get_ref();
-            let at = self.place(key.span().start);
-            if written == "holidays" {
-                let of_holidays = Key::optional("holidays", Shape::Dates, "");
-                if let Some(Value::Dates(dates)) = self.value(&of_holidays, given) {
-                    hours.holidays = dates.into_iter().collect();
-                }
-                continue;
-            }
-            let days = days_of(written);
-            if days.is_empty() {
-                let known = section::HOURS.keys.iter().map(|key| key.name);
-                let near = advice(written, known.chain(["mon-fri", "sat-sun"]));
-                let shown = text::shown(written);
-                self.faults.error(at, format!("unknown key {shown} in [hours.{name}]{near}"));
-                continue;
-            }
-            any_hours = true;
-            let of_days = Key::optional("hours", Shape::Spans, "");
-            let Some(Value::Spans(spans)) = self.named_value(written, &of_days, given) else {
-                continue;
-            };
-            for day in days {
-                match &given_by[day] {
-                    Some(other) => {
-                        let day = DAYS[day];
-                        let message = format!("{day} is given by {other:?} and by {written:?}");
-                        self.faults.error(at, message);
-                        break;
-                    }
-                    None => {
-                        given_by[day] = Some(written.to_owned());
-                        hours.weekly[day] = spans.clone();
-                    }
-                }
-            }
-        }
-        if !any_hours {
-            let message = format!("[hours.{name}] needs at least one of \"daily\", \"mon-fri\", …");
-            self.faults.missing(header, message);
-        }
-        self.draft.hours.push(hours);
-    }
-}
-
-/// The days that a key of hours speaks of, Monday 0; none if it is no such key.
-fn days_of(key: &str) -> Vec<usize> {
-    let day = |name: &str| DAYS.iter().position(|day| *day == name);
-    if key == "daily" {
-        return (0..7).collect();
-    }
-    let (from, to) = key.split_once('-').unwrap_or((key, key));
-    match (day(from), day(to)) {
-        (Some(from), Some(to)) => {
-            let to = if to < from { to + 7 } else { to };
-            (from..=to).map(|day| day % 7).collect()
-        }
-        _ => Vec::new(),
     }
 }
 
