@@ -3,6 +3,7 @@
 //! protocol that a probe speaks.
 
 pub mod availability;
+pub mod calendar;
 pub mod clock;
 pub mod exclusions;
 pub mod http;
@@ -10,6 +11,7 @@ pub mod ingest;
 pub mod interval;
 pub mod metrics;
 pub mod month;
+pub mod publish;
 pub mod render;
 pub mod report;
 pub mod run;

@@ -8,6 +8,8 @@ pub mod headline;
 pub mod json;
 pub mod page;
 pub mod pdf;
+pub mod performance;
+pub(crate) mod story;
 pub mod terminal;
 pub mod words;
 

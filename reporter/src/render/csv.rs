@@ -143,3 +143,99 @@ impl Table {
         self.at_start = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::render::fixture;
+
+    /// Reads RFC 4180 as a strict reader does: CR LF after every record, quotes where needed.
+    fn read(text: &str) -> Vec<Vec<String>> {
+        let mut records = Vec::new();
+        let mut record = Vec::new();
+        let mut chars = text.chars().peekable();
+        while chars.peek().is_some() {
+            let mut cell = String::new();
+            if chars.next_if_eq(&'"').is_some() {
+                loop {
+                    match chars.next().expect("a closing quote") {
+                        '"' if chars.next_if_eq(&'"').is_some() => cell.push('"'),
+                        '"' => break,
+                        c => cell.push(c),
+                    }
+                }
+            } else {
+                while let Some(c) = chars.next_if(|c| !matches!(c, ',' | '\r' | '\n')) {
+                    assert_ne!(c, '"', "a quote in a cell without quotes");
+                    cell.push(c);
+                }
+            }
+            record.push(cell);
+            match chars.next() {
+                Some(',') => {}
+                Some('\r') => {
+                    assert_eq!(chars.next(), Some('\n'));
+                    records.push(std::mem::take(&mut record));
+                }
+                other => panic!("expected a comma or CR LF, got {other:?}"),
+            }
+        }
+        records
+    }
+
+    #[test]
+    fn outages_are_a_line_each() {
+        let text = outages(&fixture::october());
+        let lines: Vec<&str> = text.split_terminator("\r\n").collect();
+        insta::assert_snapshot!(lines[..2].join("\n"), @r#"
+        service,month,edition,level,component,component_name,from,to,from_local,to_local,down_s,at_least_s,at_most_s,still_open,reasons
+        NHSmail,2026-10,2,portal-availability,portal,Portal,2026-10-14T00:10:00Z,2026-10-14T04:10:00Z,2026-10-14 01:10:00+01:00,2026-10-14 05:10:00+01:00,14400,14340,14700,false,the connection was refused; no answer came in time
+        "#);
+        assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn days_are_a_line_each_and_add_up() {
+        let records = read(&daily(&fixture::october()));
+        assert_eq!(records.len(), 1 + 7 * 31);
+        let sums: Vec<f64> = records[1..]
+            .iter()
+            .map(|record| record[7..].iter().map(|s| s.parse::<f64>().unwrap()).sum())
+            .collect();
+        let long_days = sums.iter().filter(|sum| **sum == 90_000.0).count();
+        assert_eq!(long_days, 7, "the clock change makes one day of each row 25 h long");
+        assert!(sums.iter().all(|sum| *sum == 86_400.0 || *sum == 90_000.0));
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        let check = |name: &str, expect: &str| {
+            let mut report = fixture::october();
+            report.components[0].name = name.to_owned();
+            assert_eq!(read(&daily(&report))[1][4], expect);
+        };
+        check("=1+1", "'=1+1");
+        check("+44", "'+44");
+        check("-1", "'-1");
+        check("@SUM(A1)", "'@SUM(A1)");
+        check("\t=1", "'\t=1");
+        check("\r=1", "'\r=1");
+        check("Portal, \"old\"", "Portal, \"old\"");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(name in "\\PC{0,20}[\"\r\n,;=+@-]{0,6}\\PC{0,20}") {
+            let mut report = fixture::october();
+            report.components[0].name = name.clone();
+            let records = read(&daily(&report));
+            prop_assert!(records.iter().all(|record| record.len() == records[0].len()));
+            let cell = &records[1][4];
+            let guarded = format!("'{name}");
+            prop_assert!(*cell == name || *cell == guarded);
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
+        }
+    }
+}

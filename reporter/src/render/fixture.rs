@@ -202,6 +202,7 @@ pub(crate) fn october() -> Report {
             figure: Figure::Listing(ListingTime {
                 exposed_s: Ms(20 * HOUR),
                 list_s: Ms(26 * HOUR),
+                observed_s: Ms(744 * HOUR),
                 target_s: Ms(0),
                 listings: vec![
                     listed("192.0.2.10", "bl.example.org", 20 * HOUR),
@@ -352,23 +353,19 @@ fn exclusions() -> Vec<ExclusionEntry> {
 }
 
 fn method() -> Method {
-    let agent = |name: &str, site: &str| (name.to_owned(), site.to_owned());
+    let agent = |count: &str, site: &str| (count.to_owned(), site.to_owned());
     let probe = |id: &str, component: &str, kind: &str, advisory| MethodProbe {
         id: id.to_owned(),
         component: component.to_owned(),
         kind: kind.to_owned(),
-        every: "1 min".to_owned(),
+        every: "every 1 min".to_owned(),
         confirm: 2,
         advisory,
     };
     Method {
         program: "0.1.0".to_owned(),
         zone_data: "2026c".to_owned(),
-        agents: vec![
-            agent("leeds-1", "internet"),
-            agent("york-1", "internet"),
-            agent("hscn-1", "hscn"),
-        ],
+        agents: vec![agent("1 agent", "hscn"), agent("2 agents", "internet")],
         probes: vec![
             probe("smtp-in", "incoming", "smtp", false),
             probe("rbl", "outgoing", "dnsbl", true),
@@ -378,8 +375,10 @@ fn method() -> Method {
             probe("health", "outlook", "exchange-health", false),
             probe("eas-options", "mobile", "eas", false),
         ],
-        maintenance: "At most 4 h a month are left out for each component, for work announced at \
-                      least 5 days before it began."
-            .to_owned(),
+        maintenance:
+            "Planned work does not count, up to 4 h a month for each component, if it was \
+                      approved by the time it starts and announced at least 5 d before it starts."
+                .to_owned(),
+        notes: Vec::new(),
     }
 }

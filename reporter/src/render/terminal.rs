@@ -64,12 +64,6 @@ fn title(report: &Report, colour: bool) -> String {
 
 fn cells(report: &Report, level: &LevelFigure) -> [String; 7] {
     let standing = Standing::of(level);
-    let (target, condition) = words::target(level);
-    let target = match condition.as_str() {
-        "" => target,
-        "at most" => format!("≤ {target}"),
-        _ => format!("{target} {condition}"),
-    };
     let dash = || "–".to_owned();
     let (bounds, down, left) = match &level.figure {
         Figure::Availability(a) => (
@@ -90,7 +84,7 @@ fn cells(report: &Report, level: &LevelFigure) -> [String; 7] {
         Some(remark) => format!("{} {} ({remark})", standing.sign(), standing.word()),
         None => format!("{} {}", standing.sign(), standing.word()),
     };
-    [name, target, words::result(level), bounds, down, left, verdict]
+    [name, words::target(level), words::result(level), bounds, down, left, verdict]
 }
 
 /// Joins cells: the first and the last to the left, figures to the right.
@@ -128,4 +122,68 @@ fn emphasised(line: &str, verdict: &str, standing: Standing, colour: bool) -> St
     };
     let start = line.strip_suffix(verdict).unwrap_or(line);
     format!("{start}\u{1b}[{code}m{verdict}\u{1b}[0m")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    #[test]
+    fn the_scorecard_reads_well() {
+        insta::assert_snapshot!(scorecard(&fixture::october(), false, 150), @r#"
+        NHSmail · October 2026 (Europe/London) · Edition 2
+
+        service level                             target     result     least–most %  down h:mm:ss  left h:mm:ss  verdict
+        Incoming Internet Email: Availability     99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ✓ Met
+        Incoming Internet Email: Delivery withi…    95 %   97.963 %                –             –             –  ✓ Met
+        Outgoing Internet Email: Availability     99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ✓ Met
+        Outgoing Internet Email: Time on blockl…   ≤ 0 s       20 h                –             –             –  ✗ Missed
+        Internal Email: Availability              99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ? Not enough evidence
+        Portal: Availability                      99.5 %   99.463 %    99.451–99.465       4:00:00      -0:16:30  ✗ Missed
+        Outlook Web Access: Availability          99.9 %   99.831 %    99.808–99.835       1:15:30      -0:30:49  ✗ Missed
+        Outlook Web Access: Availability in cor…  99.9 %   99.903 %    99.892–99.906       0:43:00       0:01:41  ± Not provable either way (as measured: met)
+        Outlook Web Access: Successful checks     99.5 %   99.800 %                –             –             –  ✓ Met
+        Outlook Web Access: Response within 4 s     95 %   98.186 %                –             –             –  ✓ Met
+        Email Client Access (Outlook): Availabi…  99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:31  ✓ Met
+        Mobile/Tablet Access: Availability        99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:31  ✓ Met
+        NHSmail: Severity 2 in time                100 %  100.000 %                –             –             –  ✓ Met
+        NHSmail: Calls answered                     97 %   97.482 %                –             –             –  ✓ Met
+
+        9 of 14 service levels were met, 3 were missed, 1 is not provable either way and 1 cannot be judged for want of evidence.
+        "#);
+    }
+
+    #[test]
+    fn a_narrow_terminal_shortens_names_only() {
+        let report = fixture::october();
+        let (wide, narrow) = (scorecard(&report, false, 200), scorecard(&report, false, 40));
+        assert!(narrow.contains("Outlook Web Acc…"), "{narrow}");
+        for figure in ["99.463 %", "± Not provable either way (as measured: met)", "-0:16:30"] {
+            assert!(wide.contains(figure) && narrow.contains(figure), "{figure}");
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_but_colour() {
+        let report = fixture::october();
+        let coloured = scorecard(&report, true, 150);
+        assert!(coloured.contains("\u{1b}[1;31m✗ Missed\u{1b}[0m"));
+        let mut plain = String::new();
+        let mut rest = coloured.as_str();
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            plain.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        plain.push_str(rest);
+        assert_eq!(plain, scorecard(&report, false, 150));
+    }
+
+    #[test]
+    fn no_name_can_speak_to_the_terminal() {
+        let mut report = fixture::october();
+        report.service = "\u{1b}[2J".to_owned();
+        report.components[3].name = "a\u{7}\nb".to_owned();
+        assert!(!scorecard(&report, false, 150).contains(['\u{1b}', '\u{7}']));
+    }
 }

@@ -3,7 +3,9 @@
 
 use jiff::tz::TimeZone;
 
-use crate::report::model::{At, ComponentMonth, Figure, LevelFigure, Ms, Report};
+use crate::report::model::{
+    At, Availability, ComponentMonth, Figure, LevelFigure, Ms, Report, Share,
+};
 
 /// How a level stands at the end of the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +95,19 @@ pub fn length(time: Ms) -> String {
     format!("{sign}{}", parts.join(" "))
 }
 
-/// A length of time as hours, minutes and seconds: `1:04:30`; milliseconds cut off.
+/// [`length`] in whole seconds, cut off towards less: what is left of a budget is never shown
+/// as more than it is.
+#[must_use]
+pub fn length_cut(time: Ms) -> String {
+    length(Ms(time.0.div_euclid(1000) * 1000))
+}
+
+/// A length of time as hours, minutes and seconds: `1:04:30`; cut off towards less.
 #[must_use]
 pub fn clock(time: Ms) -> String {
-    let total_s = time.0.unsigned_abs() / 1000;
-    let sign = if time.0 < 0 && total_s > 0 { "-" } else { "" };
+    let whole_s = time.0.div_euclid(1000);
+    let total_s = whole_s.unsigned_abs();
+    let sign = if whole_s < 0 { "-" } else { "" };
     format!("{sign}{}:{:02}:{:02}", total_s / 3600, total_s / 60 % 60, total_s % 60)
 }
 
@@ -168,9 +178,8 @@ pub fn plain_reason(reason: &str) -> &'static str {
 #[must_use]
 pub fn unknown_reason(reason: &str) -> String {
     match reason {
-        "silent" | "silence" | "gap" | "no_data" => "no check reported".to_owned(),
-        "no_roster" | "unwatched" => "no agent was due to check".to_owned(),
-        "quorum" | "disagreement" => "too few agents of a site could tell".to_owned(),
+        "silent" => "no check reported".to_owned(),
+        "unwatched" => "too few agents were due to check".to_owned(),
         other => plain_reason(other).to_owned(),
     }
 }
@@ -197,11 +206,18 @@ impl Local {
     /// `Sat 3 Oct, 01:10 BST`; seconds are said where there are any.
     #[must_use]
     pub fn short(&self, at: At) -> String {
-        if at.0 % 60_000 == 0 {
-            self.format(at, "%a %-d %b, %H:%M %Z")
-        } else {
-            self.format(at, "%a %-d %b, %H:%M:%S %Z")
-        }
+        format!("{}, {}", self.format(at, "%a %-d %b"), self.hour(at))
+    }
+
+    /// The end of what began at `from`: the hour alone where the local day is the same.
+    #[must_use]
+    pub fn until(&self, from: At, to: At) -> String {
+        let day = |at| self.format(at, "%F");
+        if day(from) == day(to) { self.hour(to) } else { self.short(to) }
+    }
+
+    fn hour(&self, at: At) -> String {
+        self.format(at, if at.0 % 60_000 == 0 { "%H:%M %Z" } else { "%H:%M:%S %Z" })
     }
 
     /// `2026-10-03 01:10:00+01:00`, for spreadsheets.
@@ -265,9 +281,12 @@ pub fn measure(level: &LevelFigure) -> String {
             (name, None) => format!("Availability in {name} hours"),
         },
         Figure::Success(_) => "Successful checks".to_owned(),
-        Figure::ResponseTime(_) => "Response time".to_owned(),
-        Figure::DeliveryTime(_) => "Delivery time".to_owned(),
-        Figure::Resolution(r) => format!("Severity {} resolution", r.severity),
+        Figure::ResponseTime(s) => match s.within_s {
+            Some(within) => format!("Response within {}", length(within)),
+            None => "Response time".to_owned(),
+        },
+        Figure::DeliveryTime(d) => format!("Delivery within {}", length(d.within_s)),
+        Figure::Resolution(r) => format!("Severity {} in time", r.severity),
         Figure::Listing(_) => "Time on blocklists".to_owned(),
         Figure::Ratio(_) => spoken(&level.id),
     }
@@ -283,22 +302,17 @@ fn spoken(id: &str) -> String {
     }
 }
 
-/// The promise in words and its condition: `("99.9 %", "")`, `("95 %", "within 1 min")`.
+/// The promise in words: `99.9 %`, `≤ 0 s`.
 #[must_use]
-pub fn target(level: &LevelFigure) -> (String, String) {
-    let percent = |pct: &str| format!("{pct} %");
+pub fn target(level: &LevelFigure) -> String {
     match &level.figure {
-        Figure::Availability(a) => (percent(&a.target_pct), String::new()),
-        Figure::Success(s) | Figure::Ratio(s) => (percent(&s.target_pct), String::new()),
-        Figure::ResponseTime(s) => (
-            percent(&s.target_pct),
-            s.within_s.map(|t| format!("within {}", length(t))).unwrap_or_default(),
-        ),
-        Figure::DeliveryTime(d) => {
-            (percent(&d.target_pct), format!("within {}", length(d.within_s)))
+        Figure::Availability(a) => format!("{} %", a.target_pct),
+        Figure::Success(s) | Figure::ResponseTime(s) | Figure::Ratio(s) => {
+            format!("{} %", s.target_pct)
         }
-        Figure::Resolution(r) => (percent(&r.target_pct), "in time".to_owned()),
-        Figure::Listing(l) => (length(l.target_s), "at most".to_owned()),
+        Figure::DeliveryTime(d) => format!("{} %", d.target_pct),
+        Figure::Resolution(r) => format!("{} %", r.target_pct),
+        Figure::Listing(l) => format!("≤ {}", length(l.target_s)),
     }
 }
 
@@ -318,59 +332,45 @@ pub fn result(level: &LevelFigure) -> String {
     }
 }
 
-/// What stands behind the result, in a few words.
+/// What stands behind the result, in a few words; empty where there is nothing to say.
 #[must_use]
 pub fn detail(level: &LevelFigure) -> String {
-    let of = |s: &crate::report::model::Share, what: &str| {
-        format!("{} of {} {what}", thousands(s.good), thousands(s.total))
+    let of = |s: &Share| match s.total {
+        0 => "none counted".to_owned(),
+        total => format!("{} of {}", thousands(s.good), thousands(total)),
     };
     match &level.figure {
-        Figure::Availability(a) => {
-            let coverage = match a.coverage_pct {
-                Some(pct) => format!("evidence for {} % of the time", cut_pct(pct)),
-                None => "no evidence".to_owned(),
-            };
-            match a.blips {
-                0 => coverage,
-                n => format!("{coverage}, {}", counted(n, "blip")),
-            }
-        }
-        Figure::Success(s) => of(s, "checks succeeded"),
-        Figure::ResponseTime(s) => of(s, "answers in time"),
-        Figure::Ratio(s) => of(s, "counted"),
-        Figure::DeliveryTime(d) => delivery_detail(d),
-        Figure::Resolution(r) => {
-            let open = match r.open.len() {
-                0 => String::new(),
-                n => format!(", {n} still open"),
-            };
-            format!("{}{open}", counted(r.tickets.len() as u64, "ticket"))
-        }
+        Figure::Availability(a) => availability_detail(a),
+        Figure::Success(s) | Figure::ResponseTime(s) | Figure::Ratio(s) => of(s),
+        Figure::DeliveryTime(d) => match (d.sent, d.lost) {
+            (0, _) => "no mail sent".to_owned(),
+            (sent, 0) => format!("{} sent", thousands(sent)),
+            (sent, lost) => format!("{} of {} lost", thousands(lost), thousands(sent)),
+        },
+        Figure::Resolution(r) => match (r.tickets.len(), r.open.len()) {
+            (done, 0) => counted(done as u64, "ticket"),
+            (done, open) => format!("{}, {open} open", counted(done as u64, "ticket")),
+        },
         Figure::Listing(l) => match l.listings.len() {
-            0 => "on no list".to_owned(),
-            n => format!(
-                "{} on a list",
-                counted(n as u64, "address").replace("addresss", "addresses")
-            ),
+            0 => "on none".to_owned(),
+            1 => "1 listing".to_owned(),
+            n => format!("{n} listings"),
         },
     }
 }
 
-fn delivery_detail(d: &crate::report::model::DeliveryTime) -> String {
-    if d.sent == 0 {
-        return "no mail sent".to_owned();
+/// Coverage, unless it is whole, and blips, if there were any.
+fn availability_detail(a: &Availability) -> String {
+    let mut parts = Vec::new();
+    match a.coverage_pct {
+        Some(pct) if pct < 100.0 => parts.push(format!("{} % covered", cut_pct(pct))),
+        Some(_) => {}
+        None => parts.push("no evidence".to_owned()),
     }
-    let mut text = format!("{} of {} delivered", thousands(d.delivered), thousands(d.sent));
-    if d.lost > 0 {
-        text.push_str(&format!(", {} lost", thousands(d.lost)));
+    if a.blips > 0 {
+        parts.push(counted(a.blips, "blip"));
     }
-    if let Some(median) = d.p50_s {
-        text.push_str(&format!("; half within {}", length(median)));
-    }
-    if let Some(p95) = d.p95_s {
-        text.push_str(&format!(", 95 % within {}", length(p95)));
-    }
-    text
+    parts.join(", ")
 }
 
 /// Which edition this is, in words: `Edition 2`, `Draft`, with `to date` while the month runs.
@@ -411,16 +411,18 @@ pub fn verdict(report: &Report) -> String {
         return "Nothing was measured in this month, so no service level can be judged.".to_owned();
     }
     let (singular, plural) = if report.to_date { ("is", "are") } else { ("was", "were") };
+    if let [only] = report.levels.as_slice() {
+        return format!("The one service level {}.", alone(Standing::of(only), singular));
+    }
     if met == total {
-        return match total {
-            1 => format!("The one service level {singular} met."),
-            n => format!("All {n} service levels {plural} met."),
-        };
+        return format!("All {total} service levels {plural} met.");
     }
     let verb = |n: usize| if n == 1 { singular } else { plural };
     let present = |n: usize| if n == 1 { "is" } else { "are" };
-    let levels = if total == 1 { "service level" } else { "service levels" };
-    let mut parts = vec![format!("{met} of {total} {levels} {} met", verb(met))];
+    let mut parts = match met {
+        0 => vec![format!("None of {total} service levels {singular} met")],
+        n => vec![format!("{n} of {total} service levels {} met", verb(n))],
+    };
     if missed > 0 {
         parts.push(format!("{missed} {} missed", verb(missed)));
     }
@@ -434,6 +436,17 @@ pub fn verdict(report: &Report) -> String {
         parts.push(format!("{nothing} had nothing to measure"));
     }
     format!("{}.", and_list(&parts))
+}
+
+/// What is said of a level that is the only one.
+fn alone(standing: Standing, verb: &str) -> String {
+    match standing {
+        Standing::Met => format!("{verb} met"),
+        Standing::Missed => format!("{verb} missed"),
+        Standing::NotProvable { .. } => "is not provable either way".to_owned(),
+        Standing::NotEnough => "cannot be judged for want of evidence".to_owned(),
+        Standing::Nothing => "had nothing to measure".to_owned(),
+    }
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -460,6 +473,10 @@ mod tests {
         check(3_870_500, "1 h 4 min 30.5 s");
         check(-1_180_800, "−19 min 40.8 s");
         check(7_200_000_000, "2,000 h");
+        assert_eq!(length_cut(Ms(2_681_999)), "44 min 41 s");
+        assert_eq!(length_cut(Ms(-1_180_800)), "−19 min 41 s");
+        assert_eq!(clock(Ms(2_681_999)), "0:44:41");
+        assert_eq!(clock(Ms(-1_180_800)), "-0:19:41");
     }
 
     #[test]
@@ -490,5 +507,39 @@ mod tests {
         check(999, "999");
         check(40_210, "40,210");
         check(1_200_000, "1,200,000");
+    }
+
+    #[test]
+    fn the_month_is_told_in_a_sentence() {
+        let mut report = crate::render::fixture::october();
+        let whole = report.levels.clone();
+        let mut check = |pick: &[usize], to_date: bool, expect: &str| {
+            report.levels = pick.iter().map(|&i| whole[i].clone()).collect();
+            report.to_date = to_date;
+            assert_eq!(verdict(&report), expect);
+        };
+        check(&[], false, "No service level was agreed for this month.");
+        check(&[0], false, "The one service level was met.");
+        check(&[4], false, "The one service level cannot be judged for want of evidence.");
+        check(&[0, 2], false, "All 2 service levels were met.");
+        check(&[0, 2], true, "All 2 service levels are met.");
+        check(&[5, 6], false, "None of 2 service levels was met and 2 were missed.");
+        check(&[0, 5], true, "1 of 2 service levels is met and 1 is missed.");
+        check(
+            &[0, 2, 4, 5, 7],
+            false,
+            "2 of 5 service levels were met, 1 was missed, 1 is not provable either way and 1 \
+             cannot be judged for want of evidence.",
+        );
+    }
+
+    #[test]
+    fn nothing_measured_is_neither_met_nor_missed() {
+        let mut report = crate::render::fixture::october();
+        let level = report.levels.first_mut().unwrap();
+        level.met = None;
+        let figure = crate::render::fixture::figure(level);
+        (figure.availability_pct, figure.provable) = (None, false);
+        assert_eq!(Standing::of(&report.levels[0]), Standing::Nothing);
     }
 }

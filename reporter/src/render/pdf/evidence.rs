@@ -4,11 +4,9 @@
 use super::local;
 use super::sheet::{Sheet, Style};
 use super::table::{Cell, left, right, table};
-use crate::render::words;
-use crate::report::model::{
-    Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report,
-    TicketFigure,
-};
+use crate::render::story;
+use crate::render::words::{self, Standing};
+use crate::report::model::{ExclusionEntry, Figure, Ms, Report, TicketFigure};
 
 /// Draws all of it; a table without rows is a sentence that says so, or nothing where the
 /// report has no such level.
@@ -16,85 +14,27 @@ pub(super) fn evidence(sheet: &mut Sheet<'_>, report: &Report) {
     outages(sheet, report);
     exclusions(sheet, report);
     without_evidence(sheet, report);
+    deliveries(sheet, report);
     tickets(sheet, report);
     listings(sheet, report);
 }
 
-fn availability(report: &Report) -> impl Iterator<Item = (&LevelFigure, &Availability)> {
-    report.levels.iter().filter_map(|level| match &level.figure {
-        Figure::Availability(figure) => Some((level, &**figure)),
-        _ => None,
-    })
-}
-
-/// An outage and the levels it counts against.
-struct Counted<'a> {
-    component: &'a str,
-    outage: &'a Outage,
-    levels: Vec<String>,
-}
-
-/// Outages of all levels; one that counts in full against several levels of a component is one
-/// row.
-fn collected(report: &Report) -> Vec<Counted<'_>> {
-    let mut all: Vec<Counted<'_>> = Vec::new();
-    for (level, figure) in availability(report) {
-        let component = level.component.as_deref().unwrap_or_default();
-        for outage in &figure.outages {
-            let name = words::measure(level);
-            match all.iter_mut().find(|c| c.component == component && c.outage == outage) {
-                Some(known) => known.levels.push(name),
-                None => all.push(Counted { component, outage, levels: vec![name] }),
-            }
-        }
-    }
-    all.sort_by_key(|c| (c.outage.from, c.outage.to));
-    all
-}
-
 fn outages(sheet: &mut Sheet<'_>, report: &Report) {
     sheet.heading("Outages", 16.0);
-    let all = collected(report);
+    let all = story::outages(report);
     if all.is_empty() {
-        let measured = availability(report).any(|(_, a)| a.availability_pct.is_some());
-        let text = if measured {
-            "None was confirmed in this month."
-        } else {
-            "No availability was measured in this month."
-        };
-        sheet.paragraph(Style::BODY, text);
+        sheet.paragraph(Style::BODY, story::no_outages(report));
         return;
     }
-    let local = local(report);
     let columns = [
-        left("Component", 39.0),
-        left("From", 33.0),
-        left("To", 33.0),
-        right("Length", 24.0),
-        left("What our checks saw", 45.0),
+        left("Component", 41.0),
+        left("When", 43.0),
+        right("Length", 20.0),
+        right("At least", 20.0),
+        right("At most", 20.0),
+        left("What our checks saw", 30.0),
     ];
-    let rows: Vec<_> = all
-        .iter()
-        .map(|counted| {
-            let outage = counted.outage;
-            let whole = counted.levels.iter().any(|level| level == "Availability");
-            let note = if whole { String::new() } else { counted.levels.join("; ") };
-            let until = if outage.still_open {
-                Cell::new("still open").small(format!("at {}", local.short(outage.to)))
-            } else {
-                Cell::new(local.short(outage.to))
-            };
-            vec![
-                Cell::new(words::component_name(report, counted.component)).small(note),
-                Cell::new(local.short(outage.from)),
-                until,
-                Cell::new(words::length(outage.down_s))
-                    .small(format!("at least {}", words::length(outage.at_least_s)))
-                    .small(format!("at most {}", words::length(outage.at_most_s))),
-                Cell::default().small(reasons(&outage.reasons)),
-            ]
-        })
-        .collect();
+    let rows: Vec<_> = all.iter().map(|counted| outage_row(report, counted)).collect();
     table(sheet, &columns, &rows);
     sheet.y += 1.0;
     sheet.paragraph(
@@ -105,19 +45,22 @@ fn outages(sheet: &mut Sheet<'_>, report: &Report) {
     );
 }
 
-/// Reasons in plain words, as a sentence.
-fn reasons(reasons: &[String]) -> String {
-    let mut plain: Vec<&str> = Vec::new();
-    for reason in reasons {
-        let words = words::plain_reason(reason);
-        if !plain.contains(&words) {
-            plain.push(words);
-        }
-    }
-    match plain.as_slice() {
-        [] => "no reason was recorded".to_owned(),
-        several => several.join("; "),
-    }
+fn outage_row(report: &Report, counted: &story::Counted<'_>) -> Vec<Cell> {
+    let local = local(report);
+    let outage = counted.outage;
+    let until = if outage.still_open {
+        format!("still open at {}", local.until(outage.from, outage.to))
+    } else {
+        format!("to {}", local.until(outage.from, outage.to))
+    };
+    vec![
+        Cell::new(words::component_name(report, counted.component)).small(counted.note()),
+        Cell::new(local.short(outage.from)).small(until),
+        Cell::default().and(Style::FIGURE_STRONG, words::length(outage.down_s)),
+        Cell::figure(words::length(outage.at_least_s)),
+        Cell::figure(words::length(outage.at_most_s)),
+        Cell::default().small(story::saw(outage)),
+    ]
 }
 
 fn exclusions(sheet: &mut Sheet<'_>, report: &Report) {
@@ -129,11 +72,10 @@ fn exclusions(sheet: &mut Sheet<'_>, report: &Report) {
     }
     sheet.y += 1.5;
     let columns = [
-        left("Which", 36.0),
-        left("Components", 38.0),
-        left("From", 33.0),
-        left("To", 33.0),
-        left("Does it count?", 34.0),
+        left("Which", 41.0),
+        left("Components", 43.0),
+        left("When", 43.0),
+        left("Does it count?", 47.0),
     ];
     let rows: Vec<_> = report.exclusions.iter().map(|entry| exclusion(report, entry)).collect();
     table(sheet, &columns, &rows);
@@ -141,72 +83,21 @@ fn exclusions(sheet: &mut Sheet<'_>, report: &Report) {
 
 fn exclusion(report: &Report, entry: &ExclusionEntry) -> Vec<Cell> {
     let local = local(report);
-    let class = match entry.class.as_str() {
-        "third-party" => "third party",
-        other => other,
-    };
-    let names: Vec<_> =
-        entry.components.iter().map(|id| words::component_name(report, id)).collect();
-    let mut told = match entry.announced {
-        Some(at) => {
-            Cell::new(local.short(entry.from)).small(format!("announced {}", local.short(at)))
-        }
-        None => Cell::new(local.short(entry.from)).small("never announced"),
-    };
-    if entry.claimed {
-        told = told.small("claimed, not witnessed");
+    let decision = story::decision(report, entry);
+    let style = if decision.counts == "Yes" { Style::BODY } else { Style::STRONG };
+    let mut verdict = Cell::default().and(style, decision.counts);
+    for line in decision.why {
+        verdict = verdict.small(line);
     }
-    let approval = match (entry.approved, &entry.by) {
-        (Some(at), Some(by)) => format!("approved {} by {by}", local.short(at)),
-        (Some(at), None) => format!("approved {}, by nobody named", local.short(at)),
-        (None, _) => "not approved".to_owned(),
-    };
-    let refused = refusals(report, &entry.id);
-    let verdict = match (entry.accepted, refused.is_empty()) {
-        (true, true) => Cell::new("Yes"),
-        (true, false) => Cell::new("In part").small(refused),
-        (false, _) => Cell::default().and(Style::STRONG, "No").small(refused),
-    };
     vec![
         Cell::new(entry.id.as_str())
-            .small(class)
+            .small(story::class(entry))
             .small(entry.reason.as_deref().unwrap_or_default()),
-        Cell::new(names.join(", ")),
-        told,
-        Cell::new(local.short(entry.to)).small(approval),
+        Cell::new(story::components(report, entry)),
+        Cell::new(local.short(entry.from))
+            .small(format!("to {}", local.until(entry.from, entry.to))),
         verdict,
     ]
-}
-
-/// Why an exclusion does not count, over all levels, each reason once.
-fn refusals(report: &Report, id: &str) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for (_, figure) in availability(report) {
-        for rejected in figure.rejected_exclusions.iter().filter(|r| r.id == id) {
-            let text = refusal(rejected);
-            if !said.contains(&text) {
-                said.push(text);
-            }
-        }
-    }
-    said.join("; ")
-}
-
-fn refusal(rejected: &RejectedExclusion) -> String {
-    let times = match (rejected.given_s, rejected.needed_s) {
-        (Some(given), Some(needed)) => Some((words::length(given), words::length(needed))),
-        _ => None,
-    };
-    match (rejected.reason.as_str(), times) {
-        ("approval", _) => "not approved in time".to_owned(),
-        ("notice", Some((given, needed))) => format!("notice of {given}, {needed} needed"),
-        ("notice", None) => "notice was too short".to_owned(),
-        ("cap", Some((given, needed))) => {
-            format!("{needed} asked for, {given} left under the month's cap")
-        }
-        ("cap", None) => "the month's cap was used up".to_owned(),
-        (other, _) => other.to_owned(),
-    }
 }
 
 fn without_evidence(sheet: &mut Sheet<'_>, report: &Report) {
@@ -217,18 +108,23 @@ fn without_evidence(sheet: &mut Sheet<'_>, report: &Report) {
             component.unknown_by_reason.iter().filter(|(_, time)| time.0 > 0).map(|(why, time)| {
                 vec![
                     Cell::new(component.name.as_str()),
-                    Cell::new(words::length(*time)),
                     Cell::new(words::unknown_reason(why)),
+                    Cell::new(words::length(*time)),
                 ]
             })
         })
         .collect();
     sheet.heading("Time without evidence", 16.0);
     if rows.is_empty() {
-        sheet.paragraph(Style::BODY, "There was none: the checks could tell at all times.");
+        let text = if report.components.is_empty() {
+            "No component was watched."
+        } else {
+            "There was none: the checks could tell at all times."
+        };
+        sheet.paragraph(Style::BODY, text);
         return;
     }
-    let columns = [left("Component", 56.0), right("How long", 34.0), left("Why", 84.0)];
+    let columns = [left("Component", 53.0), left("Why", 87.0), right("How long", 34.0)];
     table(sheet, &columns, &rows);
 }
 
@@ -241,18 +137,19 @@ fn tickets(sheet: &mut Sheet<'_>, report: &Report) {
         }
         sheet.heading(&format!("Tickets of severity {}", figure.severity), 16.0);
         let columns = [
-            left("Ticket", 40.0),
+            left("Ticket", 53.0),
+            left("Verdict", 31.0),
             left("Target passes", 40.0),
-            right("Time used", 32.0),
-            right("Paused", 28.0),
-            left("Verdict", 34.0),
+            right("Time used", 26.0),
+            right("Paused", 24.0),
         ];
+        let word = |word: &str| Cell::default().and(Style::STRONG, word);
         let row = |ticket: &TicketFigure| {
             let due = ticket.due.map_or("–".to_owned(), |at| local.short(at));
             let verdict = match ticket.met {
-                Some(true) => "Met",
-                Some(false) => "Missed",
-                None => "Still open",
+                Some(true) => word("Met").signed(Standing::Met),
+                Some(false) => word("Missed").signed(Standing::Missed),
+                None => word("Still open").signed(Standing::Nothing),
             };
             let mut id = Cell::new(ticket.id.as_str());
             for ignored in &ticket.ignored {
@@ -260,15 +157,55 @@ fn tickets(sheet: &mut Sheet<'_>, report: &Report) {
             }
             vec![
                 id,
+                verdict,
                 Cell::new(due),
                 Cell::new(words::length(ticket.used_s)),
                 Cell::new(words::length(ticket.paused_s)),
-                Cell::default().and(Style::STRONG, verdict),
             ]
         };
         let rows: Vec<_> = figure.tickets.iter().chain(&figure.open).map(row).collect();
         table(sheet, &columns, &rows);
     }
+}
+
+/// How fast mail was, for every level that promises it.
+fn deliveries(sheet: &mut Sheet<'_>, report: &Report) {
+    let mut rows = Vec::new();
+    for level in &report.levels {
+        let Figure::DeliveryTime(d) = &level.figure else { continue };
+        let percentile = |time: Option<Ms>| {
+            Cell::new(time.map_or_else(|| "not at all".to_owned(), words::length))
+        };
+        let percentiles = if d.sent == 0 {
+            [(); 4].map(|()| Cell::new("–"))
+        } else {
+            [d.p50_s, d.p90_s, d.p95_s, d.p99_s].map(percentile)
+        };
+        let [p50, p90, p95, p99] = percentiles;
+        rows.push(vec![
+            Cell::new(words::subject(report, level)),
+            Cell::new(words::thousands(d.sent)),
+            Cell::new(words::thousands(d.lost)),
+            p50,
+            p90,
+            p95,
+            p99,
+        ]);
+    }
+    if rows.is_empty() {
+        return;
+    }
+    sheet.heading("How fast mail was", 16.0);
+    let columns = [
+        left("Component", 53.0),
+        right("Sent", 17.0),
+        right("Lost", 14.0),
+        right("Half within", 22.5),
+        right("90 % within", 22.5),
+        right("95 % within", 22.5),
+        right("99 % within", 22.5),
+    ];
+    table(sheet, &columns, &rows);
 }
 
 fn listings(sheet: &mut Sheet<'_>, report: &Report) {

@@ -49,7 +49,10 @@ impl Style {
         Self { weight: Weight::Regular, size_pt: 8.0, line_mm: 3.5, colour: SECONDARY };
     pub(super) const SMALL_STRONG: Self = Self { weight: Weight::Semibold, ..Self::SMALL };
     pub(super) const HEADING: Self =
-        Self { weight: Weight::Semibold, size_pt: 12.0, line_mm: 5.5, colour: TEXT };
+        Self { weight: Weight::Semibold, size_pt: 12.0, line_mm: 5.2, colour: TEXT };
+    /// Small print that is read as a figure, so not in the secondary colour.
+    pub(super) const FIGURE: Self = Self { colour: TEXT, ..Self::SMALL };
+    pub(super) const FIGURE_STRONG: Self = Self { weight: Weight::Semibold, ..Self::FIGURE };
     pub(super) const LEAD: Self = Self { weight: Weight::Regular, ..Self::HEADING };
     pub(super) const TITLE: Self =
         Self { weight: Weight::Semibold, size_pt: 18.0, line_mm: 8.0, colour: TEXT };
@@ -180,7 +183,12 @@ impl<'a> Sheet<'a> {
 
     /// Text between the margins, wrapped, at the cursor; it flows over pages.
     pub(super) fn paragraph(&mut self, style: Style, text: &str) {
-        for line in self.wrap(style, text, WIDTH) {
+        self.paragraph_in(style, text, WIDTH);
+    }
+
+    /// [`Sheet::paragraph`] that leaves room at the right.
+    pub(super) fn paragraph_in(&mut self, style: Style, text: &str, width: f32) {
+        for line in self.wrap(style, text, width) {
             self.need(style.line_mm);
             let top = self.y;
             self.text_at(MARGIN, top, style, &line);
@@ -190,11 +198,11 @@ impl<'a> Sheet<'a> {
 
     /// A heading with a gap around it; it stays with `company` millimetres of what follows.
     pub(super) fn heading(&mut self, text: &str, company: f32) {
-        self.need(2.0 * LINE + Style::HEADING.line_mm + company);
-        self.gap(1.75 * LINE);
+        self.need(1.5 * LINE + Style::HEADING.line_mm + company);
+        self.gap(1.4 * LINE);
         self.headings.push((text.to_owned(), self.pages.len()));
         self.paragraph(Style::HEADING, text);
-        self.y += 1.0;
+        self.y += 0.8;
     }
 
     /// Breaks a text into lines no wider than `width`; words wider than that are broken.

@@ -8,15 +8,15 @@ use super::sheet::{
 use crate::render::words;
 use crate::report::model::{ComponentMonth, Day, Ms, Report};
 
-const NAME_WIDTH: f32 = 46.0;
-const DOWN_WIDTH: f32 = 27.0;
+const NAME_WIDTH: f32 = 54.0;
+const DOWN_WIDTH: f32 = 25.0;
 const STRIP_WIDTH: f32 = WIDTH - NAME_WIDTH - DOWN_WIDTH;
 /// The height of a full bar.
-const BAR: f32 = 4.2;
-const ROW: f32 = 6.4;
+const BAR: f32 = 3.8;
+const ROW: f32 = 5.2;
 const AXIS: f32 = 4.5;
 /// However short it was, a state that matters is at least this wide.
-const VISIBLE: f32 = 0.55;
+const VISIBLE: f32 = 1.0;
 
 /// A state of a day, in the order in which they are drawn from the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +36,14 @@ pub(super) fn strips(sheet: &mut Sheet<'_>, report: &Report) {
         return;
     }
     axis(sheet, report, days);
-    let mut group = None;
     for component in &report.components {
         let name = sheet.wrap(Style::BODY, &component.name, NAME_WIDTH - 3.0);
         #[allow(clippy::cast_precision_loss, reason = "a name has a few lines")]
-        let height = ROW.max(name.len() as f32 * Style::BODY.line_mm + 1.0);
-        let headed = !component.group.is_empty() && group != Some(&component.group);
-        let heading = if headed { Style::SMALL_STRONG.line_mm + 2.0 } else { 0.0 };
-        if sheet.y + height + heading > BOTTOM {
+        let height = ROW.max(name.len() as f32 * Style::BODY.line_mm + 0.8);
+        if sheet.y + height > BOTTOM {
             sheet.turn();
             axis(sheet, report, days);
         }
-        if headed {
-            let (left, top) = (MARGIN, sheet.y + 1.4);
-            let room = WIDTH;
-            let text = sheet.shortened(Style::SMALL_STRONG, &component.group, room);
-            sheet.text_at(left, top, Style::SMALL_STRONG, &text);
-            sheet.y += heading;
-        }
-        group = Some(&component.group);
         row(sheet, component, &name, height, days);
         sheet.y += height;
         sheet.rule(0.4, RULE);
@@ -164,10 +153,10 @@ fn bar(sheet: &mut Sheet<'_>, form: Form, x: f32, width: f32, base: f32) {
         Form::Down => {
             sheet.rect(x, base - BAR, width, BAR, DOWN);
             // the notch: a small bite out of the top where there is room for one
-            if width > 1.2 {
-                let middle = x + width / 2.0;
+            if width > 0.8 {
+                let (middle, half) = (x + width / 2.0, (width * 0.3).min(0.6));
                 let top = base - BAR;
-                let points = vec![(middle - 0.5, top), (middle + 0.5, top), (middle, top + 0.8)];
+                let points = vec![(middle - half, top), (middle + half, top), (middle, top + 0.9)];
                 sheet.draw(Mark::Fill { points, colour: WHITE });
             }
         }
@@ -212,8 +201,8 @@ fn legend(sheet: &mut Sheet<'_>) {
         (Form::Excluded, "Agreed not to count"),
         (Form::Unknown, "No data"),
     ];
-    sheet.need(ROW + 2.0 * Style::SMALL.line_mm);
-    sheet.y += 1.5;
+    sheet.need(BAR + 2.5 + 2.0 * Style::SMALL.line_mm);
+    sheet.y += 1.2;
     let base = sheet.y + BAR;
     let mut x = MARGIN;
     for (form, word) in entries {
@@ -222,10 +211,10 @@ fn legend(sheet: &mut Sheet<'_>) {
         sheet.text_at(x, base - 3.6, Style::SMALL, word);
         x += sheet.width_of(Style::SMALL, word) + 6.0;
     }
-    sheet.y = base + 1.5;
+    sheet.y = base + 1.0;
     sheet.paragraph(
         Style::SMALL,
-        "Each box is a day, around the clock. A state is as wide as it lasted on that day, not at \
-         the hour when it happened; one that was short is widened until it can be seen.",
+        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never too \
+         thin to be seen.",
     );
 }

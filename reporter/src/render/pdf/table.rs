@@ -8,7 +8,7 @@ use crate::render::words::Standing;
 /// Between a cell's text and the next column.
 const GUTTER: f32 = 3.0;
 /// Above and below a row's text.
-const PAD: f32 = 1.0;
+const PAD: f32 = 0.65;
 /// From a sign to its word.
 const SIGN: f32 = 5.0;
 /// A row with more lines goes on below as another row, so that it fits any page.
@@ -47,6 +47,11 @@ impl Cell {
     pub(super) fn and(mut self, style: Style, text: impl Into<String>) -> Self {
         self.paragraphs.push((style, text.into()));
         self
+    }
+
+    /// A figure in small print.
+    pub(super) fn figure(text: impl Into<String>) -> Self {
+        Self::default().and(Style::FIGURE, text)
     }
 
     /// A second line in small print; nothing for an empty text.

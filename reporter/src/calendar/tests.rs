@@ -1,0 +1,140 @@
+//! The calendar at work on a store: each month once, late rather than never, and nothing that
+//! a person did is done again.
+
+use std::sync::Arc;
+
+use mailward_evidence::ManualClock;
+
+use super::wake::Calendar;
+use crate::publish::tests::{DEFINITION, catalogue, clock_at, evidence, ms, october_store};
+use crate::publish::{CALENDAR, Publisher};
+use crate::store::{Source, Store};
+
+struct World {
+    clock: Arc<ManualClock>,
+    store: Store,
+    calendar: Calendar,
+    _dir: tempfile::TempDir,
+}
+
+/// A world whose store holds October, and whose calendar first wakes in it.
+fn world() -> World {
+    let clock = clock_at("2026-10-15T12:00:00Z");
+    let (dir, store) = october_store(clock.clone());
+    let calendar = Calendar {
+        store: store.clone(),
+        catalogue: Arc::new(catalogue()),
+        definition: DEFINITION.into(),
+        clock: clock.clone(),
+        demo: false,
+    };
+    World { clock, store, calendar, _dir: dir }
+}
+
+impl World {
+    fn turn(&self, at: &str) -> Vec<String> {
+        self.clock.step_to(at.parse().unwrap());
+        self.calendar.turn().unwrap().into_iter().map(super::Task::key).collect()
+    }
+
+    fn editions(&self) -> Vec<(String, u32, String)> {
+        let heads = self.store.editions(None).unwrap();
+        heads.into_iter().map(|head| (head.month, head.edition, head.by)).collect()
+    }
+}
+
+fn by_calendar(month: &str) -> (String, u32, String) {
+    (month.to_owned(), 1, CALENDAR.to_owned())
+}
+
+#[test]
+fn a_month_is_drafted_on_the_first_and_published_on_its_day_once() {
+    let world = world();
+    assert!(world.turn("2026-10-15T12:00:00Z").is_empty());
+    assert!(world.turn("2026-10-31T23:59:00Z").is_empty());
+    assert_eq!(world.turn("2026-11-01T00:00:00Z"), ["draft/2026-10"]);
+    assert!(world.turn("2026-11-01T00:01:00Z").is_empty());
+    assert!(world.editions().is_empty());
+    let draft = world.store.ledger_get("draft/2026-10").unwrap().unwrap();
+    let draft: crate::report::model::Report = serde_json::from_str(&draft).unwrap();
+    assert_eq!(draft.edition, None);
+    assert_eq!(world.turn("2026-11-05T00:00:00Z"), ["publish/2026-10"]);
+    assert!(world.turn("2026-11-05T00:01:00Z").is_empty());
+    assert_eq!(world.editions(), [by_calendar("2026-10")]);
+    // a clock that is set back does not make it due again
+    assert!(world.turn("2026-11-01T00:00:00Z").is_empty());
+    assert!(world.turn("2026-11-05T00:00:00Z").is_empty());
+    assert_eq!(world.editions().len(), 1);
+}
+
+#[test]
+fn after_being_away_months_are_published_late_and_in_order() {
+    let world = world();
+    assert!(world.turn("2026-10-15T12:00:00Z").is_empty());
+    assert_eq!(
+        world.turn("2027-01-03T08:00:00Z"),
+        ["draft/2026-10", "publish/2026-10", "draft/2026-11", "publish/2026-11", "draft/2026-12"]
+    );
+    assert_eq!(world.editions(), [by_calendar("2026-10"), by_calendar("2026-11")]);
+}
+
+#[test]
+fn what_a_person_published_is_not_published_again() {
+    let world = world();
+    assert!(world.turn("2026-10-15T12:00:00Z").is_empty());
+    let catalogue = catalogue();
+    let publisher = Publisher {
+        store: &world.store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+    };
+    let now_ms = ms("2026-11-02T09:00:00Z");
+    publisher.publish("2026-10".parse().unwrap(), "A. Manager", None, now_ms).unwrap();
+    world.turn("2026-11-05T00:00:00Z");
+    assert_eq!(world.editions(), [("2026-10".to_owned(), 1, "A. Manager".to_owned())]);
+    assert!(world.turn("2026-11-05T00:01:00Z").is_empty());
+}
+
+#[test]
+fn months_before_it_first_woke_are_left_alone() {
+    let world = world();
+    world.turn("2026-10-15T12:00:00Z");
+    let old = evidence("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z", &[]);
+    world.store.ingest(old, Source::Import).unwrap();
+    assert_eq!(world.turn("2026-11-01T12:00:00Z"), ["draft/2026-10"]);
+}
+
+#[test]
+fn without_evidence_nothing_is_due() {
+    let clock = clock_at("2026-10-15T12:00:00Z");
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), clock.clone()).unwrap();
+    let calendar = Calendar {
+        store: store.clone(),
+        catalogue: Arc::new(catalogue()),
+        definition: DEFINITION.into(),
+        clock: clock.clone(),
+        demo: false,
+    };
+    assert!(calendar.turn().unwrap().is_empty());
+    clock.step_to("2026-12-06T00:00:00Z".parse().unwrap());
+    assert!(calendar.turn().unwrap().is_empty());
+    assert!(store.editions(None).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waking_takes_a_turn_at_once_and_stops_in_order() {
+    let world = world();
+    world.turn("2026-10-15T12:00:00Z");
+    world.clock.step_to("2026-11-05T06:00:00Z".parse().unwrap());
+    let waking = world.calendar.clone().wake().await.unwrap();
+    let published = async {
+        while world.editions().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), published).await.unwrap();
+    waking.stop().await;
+    assert_eq!(world.editions(), [by_calendar("2026-10")]);
+}

@@ -1,0 +1,193 @@
+//! What the calendar does when it is woken, and who wakes it: tokio-cron-scheduler, each
+//! minute. What is due is decided elsewhere; here it is done, and noted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mailward_catalogue::Catalogue;
+use mailward_evidence::Clock;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use super::{Task, due};
+use crate::clock::Month;
+use crate::publish::{CALENDAR, PublishError, Publisher, RenderError};
+use crate::render::json;
+use crate::store::{Store, StoreError};
+
+/// The line of the ledger that holds the month in which the calendar first woke. Months before
+/// it are somebody else's: imported evidence of long ago is not published by itself.
+const SINCE: &str = "calendar/since";
+
+/// Why the calendar did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CalendarError {
+    /// The ledger could not be read or written.
+    #[error("read the calendar's ledger")]
+    Ledger(#[source] StoreError),
+    /// A month could not be drafted or published.
+    #[error("{task}")]
+    Task {
+        /// What was to be done.
+        task: String,
+        /// Why it was not.
+        #[source]
+        source: PublishError,
+    },
+    /// The scheduler could not be set up.
+    #[error("set up the scheduler that wakes the calendar")]
+    Scheduler(#[source] JobSchedulerError),
+}
+
+/// The calendar of one service.
+#[derive(Clone)]
+pub struct Calendar {
+    /// Where evidence, editions and the ledger are.
+    pub store: Store,
+    /// What is watched and promised, and when it is published.
+    pub catalogue: Arc<Catalogue>,
+    /// The text of the definition.
+    pub definition: Arc<str>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Marks what is published DEMO.
+    pub demo: bool,
+}
+
+impl Calendar {
+    /// Does what is due, the oldest first, and says what it did. What fails stays due. Blocks.
+    ///
+    /// # Errors
+    /// At the first task that fails, or when the ledger cannot be read or written.
+    pub fn turn(&self) -> Result<Vec<Task>, CalendarError> {
+        let now_ms = self.clock.now().as_millisecond();
+        let zone = &self.catalogue.service.zone;
+        let running = Month::of(now_ms, zone);
+        let since = self.since(running)?;
+        let noted = self.noted(since, running)?;
+        let open =
+            |first| due(now_ms, &|task| noted.contains(&task), self.catalogue.report, zone, first);
+        if open(since).is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(first) = self.first_evidence(now_ms)? else { return Ok(Vec::new()) };
+        let tasks = open(since.max(first));
+        for task in &tasks {
+            self.do_task(*task, now_ms)?;
+        }
+        Ok(tasks)
+    }
+
+    /// The month in which the calendar first woke; noted the first time.
+    fn since(&self, running: Month) -> Result<Month, CalendarError> {
+        let noted = self.store.ledger_get(SINCE).map_err(CalendarError::Ledger)?;
+        if let Some(month) = noted.and_then(|text| text.parse().ok()) {
+            return Ok(month);
+        }
+        self.store.ledger_put(SINCE, &running.to_string()).map_err(CalendarError::Ledger)?;
+        Ok(running)
+    }
+
+    /// What the ledger says was done.
+    fn noted(&self, since: Month, running: Month) -> Result<Vec<Task>, CalendarError> {
+        let mut done = Vec::new();
+        let mut month = since;
+        while month < running {
+            for task in [Task::Draft(month), Task::Publish(month)] {
+                if self.store.ledger_get(&task.key()).map_err(CalendarError::Ledger)?.is_some() {
+                    done.push(task);
+                }
+            }
+            month = month.next();
+        }
+        Ok(done)
+    }
+
+    /// The month of the very first evidence, if there is any.
+    fn first_evidence(&self, now_ms: i64) -> Result<Option<Month>, CalendarError> {
+        let evidence =
+            self.store.evidence(now_ms - 1, now_ms, now_ms).map_err(CalendarError::Ledger)?;
+        let outcomes = evidence.streams.iter().map(|stream| stream.first_due_ms);
+        let rosters = evidence.rosters.iter().map(|roster| roster.at.ms());
+        let first = outcomes.chain(rosters).min();
+        Ok(first.map(|at_ms| Month::of(at_ms, &self.catalogue.service.zone)))
+    }
+
+    fn do_task(&self, task: Task, now_ms: i64) -> Result<(), CalendarError> {
+        let failed = |source| CalendarError::Task { task: task.to_string(), source };
+        let publisher = Publisher {
+            store: &self.store,
+            catalogue: &self.catalogue,
+            definition: &self.definition,
+            demo: self.demo,
+        };
+        let note = match task {
+            Task::Draft(month) => {
+                let draft = publisher.draft(month, now_ms).map_err(failed)?;
+                json::render(&draft)
+                    .map_err(|e| failed(PublishError::Render(RenderError::Json(e))))?
+            }
+            Task::Publish(month) => {
+                // somebody may have published it by hand, or this program may have stopped
+                // between publishing and noting it
+                let known = self.store.editions(Some(&month.to_string()));
+                if known.map_err(CalendarError::Ledger)?.is_empty() {
+                    publisher.publish(month, CALENDAR, None, now_ms).map_err(failed)?;
+                }
+                self.clock.now().to_string()
+            }
+        };
+        self.store.ledger_put(&task.key(), &note).map_err(CalendarError::Ledger)?;
+        tracing::info!(month = %task.month(), "{task}");
+        Ok(())
+    }
+
+    /// Takes a turn now and one each minute from now on, one at a time, until the
+    /// [`Waking`] is stopped. What fails is logged and tried again.
+    ///
+    /// # Errors
+    /// When the scheduler cannot be set up.
+    pub async fn wake(self) -> Result<Waking, CalendarError> {
+        let busy = Arc::new(AtomicBool::new(false));
+        let calendar = Arc::new(self);
+        let scheduler = JobScheduler::new().await.map_err(CalendarError::Scheduler)?;
+        let (each, at_work) = (calendar.clone(), busy.clone());
+        let job = Job::new_async("0 * * * * *", move |_, _| {
+            Box::pin(one_turn(each.clone(), at_work.clone()))
+        });
+        let job = job.map_err(CalendarError::Scheduler)?;
+        scheduler.add(job).await.map_err(CalendarError::Scheduler)?;
+        scheduler.start().await.map_err(CalendarError::Scheduler)?;
+        tokio::spawn(one_turn(calendar, busy));
+        Ok(Waking { scheduler })
+    }
+}
+
+/// A turn on a thread that may block; none where one is at work already.
+async fn one_turn(calendar: Arc<Calendar>, busy: Arc<AtomicBool>) {
+    if busy.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    match tokio::task::spawn_blocking(move || calendar.turn()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the calendar could not do what is due; it tries again");
+        }
+        Err(error) => tracing::error!(%error, "the calendar broke off"),
+    }
+    busy.store(false, Ordering::Release);
+}
+
+/// The scheduler that wakes the calendar.
+pub struct Waking {
+    scheduler: JobScheduler,
+}
+
+impl Waking {
+    /// Stops waking. A turn at work is finished.
+    pub async fn stop(mut self) {
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not stop in order");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Editions: a month that is over, frozen for good with everything it was judged by. A later
+//! edition says why it replaces the one before; none is ever rewritten. When a month is due is
+//! the calendar's business.
+
+pub mod canonical;
+
+use mailward_catalogue::Catalogue;
+
+use crate::month::{self, ComputeError, Month};
+use crate::render::{csv, json, pdf, words};
+use crate::report::model::{At, Report};
+use crate::report::{ReportError, period};
+use crate::store::{NewEdition, Store, StoreError};
+
+/// Who publishes what the calendar publishes.
+pub const CALENDAR: &str = "the calendar";
+
+/// Why nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The month has not ended.
+    #[error("expected a month that is over, got {month}, which runs until {ends}")]
+    Running {
+        /// The month.
+        month: Month,
+        /// Its end, local.
+        ends: String,
+    },
+    /// Nobody is named.
+    #[error("expected the name of whoever publishes, got none")]
+    Unnamed,
+    /// A second or later edition came without a reason.
+    #[error("edition {edition} of {month} replaces edition {} and needs a reason", edition - 1)]
+    Unreasoned {
+        /// The month.
+        month: Month,
+        /// The number it would have had.
+        edition: u32,
+    },
+    /// The month could not be computed.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+    /// The report could not be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The evidence could not be packed.
+    #[error("pack the evidence of {month}")]
+    Pack {
+        /// The month.
+        month: Month,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store refused.
+    #[error("keep the edition of {month}")]
+    Store {
+        /// The month.
+        month: Month,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// Why a report has no files.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// report.json could not be written.
+    #[error("render report.json")]
+    Json(#[source] serde_json::Error),
+    /// report.pdf could not be written.
+    #[error("render report.pdf")]
+    Pdf(#[source] pdf::PdfError),
+}
+
+/// A report as the files that leave the house.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// report.json.
+    pub report_json: String,
+    /// SHA-256 of report.json, in hexadecimal.
+    pub digest: String,
+    /// report.pdf.
+    pub pdf: Vec<u8>,
+    /// outages.csv.
+    pub outages_csv: String,
+    /// daily.csv.
+    pub daily_csv: String,
+}
+
+impl Files {
+    /// Renders a report.
+    ///
+    /// # Errors
+    /// When the report holds an instant that no calendar can hold.
+    pub fn of(report: &Report) -> Result<Self, RenderError> {
+        let report_json = json::render(report).map_err(RenderError::Json)?;
+        Ok(Self {
+            digest: json::digest(&report_json),
+            pdf: pdf::render(report).map_err(RenderError::Pdf)?,
+            outages_csv: csv::outages(report),
+            daily_csv: csv::daily(report),
+            report_json,
+        })
+    }
+}
+
+/// An edition as it was just frozen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edition {
+    /// The month.
+    pub month: Month,
+    /// Its number.
+    pub number: u32,
+    /// The edition it replaces.
+    pub supersedes: Option<u32>,
+    /// SHA-256 of its report.json, in hexadecimal.
+    pub digest: String,
+    /// The report.
+    pub report: Report,
+}
+
+/// Publishes months of one service from one store. Blocks.
+#[derive(Clone, Copy)]
+pub struct Publisher<'a> {
+    /// Where the evidence is, and the editions go.
+    pub store: &'a Store,
+    /// What the months are judged by.
+    pub catalogue: &'a Catalogue,
+    /// The text of that definition, kept with every edition.
+    pub definition: &'a str,
+    /// Marks what is published DEMO.
+    pub demo: bool,
+}
+
+impl Publisher<'_> {
+    /// Freezes the next edition of a month: all of it, or nothing.
+    ///
+    /// # Errors
+    /// When the month has not ended, nobody is named, a second or later edition has no reason,
+    /// somebody else published it in the meantime, or the store cannot be read or written.
+    pub fn publish(
+        &self,
+        month: Month,
+        by: &str,
+        reason: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Edition, PublishError> {
+        self.over(month, now_ms)?;
+        let by = by.trim();
+        if by.is_empty() {
+            return Err(PublishError::Unnamed);
+        }
+        let reason = reason.map(str::trim).filter(|text| !text.is_empty());
+        let failed = |source| PublishError::Store { month, source };
+        let number = self.store.next_edition(&month.to_string()).map_err(failed)?;
+        if number > 1 && reason.is_none() {
+            return Err(PublishError::Unreasoned { month, edition: number });
+        }
+        let mut report = month::compute(self.store, self.catalogue, month, now_ms)?;
+        report.edition = Some(number);
+        report.supersedes = number.checked_sub(1).filter(|&old| old > 0);
+        report.demo = self.demo;
+        report.published_by = Some(by.to_owned());
+        report.published_at = Some(At(now_ms));
+        report.edition_reason = reason.map(str::to_owned);
+        let files = Files::of(&report)?;
+        let edition = NewEdition {
+            month: month.to_string(),
+            edition: number,
+            as_of_ms: report.as_of.0,
+            published_ms: now_ms,
+            by: by.to_owned(),
+            reason: reason.map(str::to_owned),
+            report_json: files.report_json,
+            pdf: files.pdf,
+            outages_csv: files.outages_csv,
+            daily_csv: files.daily_csv,
+            definition_toml: self.definition.to_owned(),
+            segments: self.evidence(month, now_ms)?,
+        };
+        let number = self.store.put_edition(edition).map_err(failed)?;
+        Ok(Edition { month, number, supersedes: report.supersedes, digest: files.digest, report })
+    }
+
+    /// A month's report as it would be published now, marked as a draft. A month still running
+    /// is reckoned to date.
+    ///
+    /// # Errors
+    /// When the month has not begun, or the store cannot be read.
+    pub fn draft(&self, month: Month, now_ms: i64) -> Result<Report, PublishError> {
+        let mut report = month::compute(self.store, self.catalogue, month, now_ms)?;
+        report.demo = self.demo;
+        Ok(report)
+    }
+
+    fn over(&self, month: Month, now_ms: i64) -> Result<(), PublishError> {
+        let ends_ms = month.span(&self.catalogue.service.zone).to_ms;
+        if now_ms < ends_ms {
+            let ends = words::Local::new(&self.catalogue.service.zone_name).full(At(ends_ms));
+            return Err(PublishError::Running { month, ends });
+        }
+        Ok(())
+    }
+
+    /// What the month was judged by, as it is kept with the edition.
+    fn evidence(&self, month: Month, now_ms: i64) -> Result<Vec<u8>, PublishError> {
+        let failed = |source| PublishError::Store { month, source };
+        let span = period(self.catalogue, month, now_ms)
+            .map_err(|e: ReportError| PublishError::Compute(e.into()))?;
+        let evidence = self.store.evidence(span.from_ms, span.to_ms, now_ms).map_err(failed)?;
+        canonical::pack(&evidence).map_err(|source| PublishError::Pack { month, source })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,272 @@
+//! Evidence of a month in one canonical form: JSON lines in a fixed order, packed with zstd.
+//! Equal evidence gives equal bytes, and what was packed can be judged again without the store.
+
+use std::io::{BufRead, Read, Write};
+
+use mailward_evidence::{
+    AgentName, Count, Exclusion, Listing, ProbeId, Reason, Roster, Ticket, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::segment::{Evidence, SeenExclusion, Segment, Stream};
+
+/// The version of this form.
+const VERSION: u32 = 1;
+/// zstd's level: a month is packed once and kept for ever.
+const LEVEL: i32 = 12;
+/// The most that is unpacked; a month of a large service is a hundredth of it.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// Why packed evidence cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It is no zstd, or longer than any month.
+    #[error("unpack the evidence")]
+    Unpack(#[source] std::io::Error),
+    /// A line is not what it should be.
+    #[error("line {line} of the evidence")]
+    Line {
+        /// Which, from 1.
+        line: usize,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It is of another version.
+    #[error("expected evidence of version {VERSION}, got {0}")]
+    Version(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Version(u32),
+    Stream { agent: AgentName, probe: ProbeId, first_due_ms: i64 },
+    Segment(SegmentLine),
+    Roster(Roster),
+    Exclusion { first_seen_ms: i64, exclusion: Exclusion },
+    Ticket(Ticket),
+    Count(Count),
+}
+
+/// A segment of the stream named last.
+#[derive(Serialize, Deserialize)]
+struct SegmentLine {
+    first_ms: i64,
+    last_ms: i64,
+    next_due_ms: i64,
+    count: u64,
+    verdict: Verdict,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    listings: Vec<Listing>,
+}
+
+/// Packs evidence. Streams, exclusions, tickets and counts are put in order of their identity;
+/// rosters and segments are in order of time already.
+///
+/// # Errors
+/// When memory is all that could fail, and did.
+pub fn pack(evidence: &Evidence) -> std::io::Result<Vec<u8>> {
+    let mut out = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    for line in lines(evidence) {
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    out.finish()
+}
+
+fn lines(evidence: &Evidence) -> Vec<Line> {
+    let mut lines = vec![Line::Version(VERSION)];
+    let mut streams: Vec<&Stream> = evidence.streams.iter().collect();
+    streams.sort_by(|a, b| (&a.agent, &a.probe).cmp(&(&b.agent, &b.probe)));
+    for stream in streams {
+        lines.push(Line::Stream {
+            agent: stream.agent.clone(),
+            probe: stream.probe.clone(),
+            first_due_ms: stream.first_due_ms,
+        });
+        lines.extend(stream.segments.iter().map(|segment| Line::Segment(segment.into())));
+    }
+    let mut rosters: Vec<&Roster> = evidence.rosters.iter().collect();
+    rosters.sort_by(|a, b| (&a.agent, a.at).cmp(&(&b.agent, b.at)));
+    lines.extend(rosters.into_iter().cloned().map(Line::Roster));
+    let mut exclusions: Vec<&SeenExclusion> = evidence.exclusions.iter().collect();
+    exclusions.sort_by(|a, b| a.exclusion.id.cmp(&b.exclusion.id));
+    lines.extend(exclusions.into_iter().map(|seen| Line::Exclusion {
+        first_seen_ms: seen.first_seen_ms,
+        exclusion: seen.exclusion.clone(),
+    }));
+    let mut tickets: Vec<&Ticket> = evidence.tickets.iter().collect();
+    tickets.sort_by(|a, b| a.id.cmp(&b.id));
+    lines.extend(tickets.into_iter().cloned().map(Line::Ticket));
+    let mut counts: Vec<&Count> = evidence.counts.iter().collect();
+    counts.sort_by(|a, b| (&a.series, a.from).cmp(&(&b.series, b.from)));
+    lines.extend(counts.into_iter().cloned().map(Line::Count));
+    lines
+}
+
+/// Reads packed evidence back.
+///
+/// # Errors
+/// When the bytes are not what [`pack`] makes.
+pub fn unpack(bytes: &[u8]) -> Result<Evidence, UnpackError> {
+    let decoder = zstd::Decoder::new(bytes).map_err(UnpackError::Unpack)?;
+    let mut evidence = Evidence::default();
+    for (i, text) in std::io::BufReader::new(decoder.take(MAX_BYTES)).lines().enumerate() {
+        let text = text.map_err(UnpackError::Unpack)?;
+        let line = serde_json::from_str(&text)
+            .map_err(|source| UnpackError::Line { line: i + 1, source })?;
+        match line {
+            Line::Version(VERSION) if i == 0 => {}
+            Line::Version(other) => return Err(UnpackError::Version(other.to_string())),
+            _ if i == 0 => return Err(UnpackError::Version("none".to_owned())),
+            Line::Stream { agent, probe, first_due_ms } => {
+                evidence.streams.push(Stream { agent, probe, first_due_ms, segments: Vec::new() });
+            }
+            Line::Segment(segment) => match evidence.streams.last_mut() {
+                Some(stream) => stream.segments.push(segment.into()),
+                None => return Err(UnpackError::Version("a segment without a stream".to_owned())),
+            },
+            Line::Roster(roster) => evidence.rosters.push(roster),
+            Line::Exclusion { first_seen_ms, exclusion } => {
+                evidence.exclusions.push(SeenExclusion { exclusion, first_seen_ms });
+            }
+            Line::Ticket(ticket) => evidence.tickets.push(ticket),
+            Line::Count(count) => evidence.counts.push(count),
+        }
+    }
+    Ok(evidence)
+}
+
+impl From<&Segment> for SegmentLine {
+    fn from(segment: &Segment) -> Self {
+        Self {
+            first_ms: segment.first_ms,
+            last_ms: segment.last_ms,
+            next_due_ms: segment.next_due_ms,
+            count: segment.count,
+            verdict: segment.verdict,
+            reason: segment.reason.clone(),
+            listings: segment.listings.clone(),
+        }
+    }
+}
+
+impl From<SegmentLine> for Segment {
+    fn from(line: SegmentLine) -> Self {
+        Self {
+            first_ms: line.first_ms,
+            last_ms: line.last_ms,
+            next_due_ms: line.next_due_ms,
+            count: line.count,
+            verdict: line.verdict,
+            reason: line.reason,
+            listings: line.listings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(line: &str) -> mailward_evidence::Record {
+        mailward_evidence::wire::decode_line(line.as_bytes()).unwrap()
+    }
+
+    fn evidence() -> Evidence {
+        let mut evidence = Evidence::default();
+        for (agent, probe) in [("york", "smtp"), ("leeds", "rbl")] {
+            evidence.streams.push(Stream {
+                agent: AgentName::new(agent).unwrap(),
+                probe: ProbeId::new(probe).unwrap(),
+                first_due_ms: -5,
+                segments: vec![
+                    Segment {
+                        first_ms: 0,
+                        last_ms: 60_000,
+                        next_due_ms: 60_000,
+                        count: 2,
+                        verdict: Verdict::Down,
+                        reason: Some(Reason::parse("something_new")),
+                        listings: vec![Listing {
+                            address: "192.0.2.10".into(),
+                            list: "bl.example.org".into(),
+                            code: None,
+                            extra: mailward_evidence::Extra::default(),
+                        }],
+                    },
+                    Segment {
+                        first_ms: 120_000,
+                        last_ms: 120_000,
+                        next_due_ms: 60_000,
+                        count: 1,
+                        verdict: Verdict::Up,
+                        reason: None,
+                        listings: Vec::new(),
+                    },
+                ],
+            });
+        }
+        for line in [
+            r#"{"v":1,"kind":"roster","agent":"york","site":"internet","at":"2019-02-01T00:00:00Z","probes":[{"id":"smtp","every_s":60,"later":1}]}"#,
+            r#"{"v":1,"kind":"exclusion","id":"MW-7","class":"maintenance","components":["owa"],"from":"2019-02-10T01:00:00Z","to":"2019-02-10T03:00:00Z","reason":"patching"}"#,
+            r#"{"v":1,"kind":"ticket","id":"INC1","severity":"2","opened":"2019-02-14T21:30:00Z","events":[{"at":"2019-02-15T08:00:00Z","what":"paused"}]}"#,
+            r#"{"v":1,"kind":"count","series":"calls","from":"2019-02-01T00:00:00Z","to":"2019-02-02T00:00:00Z","good":950,"total":980}"#,
+        ] {
+            match record(line) {
+                mailward_evidence::Record::Roster(roster) => evidence.rosters.push(roster),
+                mailward_evidence::Record::Exclusion(exclusion) => {
+                    evidence.exclusions.push(SeenExclusion { exclusion, first_seen_ms: 17 });
+                }
+                mailward_evidence::Record::Ticket(ticket) => evidence.tickets.push(ticket),
+                mailward_evidence::Record::Count(count) => evidence.counts.push(count),
+                mailward_evidence::Record::Outcome(_) => panic!("no outcome is kept"),
+            }
+        }
+        evidence
+    }
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        let packed = pack(&evidence()).unwrap();
+        let mut expected = evidence();
+        expected.streams.reverse();
+        assert_eq!(unpack(&packed).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_order_it_came_in_does_not_show() {
+        let mut other = evidence();
+        other.streams.reverse();
+        assert_eq!(pack(&other).unwrap(), pack(&evidence()).unwrap());
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let check = |text: &str, expect: &str| {
+            let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
+            let error = unpack(&packed).unwrap_err();
+            assert_eq!(error.to_string(), expect);
+        };
+        check("{\"version\":2}\n", "expected evidence of version 1, got 2");
+        check("{\"count\":{}}\n", "line 1 of the evidence");
+        check(
+            "{\"stream\":{\"agent\":\"a\",\"probe\":\"p\",\"first_due_ms\":1}}\n",
+            "expected evidence of version 1, got none",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn rubbish_is_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = unpack(&bytes);
+            let packed = zstd::encode_all(&bytes[..], 1).unwrap();
+            prop_assert!(bytes.is_empty() || unpack(&packed).is_err());
+        }
+    }
+}

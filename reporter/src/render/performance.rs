@@ -1,0 +1,241 @@
+//! A month's report as HTML, for the page that frames it: the same answers as the PDF in the
+//! same order, in tables that a screen reader can walk through.
+
+use askama::Template;
+
+use crate::render::story;
+use crate::render::words::{self, Local, Standing};
+use crate::report::model::{Figure, LevelFigure, Ms, Report};
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Body<'a> {
+    title: String,
+    badges: Vec<&'static str>,
+    provenance: String,
+    verdict: String,
+    findings: Vec<String>,
+    levels: Vec<LevelView<'a>>,
+    outages: Vec<OutageView<'a>>,
+    no_outages: &'static str,
+    zone: &'a str,
+    days: Vec<DayView<'a>>,
+    maintenance: &'a str,
+    exclusions: Vec<ExclusionView<'a>>,
+    method: Vec<String>,
+}
+
+struct LevelView<'a> {
+    id: &'a str,
+    subject: &'a str,
+    measure: String,
+    target: String,
+    result: String,
+    between: String,
+    down: String,
+    left: String,
+    sign: char,
+    verdict: &'static str,
+    remark: Option<&'static str>,
+    missed: bool,
+}
+
+struct OutageView<'a> {
+    component: &'a str,
+    note: String,
+    from: String,
+    from_iso: String,
+    to: String,
+    to_iso: String,
+    length: String,
+    at_least: String,
+    at_most: String,
+    saw: String,
+}
+
+struct DayView<'a> {
+    component: &'a str,
+    date: String,
+    down: String,
+    degraded: String,
+    excluded: String,
+    unknown: String,
+}
+
+struct ExclusionView<'a> {
+    id: &'a str,
+    about: String,
+    components: String,
+    from: String,
+    to: String,
+    counts: &'static str,
+    why: Vec<String>,
+}
+
+/// The report as HTML without a frame, to stand inside `<main>`; its first element is the
+/// page's `<h1>`.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn render(report: &Report) -> askama::Result<String> {
+    Body {
+        title: format!("{}: {}", report.service, words::month_name(&report.month)),
+        badges: story::badges(report),
+        provenance: story::provenance(report),
+        verdict: words::verdict(report),
+        findings: story::findings(report),
+        levels: report.levels.iter().map(|level| level_view(report, level)).collect(),
+        outages: outage_views(report),
+        no_outages: story::no_outages(report),
+        zone: &report.zone,
+        days: day_views(report),
+        maintenance: &report.method.maintenance,
+        exclusions: exclusion_views(report),
+        method: story::method(report),
+    }
+    .render()
+}
+
+fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
+    let standing = Standing::of(level);
+    let measure = match words::detail(level).as_str() {
+        "" => words::measure(level),
+        detail => format!("{}, {detail}", words::measure(level)),
+    };
+    let dash = || "–".to_owned();
+    let (between, down, left) = match &level.figure {
+        Figure::Availability(a) => (
+            match (a.low_pct, a.high_pct) {
+                (Some(low), Some(high)) => {
+                    format!("{} and {} %", words::cut_pct(low), words::cut_pct(high))
+                }
+                _ => dash(),
+            },
+            words::length(a.down_s),
+            words::length_cut(a.budget_left_s),
+        ),
+        _ => (dash(), dash(), dash()),
+    };
+    LevelView {
+        id: &level.id,
+        subject: words::subject(report, level),
+        measure,
+        target: words::target(level),
+        result: words::result(level),
+        between,
+        down,
+        left,
+        sign: standing.sign(),
+        verdict: standing.word(),
+        remark: standing.remark(),
+        missed: standing == Standing::Missed,
+    }
+}
+
+fn outage_views(report: &Report) -> Vec<OutageView<'_>> {
+    let local = Local::new(&report.zone);
+    story::outages(report).iter().map(|counted| outage_view(report, &local, counted)).collect()
+}
+
+fn outage_view<'a>(
+    report: &'a Report,
+    local: &Local,
+    counted: &story::Counted<'a>,
+) -> OutageView<'a> {
+    let outage = counted.outage;
+    let to = local.short(outage.to);
+    OutageView {
+        component: words::component_name(report, counted.component),
+        note: counted.note(),
+        from: local.short(outage.from),
+        from_iso: words::iso(outage.from),
+        to: if outage.still_open { format!("still open at {to}") } else { to },
+        to_iso: words::iso(outage.to),
+        length: words::length(outage.down_s),
+        at_least: words::length(outage.at_least_s),
+        at_most: words::length(outage.at_most_s),
+        saw: story::saw(outage),
+    }
+}
+
+/// The days on which something was not as it should be.
+fn day_views(report: &Report) -> Vec<DayView<'_>> {
+    let words = |time: Ms| if time.0 == 0 { String::new() } else { words::length(time) };
+    let mut views = Vec::new();
+    for component in &report.components {
+        for day in &component.days {
+            let parts = [day.down_s, day.degraded_s, day.excluded_s, day.unknown_s];
+            if parts.iter().all(|time| time.0 == 0) {
+                continue;
+            }
+            let [down, degraded, excluded, unknown] = parts.map(words);
+            let date = day.date.strftime("%a %-d %b").to_string();
+            views.push(DayView {
+                component: &component.name,
+                date,
+                down,
+                degraded,
+                excluded,
+                unknown,
+            });
+        }
+    }
+    views
+}
+
+fn exclusion_views(report: &Report) -> Vec<ExclusionView<'_>> {
+    let local = Local::new(&report.zone);
+    report
+        .exclusions
+        .iter()
+        .map(|entry| {
+            let decision = story::decision(report, entry);
+            let about = match &entry.reason {
+                Some(reason) => format!("{}: {reason}", story::class(entry)),
+                None => story::class(entry).to_owned(),
+            };
+            ExclusionView {
+                id: &entry.id,
+                about,
+                components: story::components(report, entry),
+                from: local.short(entry.from),
+                to: local.short(entry.to),
+                counts: decision.counts,
+                why: decision.why,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    #[test]
+    fn it_says_what_the_pdf_says() {
+        let html = render(&fixture::october()).unwrap();
+        for expected in [
+            "<h1 class=\"plain\">NHSmail: October 2026</h1>",
+            "9 of 14 service levels were met",
+            "Not provable either way",
+            "Not enough evidence",
+            "<time datetime=\"2026-10-14T00:10:00Z\">Wed 14 Oct, 01:10 BST</time>",
+            "notice of 61 h, 120 h needed",
+            "claimed, not witnessed",
+        ] {
+            assert!(html.contains(expected), "lacks {expected:?}:\n{html}");
+        }
+        assert_eq!(html.matches("<table>").count(), html.matches("<caption>").count());
+    }
+
+    #[test]
+    fn foreign_text_is_text() {
+        let mut report = fixture::october();
+        report.service = "<script>alert(1)</script>".to_owned();
+        report.components[3].name = "<b>Portal</b>".to_owned();
+        report.exclusions[0].reason = Some("\"><img src=x>".to_owned());
+        let html = render(&report).unwrap();
+        assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("<img"));
+    }
+}

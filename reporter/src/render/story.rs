@@ -1,0 +1,333 @@
+//! What a month's report says in sentences, whatever it is rendered to: where it comes from,
+//! what stands out, which outages and exclusions count, and how the figures were made.
+
+use std::collections::BTreeMap;
+
+use crate::render::words::{self, Local, Standing};
+use crate::report::model::{
+    Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report,
+};
+
+/// What must not be overlooked, each in a word or three.
+pub(crate) fn badges(report: &Report) -> Vec<&'static str> {
+    let all = [
+        (report.to_date, "MONTH TO DATE"),
+        (report.edition.is_none(), "DRAFT"),
+        (report.demo, "DEMO"),
+    ];
+    all.into_iter().filter(|(shown, _)| *shown).map(|(_, word)| word).collect()
+}
+
+/// Which edition, by whom, when, on what evidence.
+pub(crate) fn provenance(report: &Report) -> String {
+    let local = Local::new(&report.zone);
+    let mut text = match report.edition {
+        Some(n) => format!("Edition {n}"),
+        None => "Draft, not published".to_owned(),
+    };
+    if let Some(old) = report.supersedes {
+        text.push_str(&format!(", replaces edition {old}"));
+    }
+    if let Some(reason) = &report.edition_reason {
+        text.push_str(&format!(" because: {reason}"));
+    }
+    text.push('.');
+    match (&report.published_by, report.published_at) {
+        (Some(by), Some(at)) => {
+            text.push_str(&format!(" Published by {by} on {}.", local.full(at)));
+        }
+        (Some(by), None) => text.push_str(&format!(" Published by {by}.")),
+        (None, Some(at)) => text.push_str(&format!(" Published on {}.", local.full(at))),
+        (None, None) => {}
+    }
+    let covers = if report.to_date {
+        format!(" The month is still running; figures end at {}.", local.full(report.as_of))
+    } else {
+        format!(" Evidence as known at {}.", local.full(report.as_of))
+    };
+    text.push_str(&covers);
+    if report.demo {
+        text.push_str(" This report is a demonstration: no such service exists.");
+    }
+    text
+}
+
+/// What the verdict rests on, in sentences: which levels do not stand well, and the longest
+/// outage.
+pub(crate) fn findings(report: &Report) -> Vec<String> {
+    let mut said = Vec::new();
+    for (wanted, word) in [
+        (Standing::Missed, "Missed"),
+        (Standing::NotProvable { as_measured: true }, "Not provable either way"),
+        (Standing::NotEnough, "Not enough evidence"),
+    ] {
+        let same = move |s: Standing| std::mem::discriminant(&s) == std::mem::discriminant(&wanted);
+        let named: Vec<String> = words::standing(report, same)
+            .map(|l| format!("{} ({})", words::subject(report, l), lower(&words::measure(l))))
+            .collect();
+        if !named.is_empty() {
+            said.push(format!("{word}: {}.", named.join("; ")));
+        }
+    }
+    if let Some((level, outage)) = longest(report) {
+        let verb = if outage.still_open { "had lasted" } else { "lasted" };
+        said.push(format!(
+            "The longest outage was of {}: it began on {} and {verb} {}.",
+            words::subject(report, level),
+            Local::new(&report.zone).short(outage.from),
+            words::length(outage.down_s),
+        ));
+    } else if report.levels.iter().any(measured) {
+        said.push("No outage counted against any level.".to_owned());
+    }
+    said
+}
+
+fn measured(level: &LevelFigure) -> bool {
+    matches!(&level.figure, Figure::Availability(a) if a.availability_pct.is_some())
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+fn longest(report: &Report) -> Option<(&LevelFigure, &Outage)> {
+    let outages = report.levels.iter().flat_map(|level| match &level.figure {
+        Figure::Availability(a) => a.outages.iter().map(|o| (level, o)).collect(),
+        _ => Vec::new(),
+    });
+    // of equal ones the first stands
+    outages.fold(None, |best: Option<(&LevelFigure, &Outage)>, next| match best {
+        Some(best) if best.1.down_s >= next.1.down_s => Some(best),
+        _ => Some(next),
+    })
+}
+
+fn availability(report: &Report) -> impl Iterator<Item = (&LevelFigure, &Availability)> {
+    report.levels.iter().filter_map(|level| match &level.figure {
+        Figure::Availability(figure) => Some((level, &**figure)),
+        _ => None,
+    })
+}
+
+/// An outage and the levels it counts against.
+pub(crate) struct Counted<'a> {
+    pub(crate) component: &'a str,
+    pub(crate) outage: &'a Outage,
+    levels: Vec<String>,
+}
+
+impl Counted<'_> {
+    /// Which levels it counts against, where it does not count around the clock.
+    pub(crate) fn note(&self) -> String {
+        let whole = self.levels.iter().any(|level| level == "Availability");
+        if whole { String::new() } else { self.levels.join("; ") }
+    }
+}
+
+/// Outages of all levels; one that counts in full against several levels of a component is one
+/// row.
+pub(crate) fn outages(report: &Report) -> Vec<Counted<'_>> {
+    let mut all: Vec<Counted<'_>> = Vec::new();
+    for (level, figure) in availability(report) {
+        let component = level.component.as_deref().unwrap_or_default();
+        for outage in &figure.outages {
+            let name = words::measure(level);
+            match all.iter_mut().find(|c| c.component == component && c.outage == outage) {
+                Some(known) => known.levels.push(name),
+                None => all.push(Counted { component, outage, levels: vec![name] }),
+            }
+        }
+    }
+    all.sort_by_key(|c| (c.outage.from, c.outage.to));
+    all
+}
+
+/// What is said where no outage counts.
+pub(crate) fn no_outages(report: &Report) -> &'static str {
+    if report.levels.iter().any(measured) {
+        "None was confirmed in this month."
+    } else {
+        "No availability was measured in this month."
+    }
+}
+
+/// What the checks saw in an outage, in plain words.
+pub(crate) fn saw(outage: &Outage) -> String {
+    let mut plain: Vec<&str> = Vec::new();
+    for reason in &outage.reasons {
+        let words = words::plain_reason(reason);
+        if !plain.contains(&words) {
+            plain.push(words);
+        }
+    }
+    match plain.as_slice() {
+        [] => "no reason was recorded".to_owned(),
+        several => several.join("; "),
+    }
+}
+
+/// What kind of time an exclusion is for.
+pub(crate) fn class(entry: &ExclusionEntry) -> &str {
+    match entry.class.as_str() {
+        "third-party" => "third party",
+        other => other,
+    }
+}
+
+/// The names of its components.
+pub(crate) fn components(report: &Report, entry: &ExclusionEntry) -> String {
+    let names: Vec<_> =
+        entry.components.iter().map(|id| words::component_name(report, id)).collect();
+    names.join(", ")
+}
+
+/// Whether an exclusion counts, and why.
+pub(crate) struct Decision {
+    /// Yes, In part, No.
+    pub(crate) counts: &'static str,
+    pub(crate) why: Vec<String>,
+}
+
+/// What became of an exclusion.
+pub(crate) fn decision(report: &Report, entry: &ExclusionEntry) -> Decision {
+    let local = Local::new(&report.zone);
+    let approval = match (entry.approved, &entry.by) {
+        (Some(at), Some(by)) => format!("approved {} by {by}", local.short(at)),
+        (Some(at), None) => format!("approved {}, by nobody named", local.short(at)),
+        (None, _) => "not approved".to_owned(),
+    };
+    let announced = match (entry.announced, entry.claimed) {
+        (Some(at), false) => format!("announced {}", local.short(at)),
+        (Some(at), true) => format!("announced {}: claimed, not witnessed", local.short(at)),
+        (None, _) => "never announced".to_owned(),
+    };
+    let refused = refusals(report, &entry.id);
+    let counts = match (entry.accepted, refused.is_empty()) {
+        (true, true) => "Yes",
+        (true, false) => "In part",
+        (false, _) => "No",
+    };
+    let mut why = vec![refused, announced, approval];
+    why.retain(|line| !line.is_empty());
+    Decision { counts, why }
+}
+
+/// Why an exclusion does not count, over all levels, each reason once.
+fn refusals(report: &Report, id: &str) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for (_, figure) in availability(report) {
+        for rejected in figure.rejected_exclusions.iter().filter(|r| r.id == id) {
+            let text = refusal(rejected);
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+    }
+    said.join("; ")
+}
+
+fn refusal(rejected: &RejectedExclusion) -> String {
+    let times = match (rejected.given_s, rejected.needed_s) {
+        (Some(given), Some(needed)) => Some((words::length(given), words::length(needed))),
+        _ => None,
+    };
+    match (rejected.reason.as_str(), times) {
+        ("approval", _) => "not approved in time".to_owned(),
+        ("notice", Some((given, needed))) => format!("notice of {given}, {needed} needed"),
+        ("notice", None) => "notice was too short".to_owned(),
+        ("cap", Some((given, needed))) => {
+            format!("{needed} asked for, {given} left under the month's cap")
+        }
+        ("cap", None) => "the month's cap was used up".to_owned(),
+        (other, _) => other.to_owned(),
+    }
+}
+
+/// How the figures came about, in sentences.
+pub(crate) fn method(report: &Report) -> Vec<String> {
+    let local = Local::new(&report.zone);
+    let mut all = vec![
+        "Availability is 1 − D ÷ (S − X − U). S is the time in service hours, X of it was agreed \
+         not to count, D counted as not working, U is time for which there is no evidence. All \
+         are whole milliseconds."
+            .to_owned(),
+        unknown_policy(report),
+        format!(
+            "The month runs from {} to {} in the zone {}.",
+            local.full(report.period.from),
+            local.full(report.period.to),
+            report.zone
+        ),
+        "Shown percentages are cut off after three places, never rounded up. Whether a target is \
+         met is decided on exact whole numbers, not on what is shown."
+            .to_owned(),
+        "A check looks now and then, so an outage has no sharp edges. The figure is therefore \
+         worked out twice more: with every outage as short and as long as the evidence allows. \
+         “Between” in the scorecard names both. Where the target lies between them, \
+         the level is not provable either way."
+            .to_owned(),
+        "A failure counts as an outage only when as many checks as were agreed fail one after the \
+         other, and then from the first of them on. Fewer are blips: counted, and not \
+         downtime. Time that counts as slow is part of the time that works."
+            .to_owned(),
+        sites(report),
+    ];
+    all.extend(report.method.notes.iter().cloned());
+    all.retain(|text| !text.is_empty());
+    all
+}
+
+/// What becomes of time without evidence, by what the levels of this report say.
+fn unknown_policy(report: &Report) -> String {
+    let mut said = BTreeMap::new();
+    for level in &report.levels {
+        if let Figure::Availability(a) = &level.figure {
+            said.entry(a.unknown_policy.as_str()).or_insert_with(Vec::new).push(format!(
+                "{} ({})",
+                words::subject(report, level),
+                words::measure(level)
+            ));
+        }
+    }
+    let rule = |policy: &str| match policy {
+        "exclude" => {
+            "leaves the reckoning; with too little evidence a level is neither met nor missed"
+        }
+        "up" => "counts as working",
+        "down" => "counts as not working",
+        _ => "is treated as the definition says",
+    };
+    match said.len() {
+        0 => String::new(),
+        1 => said.keys().map(|policy| format!("Time without evidence {}.", rule(policy))).collect(),
+        _ => said
+            .iter()
+            .map(|(policy, levels)| {
+                format!("Time without evidence {} for {}.", rule(policy), words::and_list(levels))
+            })
+            .collect::<Vec<_>>()
+            .join(" "),
+    }
+}
+
+/// From how many places the service was watched. Agents' names are for operators alone.
+fn sites(report: &Report) -> String {
+    let places: Vec<String> = report
+        .method
+        .agents
+        .iter()
+        .map(|(agents, site)| match site.as_str() {
+            "" => format!("{agents} at a site without a name"),
+            site => format!("{agents} at the site {site}"),
+        })
+        .collect();
+    if places.is_empty() {
+        return "No agent was at work in this month.".to_owned();
+    }
+    format!("The service was watched by {}.", words::and_list(&places))
+}
