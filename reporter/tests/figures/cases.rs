@@ -1,0 +1,586 @@
+//! The worked cases of `tests/cases/sla_cases.json`, each turned into outcomes a minute apart
+//! (and at every edge) and judged whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mailward_catalogue::{Credit, Hours, LevelHours, Measure, Span as Declared};
+use mailward_evidence::{Extra, Instant, Ticket, TicketEvent, TicketEventKind, Verdict};
+use mailward_reporter::availability::exact::{Ratio, allowance_ms};
+use mailward_reporter::availability::{by_users, credit};
+use mailward_reporter::clock::{Month, service_hours};
+use mailward_reporter::interval::Span;
+use mailward_reporter::report::model::{Availability, Figure, Report};
+use mailward_reporter::report::{Tallies, Tally, build, period};
+use mailward_reporter::segment::Delivery;
+use mailward_reporter::timeline;
+use serde_json::Value;
+
+use crate::made;
+use crate::tickets::{core, reading};
+use crate::world::{Excluded, HoursDef, Policy, ProbeDef, RosterDef, Seen, World};
+
+const CASES: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/sla_cases.json"));
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 86_400_000;
+
+struct Case {
+    name: String,
+    input: Value,
+    expected: Value,
+}
+
+fn case(name: &str) -> Case {
+    let all: Vec<Value> = serde_json::from_str(CASES).unwrap();
+    let found = all.iter().find(|case| case["name"] == name).expect(name);
+    Case {
+        name: name.to_owned(),
+        input: found["input"].clone(),
+        expected: found["expected"].clone(),
+    }
+}
+
+fn ms(value: &Value) -> i64 {
+    value.as_str().unwrap().parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+fn spans(value: &Value, open_end: i64) -> Vec<(i64, i64)> {
+    let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let end = |value: &Value| if value.is_null() { open_end } else { ms(value) };
+    list.iter().map(|pair| (ms(&pair[0]), end(&pair[1]))).collect()
+}
+
+fn text(value: &Value) -> &'static str {
+    value.as_str().unwrap().to_owned().leak()
+}
+
+fn zone_span(month: &str, zone: &str) -> Span {
+    month.parse::<Month>().unwrap().span(&TimeZone::get(zone).unwrap())
+}
+
+/// A month of one agent that sees nothing wrong and nothing else.
+fn quiet(input: &Value) -> World {
+    let month = text(&input["month"]);
+    let zone = input["tz"].as_str().map_or("Europe/London", |_| text(&input["tz"]));
+    let whole = zone_span(month, zone);
+    World {
+        grid: MINUTE,
+        zone,
+        month,
+        now: input["now"].as_str().map_or(whole.to_ms + DAY, |_| ms(&input["now"])),
+        probes: vec![ProbeDef { confirm: 1, advisory: false }],
+        rule: 1,
+        quorum: 0,
+        site_rule: 1,
+        since: input["service_from"].as_str().map(|at| at[..10].to_owned().leak() as &str),
+        hours: (input["service_hours"] == "07:00-22:00 daily").then(|| HoursDef {
+            weekly: std::array::from_fn(|_| vec![(420, 1320)]),
+            holidays: Vec::new(),
+        }),
+        not: false,
+        target: input["target_pct"].as_str().map_or("99.9", |_| text(&input["target_pct"])),
+        min_coverage: "90",
+        unknown: Policy::Exclude,
+        cap_ms: None,
+        notice_ms: None,
+        outcomes: Vec::new(),
+        rosters: Vec::new(),
+        exclusions: Vec::new(),
+        whole_streams: false,
+    }
+}
+
+/// Has an agent look every minute and at every edge; it is silent where it is unknown.
+fn look(world: &mut World, agent: usize, down: &[(i64, i64)], unknown: &[(i64, i64)]) {
+    let whole = zone_span(world.month, world.zone);
+    let (from, to) = (whole.from_ms - DAY, world.now.min(whole.to_ms + DAY));
+    let mut dues: BTreeSet<i64> =
+        (0..(to - from) / MINUTE).map(|minute| from + minute * MINUTE).collect();
+    dues.extend(down.iter().chain(unknown).flat_map(|(from, to)| [*from, *to]));
+    let within = |spans: &[(i64, i64)], at: i64| spans.iter().any(|(a, b)| *a <= at && at < *b);
+    for due in dues.into_iter().filter(|due| *due < world.now && !within(unknown, *due)) {
+        let verdict = if within(down, due) { Verdict::Down } else { Verdict::Up };
+        world.outcomes.push(Seen {
+            agent,
+            probe: 0,
+            due,
+            attempt: 0,
+            next: MINUTE,
+            verdict,
+            took_ms: 100.0,
+            lists: Vec::new(),
+        });
+    }
+}
+
+fn third_party(from: i64, to: i64) -> Excluded {
+    Excluded { third_party: true, from, to, announced: None, approved: Some(from), by: true }
+}
+
+fn planned(from: i64, to: i64, announced: i64) -> Excluded {
+    Excluded {
+        third_party: false,
+        from,
+        to,
+        announced: Some(announced),
+        approved: Some(from),
+        by: true,
+    }
+}
+
+fn judged(world: &World) -> (Report, Availability, Option<bool>) {
+    let mut catalogue = made::catalogue(world);
+    catalogue.levels.truncate(1);
+    let month: Month = world.month.parse().unwrap();
+    let within = period(&catalogue, month, world.now).unwrap();
+    let evidence = made::evidence(world, (within.from_ms, within.to_ms));
+    let report = build(&catalogue, month, &evidence, &Tallies::default(), world.now).unwrap();
+    let level = report.levels[0].clone();
+    match level.figure {
+        Figure::Availability(figure) => (report, *figure, level.met),
+        other => panic!("expected availability, got {other:?}"),
+    }
+}
+
+/// Compares what the case names and report.json has.
+fn compare(case: &Case, figure: &Availability, met: Option<bool>) {
+    let name = &case.name;
+    let seconds = |key: &str, got: i64| {
+        if let Some(expect) = case.expected[key].as_f64() {
+            assert!((got as f64 / 1000.0 - expect).abs() < 1e-9, "{name}: {key} is {got} ms");
+        }
+    };
+    seconds("service_s", figure.service_s.0);
+    seconds("excluded_s", figure.excluded_s.0);
+    seconds("down_s", figure.down_s.0);
+    seconds("unknown_s", figure.unknown_s.0);
+    seconds("budget_s", figure.budget_s.0);
+    seconds("budget_left_s", figure.budget_left_s.0);
+    let pct = |key: &str, got: Option<f64>| match case.expected.get(key) {
+        Some(Value::Null) => assert_eq!(got, None, "{name}: {key}"),
+        Some(expect) => close(name, key, got.unwrap(), expect),
+        None => {}
+    };
+    pct("availability_pct", figure.availability_pct);
+    pct("availability_to_date_pct", figure.availability_pct);
+    pct("coverage_pct", figure.coverage_pct);
+    if let Some(shown) = case.expected["availability_shown"].as_str() {
+        assert_eq!(figure.availability_shown, shown, "{name}");
+    }
+    if let Some(expect) = case.expected.get("met") {
+        assert_eq!(met, expect.as_bool(), "{name}: met");
+    }
+}
+
+fn close(name: &str, key: &str, got: f64, expect: &Value) {
+    let expect = expect.as_f64().unwrap();
+    assert!((got - expect).abs() <= 0.000_000_5 + 1e-12, "{name}: {key}: {got}, not {expect}");
+}
+
+fn of_intervals(case: &Case) -> World {
+    let mut world = quiet(&case.input);
+    let now = world.now;
+    let (down, unknown) = (spans(&case.input["down"], now), spans(&case.input["unknown"], now));
+    look(&mut world, 0, &down, &unknown);
+    let excluded = spans(&case.input["excluded"], now);
+    world.exclusions = excluded.into_iter().map(|(from, to)| third_party(from, to)).collect();
+    world
+}
+
+#[test]
+fn intervals() {
+    for name in [
+        "boundary_local_not_utc_july",
+        "spans_month_end_jan",
+        "spans_month_end_feb",
+        "outage_across_spring_forward",
+        "ambiguous_local_times",
+        "outage_partly_in_maintenance",
+        "overlapping_maintenance_windows",
+        "monitoring_gap_whole",
+        "core_hours_after_dst_change",
+        "month_in_progress_open_outage",
+        "onboarded_mid_month",
+        "zero_denominator",
+    ] {
+        let case = case(name);
+        let (report, figure, met) = judged(&of_intervals(&case));
+        compare(&case, &figure, met);
+        if let Some(elapsed_s) = case.expected["elapsed_s"].as_i64() {
+            assert_eq!(report.period.seconds.0, elapsed_s * 1000, "{name}");
+            assert!(report.to_date && figure.outages[0].still_open, "{name}");
+        }
+        if name == "zero_denominator" {
+            assert!(!figure.provable);
+        }
+    }
+}
+
+#[test]
+fn incidents_are_counted_where_they_start() {
+    for name in ["spans_month_end_jan", "spans_month_end_feb"] {
+        let case = case(name);
+        let world = of_intervals(&case);
+        let catalogue = made::catalogue(&world);
+        let month = zone_span(world.month, world.zone);
+        let window = Span::new(month.from_ms - DAY / 2, month.to_ms + DAY / 2);
+        let evidence = made::evidence(&world, (window.from_ms, window.to_ms));
+        let component = &catalogue.components[0];
+        let down = timeline::component(&catalogue, component, &evidence, window, world.now).down();
+        let count = |so: &dyn Fn(&Span) -> bool| down.spans().iter().filter(|s| so(s)).count();
+        let started = count(&|span| month.contains(span.from_ms));
+        let carried = count(&|span| span.from_ms < month.from_ms && span.to_ms > month.from_ms);
+        assert_eq!(case.expected["incidents_started"], started, "{name}");
+        let expect = case.expected.get("incidents_carried_in").map_or(0, |n| n.as_i64().unwrap());
+        assert_eq!(expect, i64::try_from(carried).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn unknown_may_be_read_as_up_or_as_down() {
+    let case = case("monitoring_gap_whole");
+    for (policy, key) in [
+        (Policy::Up, "availability_if_unknown_up_pct"),
+        (Policy::Down, "availability_if_unknown_down_pct"),
+    ] {
+        let mut world = of_intervals(&case);
+        world.unknown = policy;
+        let (_, figure, _) = judged(&world);
+        close(&case.name, key, figure.availability_pct.unwrap(), &case.expected[key]);
+    }
+}
+
+#[test]
+fn months_and_their_hours() {
+    for name in [
+        "month_seconds_2019_03_spring_forward",
+        "month_seconds_2018_10_fall_back",
+        "month_seconds_2020_02_leap",
+    ] {
+        let case = case(name);
+        let zone = TimeZone::get("Europe/London").unwrap();
+        let span = zone_span(text(&case.input["month"]), "Europe/London");
+        assert_eq!(
+            (span.from_ms, span.to_ms),
+            (ms(&case.expected["start_utc"]), ms(&case.expected["end_utc"]))
+        );
+        let hours = |hours: LevelHours| {
+            service_hours(&hours, Some(&core()), &zone, None, span).len_ms() / 1000
+        };
+        assert_eq!(case.expected["total_s"], span.len_ms() / 1000, "{name}");
+        assert_eq!(case.expected["core_s"], hours(LevelHours::Named("core".into())), "{name}");
+        assert_eq!(case.expected["non_core_s"], hours(LevelHours::Not("core".into())), "{name}");
+        let budget_ms = allowance_ms(span.len_ms(), made::percent("99.9"));
+        assert_eq!(case.expected["budget_s_at_99_9"], budget_ms as f64 / 1000.0, "{name}");
+    }
+}
+
+#[test]
+fn maintenance_has_a_cap() {
+    let case = case("maintenance_cap_exceeded");
+    let mut world = quiet(&case.input);
+    look(&mut world, 0, &spans(&case.input["down"], 0), &[]);
+    let windows = spans(&case.input["maintenance"], 0);
+    let asked: i64 = windows.iter().map(|(from, to)| (to - from) / 1000).sum();
+    assert_eq!(case.expected["requested_exclusion_s"], asked);
+    world.exclusions =
+        windows.into_iter().map(|(from, to)| planned(from, to, from - 9 * DAY)).collect();
+    world.cap_ms = case.input["maintenance_cap_s_per_month"].as_i64().map(|s| s * 1000);
+    let (report, figure, met) = judged(&world);
+    compare(&case, &figure, met);
+    let [refused] = figure.rejected_exclusions.as_slice() else { panic!("{figure:?}") };
+    assert_eq!((refused.id.as_str(), refused.reason.as_str()), ("MW-02", "cap"));
+    assert!(report.exclusions.iter().all(|entry| entry.accepted));
+}
+
+#[test]
+fn maintenance_needs_notice() {
+    let case = case("maintenance_short_notice");
+    let mut world = quiet(&case.input);
+    look(&mut world, 0, &spans(&case.input["down"], 0), &[]);
+    for window in case.input["maintenance"].as_array().unwrap() {
+        let (from, to) = (ms(&window["window"][0]), ms(&window["window"][1]));
+        world.exclusions.push(planned(from, to, ms(&window["announced"])));
+    }
+    world.notice_ms = case.input["min_notice_days"].as_i64().map(|days| days * DAY);
+    let (report, figure, met) = judged(&world);
+    compare(&case, &figure, met);
+    let rejected = serde_json::to_value(&figure.rejected_exclusions).unwrap();
+    for key in ["reason", "given_s", "needed_s"] {
+        assert_eq!(rejected[0][key], case.expected["rejected"][0][key], "{key}");
+    }
+    assert!(!report.exclusions[0].accepted);
+}
+
+/// Vantage points as agents: at one site, or each at its own.
+fn vantages(case: &Case, apart: bool) -> World {
+    let mut world = quiet(&case.input);
+    let whole = zone_span(world.month, world.zone);
+    let down = case.input["down_by_vantage"].as_object().unwrap();
+    for (agent, (name, list)) in down.iter().enumerate() {
+        let silent = spans(&case.input["silent_by_vantage"][name], 0);
+        look(&mut world, agent, &spans(list, 0), &silent);
+        if apart {
+            let at = whole.from_ms - DAY;
+            world.rosters.push(RosterDef { agent, at, site: agent, probes: vec![0] });
+        }
+    }
+    world
+}
+
+#[test]
+fn vantage_points_are_never_added_up() {
+    let case = case("two_vantage_points_overlap");
+    for (apart, number, key) in
+        [(false, 1, "any"), (false, 2, "all"), (true, 1, "any"), (true, 0, "all")]
+    {
+        let mut world = vantages(&case, apart);
+        if apart {
+            world.site_rule = number;
+        } else {
+            world.quorum = number;
+        }
+        let (_, figure, _) = judged(&world);
+        assert_eq!(case.expected[format!("{key}_down_s")], figure.down_s.0 / 1000);
+        let pct = format!("availability_{key}_pct");
+        close(&case.name, &pct, figure.availability_pct.unwrap(), &case.expected[&pct]);
+    }
+}
+
+#[test]
+fn a_quorum_decides_and_its_loss_is_unknown() {
+    for name in ["quorum_2_of_3", "quorum_lost_is_unknown_not_down"] {
+        let case = case(name);
+        let mut world = vantages(&case, false);
+        world.quorum = u32::try_from(case.input["quorum"].as_u64().unwrap()).unwrap();
+        let (_, figure, met) = judged(&world);
+        compare(&case, &figure, met);
+        world.quorum = 0;
+        let (_, majority, _) = judged(&world);
+        assert_eq!(majority, figure, "{name}: two is the majority of three");
+    }
+}
+
+#[test]
+fn rounding_never_flatters() {
+    let case = case("rounding_never_flatters");
+    for (i, down_s) in case.input["down_s"].as_array().unwrap().iter().enumerate() {
+        let mut world = quiet(&case.input);
+        let from = zone_span(world.month, world.zone).from_ms + 3 * DAY;
+        look(&mut world, 0, &[(from, from + down_s.as_i64().unwrap() * 1000)], &[]);
+        let (_, figure, met) = judged(&world);
+        let exact = &case.expected["exact_pct"][i];
+        close(&case.name, "exact_pct", figure.availability_pct.unwrap(), exact);
+        assert_eq!(case.expected["shown"][i], figure.availability_shown);
+        assert_eq!(case.expected["met"][i], met.unwrap());
+    }
+}
+
+#[test]
+fn users_weigh() {
+    let case = case("user_minutes_weighting");
+    let month = zone_span("2019-02", "Europe/London").len_ms();
+    let users = case.input["users"].as_u64().unwrap();
+    let incidents = case.input["incidents"].as_array().unwrap();
+    let (all, some) = (&incidents[0], &incidents[1]);
+    let minutes = |incident: &Value| incident["minutes"].as_i64().unwrap() * MINUTE;
+    let fewer = some["users"].as_u64().unwrap();
+    let groups =
+        [(users - fewer, minutes(all), month), (fewer, minutes(all) + minutes(some), month)];
+    let weighted = by_users(&groups).unwrap();
+    close(&case.name, "uptime_pct", weighted.pct(), &case.expected["uptime_pct"]);
+    let plain = Ratio::without(minutes(all) + minutes(some), month).unwrap();
+    close(&case.name, "unweighted_pct", plain.pct(), &case.expected["unweighted_pct"]);
+    assert_eq!(by_users(&[]), None);
+}
+
+#[test]
+fn credits_come_by_tiers() {
+    let case = case("service_credit_tiers");
+    let tiers: Vec<Credit> = case.input["tiers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tier| Credit {
+            below: made::percent(tier[0].as_str().unwrap().trim_start_matches('<')),
+            credit: made::percent(&tier[1].to_string()),
+        })
+        .collect();
+    let shares = case.input["availability_pct"].as_array().unwrap();
+    for (share, expect) in shares.iter().zip(case.expected["credit_pct"].as_array().unwrap()) {
+        let units = made::percent(share.as_str().unwrap()).units();
+        let ratio = Ratio::new(i128::from(units), 10_000_000_000).unwrap();
+        let got = credit(ratio, &tiers).map_or("0".to_owned(), |credit| credit.to_string());
+        assert_eq!(got, expect.to_string(), "{share}");
+    }
+}
+
+/// The only level of a report of a month in which nothing was seen, by this measure.
+fn only(measure: Measure, tallies: Tally, world: &World) -> Report {
+    let mut catalogue = made::catalogue(world);
+    catalogue.levels = vec![made::level("l", world, measure)];
+    let month: Month = world.month.parse().unwrap();
+    let tallies = Tallies { by_level: BTreeMap::from([("l".to_owned(), tallies)]) };
+    let evidence = made::evidence(world, (0, world.now));
+    build(&catalogue, month, &evidence, &tallies, world.now).unwrap()
+}
+
+#[test]
+fn lost_mail_is_slower_than_any_other() {
+    let case = case("delivery_percentiles_with_lost_mail");
+    let arrived = case.input["delivered_s"].as_array().unwrap();
+    let arrived = arrived.iter().map(|s| s.as_i64().map(|s| s * 1000));
+    let lost = [None, Some(case.input["cutoff_s"].as_i64().unwrap() * 1000 + 1)];
+    let mails: Vec<Delivery> = arrived
+        .chain(lost)
+        .enumerate()
+        .map(|(i, delivery_ms)| Delivery { due_ms: i64::try_from(i).unwrap(), delivery_ms })
+        .collect();
+    let measure = Measure::DeliveryTime {
+        target: made::percent("95"),
+        within: Duration::from_secs(case.input["threshold_s"].as_u64().unwrap()),
+        lost_after: Duration::from_secs(case.input["cutoff_s"].as_u64().unwrap()),
+    };
+    let world = quiet(&serde_json::json!({"month": "2019-02"}));
+    let report = only(measure, Tally::Deliveries(mails), &world);
+    let json = serde_json::to_value(&report.levels[0]).unwrap();
+    for (key, expect) in [
+        ("sent", Value::from(20)),
+        ("delivered", Value::from(18)),
+        ("lost", Value::from(2)),
+        ("p50_s", Value::from(10)),
+        ("p90_s", Value::from(18)),
+        ("p95_s", Value::Null),
+        ("p99_s", Value::Null),
+        ("within_pct", Value::from(75.0)),
+        ("met", Value::from(false)),
+    ] {
+        assert_eq!(json[key], expect, "{key}");
+    }
+    let wrong = &case.expected["wrong_if_lost_ignored"];
+    assert_ne!(json["within_pct"], wrong["within_threshold_pct"]);
+}
+
+#[test]
+fn exposure_is_the_union_over_lists() {
+    let case = case("blacklist_exposure_two_lists");
+    let mut world = quiet(&case.input);
+    let lists: Vec<Vec<(i64, i64)>> =
+        ["listA", "listB"].iter().map(|list| spans(&case.input["listings"][list], 0)).collect();
+    let all: Vec<(i64, i64)> = lists.iter().flatten().copied().collect();
+    look(&mut world, 0, &all, &[]);
+    for seen in &mut world.outcomes {
+        let on = |list: &Vec<(i64, i64)>| list.iter().any(|(a, b)| (*a..*b).contains(&seen.due));
+        seen.lists = (0..2).filter(|i| on(&lists[usize::from(*i)])).collect();
+    }
+    let target = Duration::ZERO;
+    let report = only(Measure::Listing { target }, Tally::Deliveries(Vec::new()), &world);
+    let json = serde_json::to_value(&report.levels[0]).unwrap();
+    assert_eq!(json["exposed_s"], case.expected["exposed_s"]);
+    assert_eq!(json["list_s"], case.expected["list_seconds"]);
+    assert_eq!(json["met"], false);
+    let month_s = report.period.seconds.0 / 1000;
+    assert_eq!(json["observed_s"], month_s);
+    let exposed = Ratio::new(json["exposed_s"].as_i64().unwrap().into(), month_s.into()).unwrap();
+    close(&case.name, "share", exposed.pct(), &case.expected["share_of_month_pct"]);
+}
+
+fn ticket(opened: &Value, events: &[(&Value, TicketEventKind)]) -> Ticket {
+    let at = |value: &Value| Instant::from_ms(ms(value)).unwrap();
+    Ticket {
+        id: "INC1".into(),
+        severity: "2".into(),
+        component: None,
+        opened: at(opened),
+        events: events
+            .iter()
+            .map(|(when, what)| TicketEvent { at: at(when), what: *what, extra: Extra::default() })
+            .collect(),
+        extra: Extra::default(),
+    }
+}
+
+#[test]
+fn ticket_clocks_run_in_their_hours() {
+    let easter = Hours {
+        name: "office".to_owned(),
+        weekly: std::array::from_fn(|day| {
+            if day < 5 { vec![Declared { from_min: 540, to_min: 1020 }] } else { Vec::new() }
+        }),
+        holidays: ["2019-04-19", "2019-04-22"].iter().map(|d| d.parse().unwrap()).collect(),
+    };
+    for (name, hours, target) in [
+        ("clock_48h_start_21_30", core(), "target_core_s"),
+        ("clock_48h_across_spring_forward", core(), "target_core_s"),
+        ("clock_business_hours_easter", easter, "target_s"),
+    ] {
+        let case = case(name);
+        let opened = &case.input["opened"];
+        let within_ms = case.input[target].as_i64().unwrap() * 1000;
+        let ticket = ticket(opened, &[]);
+        let reading = reading(&ticket, &hours, within_ms, None, ms(opened) + 1);
+        let due = ms(&case.expected["due"]);
+        assert_eq!(reading.due_ms, Some(due), "{name}");
+        if let Some(elapsed_s) = case.expected["wall_elapsed_s"].as_i64() {
+            assert_eq!((due - ms(opened)) / 1000, elapsed_s, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_pause_counts_in_hours() {
+    let case = case("clock_pause_overnight");
+    let (pause, resolved) = (&case.input["pauses"][0], &case.input["resolved"]);
+    let ticket = ticket(
+        &case.input["opened"],
+        &[
+            (&pause[0], TicketEventKind::Paused),
+            (&pause[1], TicketEventKind::Resumed),
+            (resolved, TicketEventKind::Resolved),
+        ],
+    );
+    let within_ms = case.input["target_core_s"].as_i64().unwrap() * 1000;
+    let reading = reading(&ticket, &core(), within_ms, None, ms(resolved) + 1);
+    assert_eq!(case.expected["core_elapsed_net_s"], reading.used_ms / 1000);
+    assert_eq!(case.expected["core_paused_s"], reading.paused_ms / 1000);
+    let gross_s = (reading.used_ms + reading.paused_ms) / 1000;
+    assert_eq!(case.expected["core_elapsed_gross_s"], gross_s);
+    assert!(reading.used_ms <= within_ms, "reaching the target exactly meets it");
+}
+
+#[test]
+fn a_re_opened_ticket_is_the_same_ticket() {
+    let case = case("clock_reopen_within_72h");
+    let input = &case.input;
+    let ticket = ticket(
+        &input["opened"],
+        &[
+            (&input["resolved"], TicketEventKind::Resolved),
+            (&input["reopened"], TicketEventKind::Reopened),
+            (&input["resolved_again"], TicketEventKind::Resolved),
+        ],
+    );
+    let within_ms = input["target_core_s"].as_i64().unwrap() * 1000;
+    let limit_ms = input["reopen_limit_elapsed_s"].as_i64().map(|s| s * 1000);
+    let at = |now: i64| reading(&ticket, &core(), within_ms, limit_ms, now);
+    let first = at(ms(&input["resolved"]) + 1);
+    assert_eq!(case.expected["used_before_reopen_s"], first.used_ms / 1000);
+    assert!(first.resolved_ms.is_some() && first.used_ms <= within_ms);
+    let last = at(ms(&input["resolved_again"]) + 1);
+    assert_eq!(case.expected["total_core_s"], last.used_ms / 1000);
+    assert_eq!(last.due_ms, Some(ms(&case.expected["due_after_reopen"])));
+    assert!(last.used_ms <= within_ms && last.ignored.is_empty());
+}
+
+#[test]
+fn every_case_is_tried() {
+    let all: Vec<Value> = serde_json::from_str(CASES).unwrap();
+    let source = include_str!("cases.rs");
+    for case in all {
+        let name = case["name"].as_str().unwrap().to_owned();
+        assert!(source.contains(&format!("\"{name}\"")), "{name} is not tried");
+    }
+}
