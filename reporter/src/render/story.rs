@@ -252,11 +252,10 @@ fn refusal(rejected: &RejectedExclusion) -> String {
 pub(crate) fn method(report: &Report) -> Vec<String> {
     let local = Local::new(&report.zone);
     let mut all = vec![
-        "Availability is 1 − D ÷ (S − X − U). S is the time in service hours, X of it was agreed \
-         not to count, D counted as not working, U is time for which there is no evidence. All \
-         are whole milliseconds."
+        "S is the time in service hours, X of it was agreed not to count, D counted as not working, \
+         U is time for which there is no evidence. All are whole milliseconds."
             .to_owned(),
-        unknown_policy(report),
+        reckoning(report),
         format!(
             "The month runs from {} to {} in the zone {}.",
             local.full(report.period.from),
@@ -282,37 +281,33 @@ pub(crate) fn method(report: &Report) -> Vec<String> {
     all
 }
 
-/// What becomes of time without evidence, by what the levels of this report say.
-fn unknown_policy(report: &Report) -> String {
-    let mut said = BTreeMap::new();
+/// The formula, by what the levels of this report say about time without evidence.
+fn reckoning(report: &Report) -> String {
+    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for level in &report.levels {
         if let Figure::Availability(a) = &level.figure {
-            said.entry(a.unknown_policy.as_str()).or_insert_with(Vec::new).push(format!(
-                "{} ({})",
-                words::subject(report, level),
-                words::measure(level)
-            ));
+            let name = format!("{} ({})", words::subject(report, level), words::measure(level));
+            said.entry(a.unknown_policy.as_str()).or_default().push(name);
         }
     }
-    let rule = |policy: &str| match policy {
+    let formula = |policy: &str| match policy {
         "exclude" => {
-            "leaves the reckoning; with too little evidence a level is neither met nor missed"
+            "1 − D ÷ (S − X − U): time without evidence leaves the reckoning, and with too little \
+             evidence a level is neither met nor missed"
         }
-        "up" => "counts as working",
-        "down" => "counts as not working",
-        _ => "is treated as the definition says",
+        "up" => "1 − D ÷ (S − X): time without evidence counts as working",
+        "down" => "1 − (D + U) ÷ (S − X): time without evidence counts as not working",
+        _ => "reckoned as the definition says",
     };
-    match said.len() {
-        0 => String::new(),
-        1 => said.keys().map(|policy| format!("Time without evidence {}.", rule(policy))).collect(),
-        _ => said
-            .iter()
-            .map(|(policy, levels)| {
-                format!("Time without evidence {} for {}.", rule(policy), words::and_list(levels))
-            })
-            .collect::<Vec<_>>()
-            .join(" "),
-    }
+    let several = said.len() > 1;
+    let sentences = said.iter().map(|(policy, levels)| {
+        if several {
+            format!("Availability of {} is {}.", words::and_list(levels), formula(policy))
+        } else {
+            format!("Availability is {}.", formula(policy))
+        }
+    });
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
 /// From how many places the service was watched. Agents' names are for operators alone.

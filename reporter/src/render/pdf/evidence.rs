@@ -27,12 +27,12 @@ fn outages(sheet: &mut Sheet<'_>, report: &Report) {
         return;
     }
     let columns = [
-        left("Component", 41.0),
-        left("When", 43.0),
-        right("Length", 20.0),
-        right("At least", 20.0),
-        right("At most", 20.0),
-        left("What our checks saw", 30.0),
+        left("Component", 38.0),
+        left("When", 42.0),
+        right("Length", 19.0),
+        right("At least", 19.0),
+        right("At most", 19.0),
+        left("What our checks saw", 37.0),
     ];
     let rows: Vec<_> = all.iter().map(|counted| outage_row(report, counted)).collect();
     table(sheet, &columns, &rows);

@@ -76,7 +76,8 @@ fn whereabouts(report: &Report) -> Vec<String> {
         format!(
             "Anyone with the evidence can do the reckoning again: import the records into an empty \
              store with “mailward import”, then run “mailward report --month {month}” with the \
-             definition that the edition holds."
+             definition that the edition holds. The rules of the reckoning are in docs/rules.md of \
+             the program."
         ),
         format!("Made by Mailward {}{zone_data}.", report.method.program),
     ]
