@@ -2,156 +2,67 @@
 //! SQLite, with one writer thread that commits many bodies at once. It knows no percentages
 //! and no definition of a service.
 
+mod agents;
+mod bytes;
+mod codec;
+mod editions;
 mod error;
+mod flush;
+mod head;
+mod histogram;
+mod raw;
+mod read;
+mod refold;
+mod retention;
+mod schema;
+mod span;
+#[cfg(test)]
+mod tests;
+mod types;
+mod versions;
+mod words;
+mod writer;
 
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mailward_catalogue::credential::Secret;
-use mailward_evidence::{AgentName, Clock, Instant, ProbeId, Record, SiteName};
-use serde::Serialize;
+use mailward_evidence::{AgentName, Clock, Instant, ProbeId, Record, SiteName, wire};
+use rusqlite::Connection;
 
 pub use error::StoreError;
+pub use histogram::Histogram;
+pub use types::{
+    Accepted, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LiveStream, NewEdition, Source,
+    Tally,
+};
 
-use crate::segment::{Delivery, Evidence, Run, Segment};
-
-/// Where records come from: it decides what is remembered about them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An enrolled agent, over HTTP.
-    Agent(AgentName),
-    /// A file, or an operator.
-    Import,
-}
-
-/// What became of the records of a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Accepted {
-    /// Records that were new, or superseded an older version.
-    pub accepted: u64,
-    /// Records that were stored before, in any version.
-    pub duplicates: u64,
-    /// Outcomes that differ from what is stored without a higher revision: the first stays.
-    pub conflicts: u64,
-}
-
-/// What one agent last saw with one probe.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LiveStream {
-    /// Who looks.
-    pub agent: AgentName,
-    /// Where it stands, by its latest roster; unnamed before its first.
-    pub site: SiteName,
-    /// With which probe.
-    pub probe: ProbeId,
-    /// The run of equal outcomes that the last one belongs to: since when it is so (`first_ms`),
-    /// when it was last seen so (`last_ms`), how often, and until when that speaks.
-    pub tail: Segment,
-}
-
-/// When an agent last delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentSeen {
-    /// Which agent.
-    pub agent: AgentName,
-    /// When its last body was stored, by this machine's clock; milliseconds since the epoch.
-    pub last_seen_ms: i64,
-    /// How far its clock is ahead of this machine's (negative: behind), as far as it is known.
-    pub skew_ms: Option<i64>,
-}
-
-/// How many records came, for metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// Whose; empty for imports.
-    pub agent: String,
-    /// The kind of record.
-    pub kind: &'static str,
-    /// What became of them.
-    pub counted: Accepted,
-}
-
-/// An agent that may, or might once, deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnrolledAgent {
-    /// Its name.
-    pub name: AgentName,
-    /// The site it was enrolled for, where one was named.
-    pub site: Option<SiteName>,
-    /// When it was enrolled.
-    pub added_ms: i64,
-    /// When its token was last made.
-    pub token_made_ms: i64,
-    /// Since when its token is refused.
-    pub revoked_ms: Option<i64>,
-    /// From when on it runs nothing.
-    pub retired_ms: Option<i64>,
-}
-
-/// How long runs took in one hour: bucket counts that can be added to other hours' or agents'.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HourHistogram {
-    /// Who looked.
-    pub agent: AgentName,
-    /// With which probe.
-    pub probe: ProbeId,
-    /// The beginning of the hour.
-    pub hour_ms: i64,
-    /// How long the up and degraded runs that were due in it took.
-    pub took: Histogram,
-}
-
-/// What is frozen when a month is published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEdition {
-    /// The month, `2026-10`.
-    pub month: String,
-    /// The number the report was rendered with; must be [`Store::next_edition`].
-    pub edition: u32,
-    /// The instant up to which evidence counted.
-    pub as_of_ms: i64,
-    /// When it was published.
-    pub published_ms: i64,
-    /// By whom.
-    pub by: String,
-    /// Why it replaces the one before; needed from the second on.
-    pub reason: Option<String>,
-    /// report.json.
-    pub report_json: String,
-    /// report.pdf.
-    pub pdf: Vec<u8>,
-    /// outages.csv.
-    pub outages_csv: String,
-    /// daily.csv.
-    pub daily_csv: String,
-    /// The definition it was judged by.
-    pub definition_toml: String,
-    /// The canonical segments it rests on.
-    pub segments: Vec<u8>,
-}
-
-/// An edition without its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EditionHead {
-    /// The month, `2026-10`.
-    pub month: String,
-    /// Its number, from 1.
-    pub edition: u32,
-    /// The instant up to which evidence counted.
-    pub as_of_ms: i64,
-    /// When it was published.
-    pub published_ms: i64,
-    /// By whom.
-    pub by: String,
-    /// Why it replaces the one before.
-    pub reason: Option<String>,
-}
+use crate::segment::{Delivery, Evidence, Run};
+use codec::Key;
+use read::View;
+use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
 /// The store. Clones share one writer; all methods but `ingest_async` block.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    /// A connection that only watches for commits, what it saw last, and how many changes.
+    watch: Mutex<(Connection, i64, u64)>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("data_dir", &self.inner.data_dir).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -161,29 +72,145 @@ impl Store {
     /// When the directory cannot be written, the file is no store, damaged, from a newer
     /// version, or held by another process.
     pub fn open(data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        unimplemented!()
+        Self::open_with(data_dir, clock, Limits::default())
     }
-    /// Whether the store can be written now.
+
+    fn open_with(
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let conn = schema::open(data_dir, clock.now().as_millisecond())?;
+        let watch = schema::open_reader(data_dir)?;
+        let inner = Inner {
+            data_dir: data_dir.to_owned(),
+            writer: Writer::start(conn, clock.clone(), limits)?,
+            clock,
+            readers: Mutex::new(Vec::new()),
+            watch: Mutex::new((watch, 0, 0)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The clock the store reads.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// Writes nothing, durably: whether the store can be written now.
+    ///
+    /// # Errors
+    /// When it cannot.
     pub fn probe_writable(&self) -> Result<(), StoreError> {
-        unimplemented!()
+        self.call(|turn| {
+            let touch = "UPDATE migration SET version = version WHERE version = 1";
+            turn.conn.execute(touch, []).map_err(StoreError::sql("write to the store"))?;
+            Ok(Accepted::default())
+        })
+        .map(drop)
     }
+
     /// Stores records: all or none of them, durable when this returns.
+    ///
+    /// # Errors
+    /// When the store cannot be written; then nothing of them is kept.
     pub fn ingest(&self, records: Vec<Record>, source: Source) -> Result<Accepted, StoreError> {
-        unimplemented!()
+        self.work(Work::Body(Body { records, source, skew_ms: None }))
     }
+
     /// [`Store::ingest`] for callers that must not block.
+    ///
+    /// # Errors
+    /// As [`Store::ingest`], and when too much waits to be written already.
     pub async fn ingest_async(
         &self,
         records: Vec<Record>,
         source: Source,
     ) -> Result<Accepted, StoreError> {
-        unimplemented!()
+        self.ingest_told(records, source, None).await
     }
-    /// What the period is judged by. Outcomes due, rosters and tickets opened at or after `now_ms` do not exist.
+
+    /// [`Store::ingest_async`] with how far the sender's clock is ahead.
+    pub(crate) async fn ingest_told(
+        &self,
+        records: Vec<Record>,
+        source: Source,
+        skew_ms: Option<i64>,
+    ) -> Result<Accepted, StoreError> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let work = Work::Body(Body { records, source, skew_ms });
+        // a caller that went away needs no answer; what it sent is stored all the same
+        self.inner.writer.try_send(work, Box::new(move |result| drop(answer.send(result))))?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Stores records that come in parts, all or none of them; the store is locked for writing
+    /// from the first part to the last.
+    ///
+    /// # Errors
+    /// Those of `next`, and when the store cannot be written; then nothing is kept.
+    pub(crate) fn import<E: From<StoreError>>(
+        &self,
+        next: &mut dyn FnMut() -> Result<Option<Vec<Record>>, E>,
+    ) -> Result<Accepted, E> {
+        let (parts, received) = sync_channel(4);
+        let (answer, answered) = sync_channel(1);
+        let answer: Answer = Box::new(move |result| drop(answer.send(result)));
+        self.inner.writer.send(Work::Import(received), answer)?;
+        while let Some(records) = next()? {
+            if parts.send(Part::Records(records)).is_err() {
+                break; // the writer has given up; its answer says why
+            }
+        }
+        drop(parts.send(Part::End));
+        Ok(answered.recv().unwrap_or(Err(StoreError::Closed))?)
+    }
+
+    fn work(&self, work: Work) -> Result<Accepted, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        self.inner.writer.send(work, Box::new(move |result| drop(answer.send(result))))?;
+        answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn call(
+        &self,
+        call: impl FnOnce(&mut Turn<'_, '_>) -> Result<Accepted, StoreError> + Send + 'static,
+    ) -> Result<Accepted, StoreError> {
+        self.work(Work::Call(Box::new(call)))
+    }
+
+    /// Reads in one snapshot.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let readers = || self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = readers().pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => schema::open_reader(&self.inner.data_dir)?,
+        };
+        let snapshot = conn.transaction().map_err(StoreError::sql("begin to read"))?;
+        let result = work(&snapshot)?;
+        snapshot.finish().map_err(StoreError::sql("end reading"))?;
+        readers().push(conn);
+        Ok(result)
+    }
+
+    /// What the period is judged by. Outcomes due, rosters and tickets opened at or after
+    /// `now_ms` do not exist, nor do counts that end and approvals given after it.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or `now_ms` lies before what raw outcomes are kept.
     pub fn evidence(&self, from_ms: i64, to_ms: i64, now_ms: i64) -> Result<Evidence, StoreError> {
-        unimplemented!()
+        self.read(|conn| View::new(conn)?.evidence(from_ms, to_ms, now_ms))
     }
-    /// Every current outcome with attempt 0 of the probes, due in [from_ms, to_ms).
+
+    /// Hands over every current outcome with attempt 0 of the probes, due in the range.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or outcomes of the range are past their retention.
     pub fn for_each_run(
         &self,
         from_ms: i64,
@@ -191,138 +218,237 @@ impl Store {
         probes: &[ProbeId],
         each: &mut dyn FnMut(&AgentName, &ProbeId, Run),
     ) -> Result<(), StoreError> {
-        unimplemented!()
+        self.read(|conn| View::new(conn)?.runs((from_ms, to_ms), probes, each))
     }
-    /// Mails sent by the probes, due in [from_ms, to_ms), in order of due (rule 11).
+
+    /// Mails sent by the probes, due in the range, in order of due (rule 11).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn deliveries(
         &self,
         from_ms: i64,
         to_ms: i64,
         probes: &[ProbeId],
     ) -> Result<Vec<Delivery>, StoreError> {
-        unimplemented!()
+        self.read(|conn| View::new(conn)?.deliveries((from_ms, to_ms), probes))
     }
-    /// Latency histograms of the probes by hour, for hours that begin in [from_ms, to_ms).
+
+    /// How long up and degraded runs of the probes took, for hours that begin in the range.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn histograms(
         &self,
         from_ms: i64,
         to_ms: i64,
         probes: &[ProbeId],
     ) -> Result<Vec<HourHistogram>, StoreError> {
-        unimplemented!()
+        self.read(|conn| View::new(conn)?.histograms((from_ms, to_ms), probes))
     }
-    /// What each agent last saw with each probe, in order of agent, then probe; outcomes due at or after `now_ms` do not exist.
+
+    /// What each agent last saw with each probe, in order of agent, then probe; outcomes due at
+    /// or after `now_ms` do not exist.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn last_outcomes(&self, now_ms: i64) -> Result<Vec<LiveStream>, StoreError> {
-        unimplemented!()
+        self.read(|conn| View::new(conn)?.live(now_ms))
     }
+
     /// When each agent last delivered.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn agents_seen(&self) -> Result<Vec<AgentSeen>, StoreError> {
-        unimplemented!()
+        self.read(read::agents_seen)
     }
+
     /// How many records came, by agent and kind.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn tallies(&self) -> Result<Vec<Tally>, StoreError> {
-        unimplemented!()
+        self.read(read::tallies)
     }
-    /// A number that changes with every commit of any process.
+
+    /// A number that grows when anything was committed, by this process or another.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn generation(&self) -> Result<u64, StoreError> {
-        unimplemented!()
+        let mut watch = self.inner.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = watch
+            .0
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(StoreError::sql("look for commits"))?;
+        if watch.1 != version {
+            watch.1 = version;
+            watch.2 += 1;
+        }
+        Ok(watch.2)
     }
-    /// Writes evidence as JSON lines: outcomes due in the range, all versions; other records that touch it.
+
+    /// Writes evidence as JSON lines: rosters, exclusions, tickets and counts that touch the
+    /// range, then outcomes due in it by agent and probe; every version, oldest first.
+    /// Returns how many lines.
+    ///
+    /// # Errors
+    /// When the store cannot be read or `out` not be written.
     pub fn export(
         &self,
         from_ms: Option<i64>,
         to_ms: Option<i64>,
         out: &mut dyn Write,
     ) -> Result<u64, StoreError> {
-        unimplemented!()
+        let range = (from_ms.unwrap_or(i64::MIN), to_ms.unwrap_or(i64::MAX));
+        let (mut lines, mut line) = (0, Vec::with_capacity(1024));
+        let mut write = |record: &Record| {
+            line.clear();
+            wire::encode_line(record, &mut line);
+            lines += 1;
+            out.write_all(&line).map_err(StoreError::Write)
+        };
+        self.read(|conn| {
+            versions::export(conn, range, &mut write)?;
+            let keys = (Key::at_ms(range.0), to_ms.map_or(Key::END, Key::at_ms));
+            View::new(conn)?.outcomes(keys, &mut |outcome| write(&Record::Outcome(outcome)))
+        })?;
+        out.flush().map_err(StoreError::Write)?;
+        Ok(lines)
     }
-    /// Enrols an agent; the token is shown here and never again.
+
+    /// Enrols an agent, or takes one back that was revoked or retired. The token is given here
+    /// and never again.
+    ///
+    /// # Errors
+    /// When an agent of this name is enrolled, or the store cannot be written.
     pub fn add_agent(
         &self,
         name: &AgentName,
         site: Option<&SiteName>,
     ) -> Result<Secret, StoreError> {
-        unimplemented!()
+        let token = agents::new_token()?;
+        let (name, site, shown) = (name.clone(), site.cloned(), token.clone());
+        self.call(move |turn| agents::add(turn, &name, site.as_ref(), &token))?;
+        Ok(shown)
     }
+
     /// All agents, in order of name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn list_agents(&self) -> Result<Vec<EnrolledAgent>, StoreError> {
-        unimplemented!()
+        self.read(agents::list)
     }
+
     /// Gives an agent a new token; the old one is refused from now on.
+    ///
+    /// # Errors
+    /// When no agent of this name is enrolled, or the store cannot be written.
     pub fn rotate_agent(&self, name: &AgentName) -> Result<Secret, StoreError> {
-        unimplemented!()
+        let token = agents::new_token()?;
+        let (name, shown) = (name.clone(), token.clone());
+        self.call(move |turn| agents::rotate(turn, &name, &token))?;
+        Ok(shown)
     }
+
     /// Refuses an agent's token from now on.
+    ///
+    /// # Errors
+    /// When no agent of this name is enrolled, or the store cannot be written.
     pub fn revoke_agent(&self, name: &AgentName) -> Result<(), StoreError> {
-        unimplemented!()
+        let name = name.clone();
+        self.call(move |turn| agents::revoke(turn, &name)).map(drop)
     }
-    /// Records that an agent runs nothing from `at` on.
+
+    /// Records that an agent runs nothing from `at` on. It may still deliver what was due
+    /// before.
+    ///
+    /// # Errors
+    /// When nothing is known of such an agent, or the store cannot be written.
     pub fn retire_agent(&self, name: &AgentName, at: Instant) -> Result<(), StoreError> {
-        unimplemented!()
+        let name = name.clone();
+        self.call(move |turn| agents::retire(turn, &name, at)).map(drop)
     }
+
     /// Whose token this is, if it is anybody's and not revoked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn authenticate(&self, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
-        unimplemented!()
+        self.read(|conn| agents::authenticate(conn, token))
     }
+
     /// The number the next edition of a month will have.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn next_edition(&self, month: &str) -> Result<u32, StoreError> {
-        unimplemented!()
+        self.read(|conn| editions::next(conn, month))
     }
+
     /// Freezes an edition.
+    ///
+    /// # Errors
+    /// When its number is not the next one, a reason is missing, or the store cannot be written.
     pub fn put_edition(&self, edition: NewEdition) -> Result<u32, StoreError> {
-        unimplemented!()
+        let number = edition.edition;
+        self.call(move |turn| editions::put(turn, &edition))?;
+        Ok(number)
     }
+
     /// Editions of a month, or of all, in order of month, then number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn editions(&self, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
-        unimplemented!()
+        self.read(|conn| editions::list(conn, month))
     }
+
     /// One edition with its files; the latest where no number is given.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn edition(
         &self,
         month: &str,
         edition: Option<u32>,
     ) -> Result<Option<NewEdition>, StoreError> {
-        unimplemented!()
+        self.read(|conn| editions::get(conn, month, edition))
     }
+
     /// What was noted under `key`: the calendar's ledger of what was done.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     pub fn ledger_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        unimplemented!()
+        self.read(|conn| editions::noted(conn, key))
     }
+
     /// Notes `value` under `key`, replacing what was there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
     pub fn ledger_put(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        unimplemented!()
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.call(move |turn| editions::note(turn, &key, &value)).map(drop)
     }
-    /// Deletes raw outcomes due before `before_ms`; segments, histograms and deliveries stay.
+
+    /// Deletes raw outcomes due before `before_ms`, whole blocks of them; segments, histograms
+    /// and delivery times stay. Returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
     pub fn forget_raw(&self, before_ms: i64) -> Result<u64, StoreError> {
-        unimplemented!()
+        self.call(move |turn| retention::forget(turn, before_ms)).map(|done| done.accepted)
     }
-}
 
-/// Counts of durations in log-linear buckets: at most 1/16 wide, and additive.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram {
-    _todo: (),
-}
-
-impl Histogram {
-    /// How many durations.
-    pub fn count(&self) -> u64 {
-        unimplemented!()
-    }
-    /// Their sum in milliseconds, each cut to a microsecond.
-    pub fn sum_ms(&self) -> f64 {
-        unimplemented!()
-    }
-    /// Adds another's counts.
-    pub fn merge(&mut self, other: &Self) {
-        unimplemented!()
-    }
-    /// The duration in milliseconds that the share `q` (0 to 1) of runs did not exceed: the upper edge of its bucket.
-    pub fn quantile_ms(&self, q: f64) -> Option<f64> {
-        unimplemented!()
-    }
-    /// How many took at most `ms`, to the precision of a bucket.
-    pub fn at_most_ms(&self, ms: f64) -> u64 {
-        unimplemented!()
+    /// Moves what arrived to where it stays; happens by itself when enough has arrived.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.call(|turn| turn.flush().map(|()| Accepted::default())).map(drop)
     }
 }

@@ -93,6 +93,9 @@ pub enum StoreError {
     /// The reader of an export went away.
     #[error("write the export")]
     Write(#[source] std::io::Error),
+    /// More waits to be written than may.
+    #[error("more waits to be written than the store can hold")]
+    Busy,
     /// The store has shut down.
     #[error("the store has shut down")]
     Closed,
@@ -129,7 +132,7 @@ impl StoreError {
     /// Whether trying again later can help.
     #[must_use]
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::Locked | Self::Full | Self::Closed)
+        matches!(self, Self::Locked | Self::Full | Self::Busy | Self::Closed)
     }
 
     /// The same failure for another of the bodies it hit.

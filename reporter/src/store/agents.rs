@@ -1,0 +1,167 @@
+//! Enrolment: which agents may deliver. A token is 256 random bits, shown once; the store
+//! keeps its SHA-256.
+
+use mailward_catalogue::credential::Secret;
+use mailward_evidence::{AgentName, Extra, Instant, Record, Roster, SiteName};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use super::writer::{Body, Turn};
+use super::{Accepted, EnrolledAgent, Source, versions};
+
+/// Marks a token as ours, for people and for scanners of leaked secrets.
+const PREFIX: &str = "mwt_";
+const COLUMNS: &str =
+    "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash FROM agent ";
+
+/// A new token.
+pub(super) fn new_token() -> Result<Secret, StoreError> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
+    let mut token = String::with_capacity(PREFIX.len() + 64);
+    token.push_str(PREFIX);
+    for byte in bytes {
+        token.push_str(&format!("{byte:02x}"));
+    }
+    Ok(Secret::new(token))
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Enrols an agent, or takes one back that was revoked or retired.
+pub(super) fn add(
+    turn: &mut Turn<'_, '_>,
+    name: &AgentName,
+    site: Option<&SiteName>,
+    token: &Secret,
+) -> Result<Accepted, StoreError> {
+    if let Some(known) = find(turn.conn, name)?
+        && known.revoked_ms.is_none()
+        && known.retired_ms.is_none()
+    {
+        return Err(StoreError::AgentKnown(name.to_string()));
+    }
+    let failed = StoreError::sql("enrol an agent");
+    turn.conn
+        .execute(
+            "INSERT INTO agent (name, site, token_hash, added_ms, token_made_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (name) DO UPDATE SET site = ?2, \
+             token_hash = ?3, token_made_ms = ?4, revoked_ms = NULL, retired_ms = NULL",
+            (name.as_str(), site.map(SiteName::as_str), hash(token.expose()), turn.now_ms),
+        )
+        .map_err(failed)?;
+    Ok(Accepted::default())
+}
+
+fn update(
+    turn: &Turn<'_, '_>,
+    name: &AgentName,
+    set: &str,
+    values: &[&dyn ToSql],
+) -> Result<Accepted, StoreError> {
+    let mut all: Vec<&dyn ToSql> = values.to_vec();
+    let name_text = name.as_str();
+    all.push(&name_text);
+    let changed = turn
+        .conn
+        .execute(&format!("UPDATE agent SET {set} WHERE name = ?{}", all.len()), &*all)
+        .map_err(StoreError::sql("change an agent"))?;
+    match changed {
+        0 => Err(StoreError::AgentUnknown(name.to_string())),
+        _ => Ok(Accepted::default()),
+    }
+}
+
+/// Gives an agent a new token.
+pub(super) fn rotate(
+    turn: &Turn<'_, '_>,
+    name: &AgentName,
+    token: &Secret,
+) -> Result<Accepted, StoreError> {
+    let set = "token_hash = ?1, token_made_ms = ?2, revoked_ms = NULL";
+    update(turn, name, set, &[&hash(token.expose()), &turn.now_ms])
+}
+
+/// Refuses an agent's token.
+pub(super) fn revoke(turn: &Turn<'_, '_>, name: &AgentName) -> Result<Accepted, StoreError> {
+    update(turn, name, "revoked_ms = coalesce(revoked_ms, ?1)", &[&turn.now_ms])
+}
+
+/// Records that an agent runs nothing from `at` on: an empty roster, at the site it stood at.
+pub(super) fn retire(
+    turn: &mut Turn<'_, '_>,
+    name: &AgentName,
+    at: Instant,
+) -> Result<Accepted, StoreError> {
+    let known = find(turn.conn, name)?;
+    let rosters = versions::rosters(turn.conn, i64::MAX)?;
+    let before = rosters.iter().rfind(|r| r.agent == *name && r.at <= at);
+    if known.is_none() && before.is_none() {
+        return Err(StoreError::AgentUnknown(name.to_string()));
+    }
+    let site = before
+        .map(|roster| roster.site.clone())
+        .or_else(|| known.as_ref().and_then(|agent| agent.site.clone()))
+        .unwrap_or_else(SiteName::unnamed);
+    let roster =
+        Roster { agent: name.clone(), site, at, probes: Vec::new(), extra: Extra::default() };
+    if known.is_some() {
+        update(turn, name, "retired_ms = ?1", &[&at.ms()])?;
+    }
+    let records = vec![Record::Roster(roster)];
+    turn.take(Body { records, source: Source::Import, skew_ms: None })
+}
+
+fn find(conn: &Connection, name: &AgentName) -> Result<Option<EnrolledAgent>, StoreError> {
+    let failed = StoreError::sql("find an agent");
+    let mut select = conn.prepare_cached(&format!("{COLUMNS}WHERE name = ?1")).map_err(&failed)?;
+    let row = select.query_row([name.as_str()], read).optional().map_err(&failed)?;
+    row.map(|(agent, _)| agent).transpose()
+}
+
+/// All agents, in order of name.
+pub(super) fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> {
+    let failed = StoreError::sql("list the agents");
+    let mut select = conn.prepare_cached(&format!("{COLUMNS}ORDER BY name")).map_err(&failed)?;
+    let rows = select.query_map([], read).map_err(&failed)?;
+    rows.map(|row| row.map_err(&failed)?.0).collect()
+}
+
+/// Whose token this is, if it is anybody's and not revoked.
+pub(super) fn authenticate(
+    conn: &Connection,
+    token: &str,
+) -> Result<Option<EnrolledAgent>, StoreError> {
+    let failed = StoreError::sql("look for a token");
+    let wanted = hash(token);
+    let mut select =
+        conn.prepare_cached(&format!("{COLUMNS}WHERE token_hash = ?1")).map_err(&failed)?;
+    let row = select.query_row([wanted], read).optional().map_err(&failed)?;
+    let Some((agent, known)) = row else { return Ok(None) };
+    let agent = agent?;
+    Ok((equal(&known, &wanted) && agent.revoked_ms.is_none()).then_some(agent))
+}
+
+/// Compares in a time that does not depend on where the two differ. (The look-up before it is
+/// by hash, and tells nothing of the token.)
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(a.len() ^ b.len(), |all, (x, y)| all | usize::from(x ^ y));
+    std::hint::black_box(differing) == 0
+}
+
+type Found = (Result<EnrolledAgent, StoreError>, Vec<u8>);
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let (name, site): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+    let bad = |_| StoreError::Damaged(format!("agent {name:?} has no proper name or site"));
+    let (added_ms, token_made_ms) = (row.get(2)?, row.get(3)?);
+    let (revoked_ms, retired_ms) = (row.get(4)?, row.get(5)?);
+    let agent = AgentName::new(&name).and_then(|name| {
+        let site = site.as_deref().map(SiteName::new).transpose()?;
+        Ok(EnrolledAgent { name, site, added_ms, token_made_ms, revoked_ms, retired_ms })
+    });
+    Ok((agent.map_err(bad), row.get(6)?))
+}

@@ -1,0 +1,126 @@
+//! Published months, each frozen (the database itself refuses to change one), and what the
+//! calendar noted as done.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::StoreError;
+use super::writer::Turn;
+use super::{Accepted, EditionHead, NewEdition};
+
+/// The number the next edition of a month will have.
+pub(super) fn next(conn: &Connection, month: &str) -> Result<u32, StoreError> {
+    conn.query_row(
+        "SELECT coalesce(max(edition), 0) + 1 FROM edition WHERE month = ?1",
+        [month],
+        |row| row.get(0),
+    )
+    .map_err(StoreError::sql("count the editions"))
+}
+
+/// Freezes an edition.
+pub(super) fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, StoreError> {
+    let next = next(turn.conn, &new.month)?;
+    if next != new.edition {
+        let (month, wanted) = (new.month.clone(), new.edition);
+        return Err(StoreError::EditionTaken { month, wanted, next });
+    }
+    if next > 1 && new.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+        return Err(StoreError::ReasonMissing { month: new.month.clone(), edition: next });
+    }
+    turn.conn
+        .execute(
+            "INSERT INTO edition (month, edition, as_of_ms, published_ms, published_by, reason, \
+             report_json, pdf, outages_csv, daily_csv, definition_toml, segments) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            params![
+                new.month,
+                new.edition,
+                new.as_of_ms,
+                new.published_ms,
+                new.by,
+                new.reason,
+                new.report_json,
+                new.pdf,
+                new.outages_csv,
+                new.daily_csv,
+                new.definition_toml,
+                new.segments,
+            ],
+        )
+        .map_err(StoreError::sql("freeze an edition"))?;
+    Ok(Accepted::default())
+}
+
+/// Editions of a month, or of all, in order of month, then number.
+pub(super) fn list(conn: &Connection, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
+    let failed = StoreError::sql("list the editions");
+    let mut select = conn
+        .prepare_cached(
+            "SELECT month, edition, as_of_ms, published_ms, published_by, reason FROM edition \
+             WHERE ?1 IS NULL OR month = ?1 ORDER BY month, edition",
+        )
+        .map_err(&failed)?;
+    let rows = select
+        .query_map([month], |row| {
+            Ok(EditionHead {
+                month: row.get(0)?,
+                edition: row.get(1)?,
+                as_of_ms: row.get(2)?,
+                published_ms: row.get(3)?,
+                by: row.get(4)?,
+                reason: row.get(5)?,
+            })
+        })
+        .map_err(&failed)?;
+    rows.collect::<Result<_, _>>().map_err(&failed)
+}
+
+/// One edition with its files; the latest where no number is given.
+pub(super) fn get(
+    conn: &Connection,
+    month: &str,
+    edition: Option<u32>,
+) -> Result<Option<NewEdition>, StoreError> {
+    conn.query_row(
+        "SELECT month, edition, as_of_ms, published_ms, published_by, reason, report_json, pdf, \
+         outages_csv, daily_csv, definition_toml, segments FROM edition \
+         WHERE month = ?1 AND (?2 IS NULL OR edition = ?2) ORDER BY edition DESC LIMIT 1",
+        params![month, edition],
+        |row| {
+            Ok(NewEdition {
+                month: row.get(0)?,
+                edition: row.get(1)?,
+                as_of_ms: row.get(2)?,
+                published_ms: row.get(3)?,
+                by: row.get(4)?,
+                reason: row.get(5)?,
+                report_json: row.get(6)?,
+                pdf: row.get(7)?,
+                outages_csv: row.get(8)?,
+                daily_csv: row.get(9)?,
+                definition_toml: row.get(10)?,
+                segments: row.get(11)?,
+            })
+        },
+    )
+    .optional()
+    .map_err(StoreError::sql("read an edition"))
+}
+
+/// What was noted under a key.
+pub(super) fn noted(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    conn.query_row("SELECT value FROM done WHERE key = ?1", [key], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::sql("read what was done"))
+}
+
+/// Notes a value under a key.
+pub(super) fn note(turn: &Turn<'_, '_>, key: &str, value: &str) -> Result<Accepted, StoreError> {
+    turn.conn
+        .execute(
+            "INSERT OR REPLACE INTO done (key, value, noted_ms) VALUES (?1, ?2, ?3)",
+            (key, value, turn.now_ms),
+        )
+        .map_err(StoreError::sql("note what was done"))?;
+    Ok(Accepted::default())
+}
