@@ -96,6 +96,30 @@ pub fn render(report: &Report) -> askama::Result<String> {
     .render()
 }
 
+#[derive(Template)]
+#[template(path = "report-file.html")]
+struct Document<'a> {
+    title: String,
+    style: &'static str,
+    body: &'a str,
+    digest: &'a str,
+}
+
+/// The report as a file that stands alone: [`render`] in a frame with its own style. `digest` is
+/// that of report.json.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn document(report: &Report, digest: &str) -> askama::Result<String> {
+    Document {
+        title: format!("{}: {}", report.service, words::month_name(&report.month)),
+        style: include_str!("../../templates/style.css"),
+        body: &render(report)?,
+        digest,
+    }
+    .render()
+}
+
 fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
     let standing = Standing::of(level);
     let measure = match words::detail(level).as_str() {
@@ -227,6 +251,17 @@ mod tests {
             assert!(html.contains(expected), "lacks {expected:?}:\n{html}");
         }
         assert_eq!(html.matches("<table>").count(), html.matches("<caption>").count());
+    }
+
+    #[test]
+    fn a_file_stands_alone() {
+        let html = document(&fixture::october(), "0123abcd").unwrap();
+        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+        assert!(html.contains("<title>NHSmail: October 2026</title>"));
+        assert!(html.contains("SHA-256 0123abcd"));
+        for foreign in ["src=", "<link", "<script", "url("] {
+            assert!(!html.contains(foreign), "{foreign} would be fetched");
+        }
     }
 
     #[test]
