@@ -138,8 +138,8 @@ impl Delivery {
                             "the reporter has other records of the same identity; it keeps its own"
                         );
                     }
-                    self.outbox.acknowledge(batch.through).await?;
                     self.metrics.delivered(batch.records as u64);
+                    self.outbox.acknowledge(batch.through).await?;
                     limit = (limit * 2).min(MAX_RECORDS);
                     if batch.records < limit && batch.body.len() < MAX_BYTES / 2 {
                         self.linger(hurry).await;

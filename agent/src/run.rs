@@ -169,7 +169,8 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
     }
     let (hurry, hurried) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
-    let mut delivering = tokio::spawn(delivery.run(hurried, stopped));
+    let mut delivering = JoinSet::new();
+    delivering.spawn(delivery.run(hurried, stopped));
 
     let wake = wake::Wake::start(parts.has_cron()).await.map_err(RunError::Wake)?;
     let planner = Planner::new(
@@ -182,7 +183,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
     );
     let ended = tokio::select! {
         () = planner.run(&mut shutdown, wake) => Ok(()),
-        _ = &mut delivering => Err(RunError::Ended("delivery")),
+        _ = delivering.join_next() => Err(RunError::Ended("delivery")),
         _ = aside.join_next() => Err(RunError::Ended("a part of the agent")),
     };
 
@@ -191,7 +192,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         // what does not get through now gets through after the next start
         let _ = tokio::time::timeout(LAST_DELIVERY, outbox.drained()).await;
         stop.send_replace(true);
-        let _ = delivering.await;
+        delivering.join_next().await;
     }
     if tokio::task::spawn_blocking(move || keeper.close()).await.is_err() {
         tracing::error!("the outbox could not be closed");

@@ -83,3 +83,41 @@ async fn show_metrics(State(face): State<Face>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mailward_evidence::SystemClock;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::outbox::keeper::Keeper;
+    use crate::outbox::{Limits, Outbox};
+
+    #[tokio::test]
+    async fn metrics_and_health_are_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = Limits { max_bytes: 1 << 20, max_age: Duration::from_secs(60) };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let outbox = Outbox::open(directory.path(), limits).unwrap();
+        let (_keeper, outbox) = Keeper::start(outbox, Arc::clone(&clock)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        tokio::spawn(serve(listener, metrics, outbox, clock));
+        for (path, status, holds) in [
+            ("/healthz", "200", "ok"),
+            ("/metrics", "200", "mailward_build_info{version="),
+            ("/metrics", "200", "mailward_outbox_records 0"),
+            ("/", "404", ""),
+        ] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let ask = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+            assert!(answer.contains(holds), "{path}: {answer}");
+        }
+    }
+}

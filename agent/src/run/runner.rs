@@ -95,7 +95,7 @@ impl Runner {
         let accounts = self.purse.for_run();
         let cx = Context { deadline: Deadline::after(probe.timeout), accounts: &accounts };
         // a fault in one probe must not end the others
-        let observed = AssertUnwindSafe(probe.observe.observe(&cx)).catch_unwind();
+        let observed = AssertUnwindSafe(async { probe.observe.observe(&cx).await }).catch_unwind();
         match tokio::time::timeout(probe.timeout + GRACE, observed).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => {
