@@ -12,7 +12,7 @@ use super::flush::{change, histogram_changes};
 use super::head::{Head, StreamInfo};
 use super::histogram::Histogram;
 use super::raw::{Raw, within};
-use super::refold::{Change, Segments, cut_at};
+use super::refold::{Change, Segments};
 use super::span::Span;
 use super::{AgentSeen, HourHistogram, LiveStream, Tally, versions};
 use crate::segment::{Delivery, Evidence, Run, Stream};
@@ -324,6 +324,7 @@ impl<'a> StreamReader<'a> {
 
     /// From the last up or degraded segment before `from` to the first at or after `to`.
     fn between(&self, from: Key, to: Key) -> Result<Vec<Span>, StoreError> {
+        let from = from.min(self.now);
         let skip = self.replaced();
         let good = || self.changed().iter().filter(|s| s.is_good()).map(|s| s.first);
         let start = self
@@ -370,24 +371,21 @@ impl<'a> StreamReader<'a> {
         if self.now.due_ns < self.info.raw_from_ns {
             return Err(raw_gone(self.info));
         }
-        let newest = self.fresh.last().filter(|outcome| outcome.key >= span.first);
-        let total = span.count;
+        // what lies at or after now is on disk alone: no fresh outcome of there was taken
         let mut raw = self.view.raw(self.id);
         let gone = raw.count(self.now, span.last.next())?;
-        let stored = match newest {
-            // count is set below: what is on disk alone may be less than what there is
-            Some(_) => raw.before(self.now)?.filter(|o| o.key >= span.first),
-            None => return cut_at(span, &mut raw, self.now),
-        };
-        let last = newest
-            .into_iter()
-            .chain(stored.as_ref().filter(|s| newest.is_none_or(|n| s.key > n.key)))
-            .max_by_key(|outcome| outcome.key);
+        let stored = raw.before(self.now)?;
+        let last = stored
+            .iter()
+            .chain(self.fresh.last())
+            .filter(|outcome| outcome.key >= span.first)
+            .max_by_key(|outcome| outcome.order())
+            .cloned();
         Ok(last.map(|last| Span {
             last: last.key,
             next_due_ms: last.next_due_ms,
-            count: total.saturating_sub(gone),
-            ..span.clone()
+            count: span.count.saturating_sub(gone),
+            ..span
         }))
     }
 }

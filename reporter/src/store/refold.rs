@@ -191,7 +191,7 @@ fn damaged(broken: Broken) -> StoreError {
 }
 
 /// What a span on disk is, of its outcomes before `key` alone; `None` if there are none.
-pub(super) fn cut_at(span: Span, raw: &mut Raw<'_>, key: Key) -> Result<Option<Span>, StoreError> {
+fn cut_at(span: Span, raw: &mut Raw<'_>, key: Key) -> Result<Option<Span>, StoreError> {
     if span.last < key {
         return Ok(Some(span));
     }

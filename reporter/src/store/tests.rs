@@ -226,7 +226,7 @@ fn a_bad_line_keeps_nothing_of_its_file() {
     let mut text = include_str!("tests/sample.jsonl").to_owned();
     text.push_str("\n{\"v\":1,\"kind\":\"outcome\"}\n");
     let error = crate::ingest::file::import(&home.store, text.as_bytes(), &mut |_| {}).unwrap_err();
-    insta::assert_snapshot!(error, @"line 13: outcome: missing field `next_due_s` at column 24");
+    insta::assert_snapshot!(error, @"line 14: outcome: missing field `next_due_s` at column 24");
     assert_eq!(evidence(&home.store), Evidence::default());
     assert!(exported(&home.store).is_empty());
     assert_eq!(home.take(include_str!("tests/sample.jsonl")).0, 11);
