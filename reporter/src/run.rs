@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 mod refresh;
 
+use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
 use crate::http::{Site, asset_addresses, router, serve};
 use crate::ingest;
@@ -58,6 +59,9 @@ pub enum RunError {
     /// The first state could not be evaluated.
     #[error("evaluate the state of the service")]
     Refresh(#[from] RefreshError),
+    /// The calendar could not be set up.
+    #[error("set up the calendar")]
+    Calendar(#[from] CalendarError),
     /// A part ended by a fault of the program.
     #[error("a part of the reporter ended before its time")]
     Ended,
@@ -87,11 +91,22 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
 
     let (publish, bundle) = watch::channel(Arc::new(bundle));
     let keeper = tokio::spawn(refresh::keep(refresh, publish, shutdown.clone()));
+    let calendar = Calendar {
+        store: store.clone(),
+        catalogue: catalogue.clone(),
+        definition: definition.into(),
+        clock,
+        demo,
+    };
+    let waking = calendar.wake().await?;
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();
     let site = Arc::new(Site::new(bundle, archive, shell, allow));
     let evidence = ingest::http::router(store.clone()).layer(middleware::from_fn(in_time));
     serve::serve(listener, router(site, evidence), shutdown).await;
+    if timeout(STOP_TIMEOUT, waking.stop()).await.is_err() {
+        tracing::warn!("stopped while the calendar was still at work");
+    }
     if timeout(STOP_TIMEOUT, keeper).await.is_err() {
         tracing::warn!("stopped while the state was still being evaluated");
     }

@@ -11,6 +11,7 @@ use super::archive::{Edition, Missing};
 use super::served::{FIXED, LIVE};
 use super::{Shared, Site, live};
 use crate::render::page::{self, Download, words};
+use crate::render::performance;
 use crate::status::MonthEntry;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +152,8 @@ fn month_page(
             text: format!("Edition {other}"),
         });
     }
-    let made = page::month(&title, "", links, &site.shell);
+    let made = performance::render(&edition.report)
+        .and_then(|body| page::month(&title, &body, links, &site.shell));
     let mut response = live::html(site, made);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response
