@@ -129,7 +129,10 @@ impl Fault {
     #[must_use]
     pub fn io(error: &std::io::Error, doing: &str) -> Self {
         use std::io::ErrorKind as Kind;
+        let is_tls = error.get_ref().is_some_and(|e| e.is::<rustls::Error>());
         let reason = match error.kind() {
+            // an alert or a broken record; with TLS 1.3 a refusal comes after the handshake
+            _ if is_tls => Reason::TlsHandshake,
             Kind::ConnectionRefused => Reason::ConnectRefused,
             Kind::TimedOut => Reason::ConnectTimeout,
             Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {

@@ -176,6 +176,8 @@ mod owa;
 mod sign_in;
 mod smtp;
 mod tls;
+#[cfg(test)]
+mod trial;
 mod web;
 
 type Build = fn(&Probe, &Arc<Net>) -> Result<Box<dyn Observe>, BuildError>;

@@ -2,6 +2,7 @@
 //! random id, a fresh source port, the question compared, TCP when the answer is truncated.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
@@ -38,17 +39,25 @@ pub async fn ask(
     deadline: Deadline,
 ) -> Result<Answer, Fault> {
     let mut wait = FIRST_WAIT;
+    let odd = AtomicBool::new(false);
+    let silent = || {
+        if odd.load(Relaxed) {
+            rubbish(server)
+        } else {
+            Fault::timeout(&format!("waiting for {server}"))
+        }
+    };
     loop {
         let question = Question::new(name, kind)?;
-        let attempt = over_udp(server, &question);
+        let attempt = over_udp(server, &question, &odd);
         match deadline.within(wait).bound(attempt).await {
             Some(Ok(Some(answer))) => return Ok(answer),
             Some(Ok(None)) => {
                 let attempt = deadline.bound(over_tcp(server, &question));
-                return attempt.await.unwrap_or_else(|| Err(silent(server)));
+                return attempt.await.unwrap_or_else(|| Err(silent()));
             }
             Some(Err(fault)) => return Err(fault),
-            None if deadline.left().is_zero() => return Err(silent(server)),
+            None if deadline.left().is_zero() => return Err(silent()),
             None => wait *= 2,
         }
     }
@@ -106,10 +115,6 @@ pub fn full_name(text: &str) -> Result<Name, String> {
 pub fn txt_text(strings: &[Box<[u8]>]) -> String {
     let bytes: Vec<u8> = strings.iter().flat_map(|s| s.iter().copied()).collect();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn silent(server: SocketAddr) -> Fault {
-    Fault::timeout(&format!("waiting for {server}"))
 }
 
 /// A question, and what an answer to it must repeat.
@@ -183,12 +188,17 @@ pub(crate) enum Read {
 }
 
 fn rubbish(server: SocketAddr) -> Fault {
-    let detail = format!("{server} answered with something that is not a DNS message");
+    let detail = format!("{server} answered with something that is no answer to the question");
     Fault::new(Reason::ProtocolError, detail)
 }
 
-/// `None` when the answer was truncated.
-async fn over_udp(server: SocketAddr, question: &Question) -> Result<Option<Answer>, Fault> {
+/// `None` when the answer was truncated. Notes in `odd` when something came that is no answer
+/// to the question: it may be forged, so the right one is waited for all the same.
+async fn over_udp(
+    server: SocketAddr,
+    question: &Question,
+    odd: &AtomicBool,
+) -> Result<Option<Answer>, Fault> {
     let doing = || format!("asking {server}");
     let local: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -203,7 +213,7 @@ async fn over_udp(server: SocketAddr, question: &Question) -> Result<Option<Answ
     loop {
         let count = socket.recv(&mut packet).await.map_err(fault)?;
         match question.answered_by(&packet[..count]) {
-            None => {}
+            None => odd.store(true, Relaxed),
             Some(Read::Answer(answer)) => return Ok(Some(answer)),
             Some(Read::Truncated) => return Ok(None),
             Some(Read::Rubbish) => return Err(rubbish(server)),

@@ -256,7 +256,8 @@ fn cert_reason(why: &CertificateError, chain: &[CertificateDer<'_>]) -> Reason {
         Why::Expired | Why::ExpiredContext { .. } => Reason::CertExpired,
         Why::NotValidYet | Why::NotValidYetContext { .. } => Reason::CertNotYetValid,
         Why::NotValidForName | Why::NotValidForNameContext { .. } => Reason::CertWrongName,
-        Why::UnknownIssuer => Reason::CertUntrusted,
+        // a known name with another key behind it is as unknown as no name at all
+        Why::UnknownIssuer | Why::BadSignature => Reason::CertUntrusted,
         // webpki calls a self-signed authority that serves as its own leaf "CA used as end
         // entity"; what matters to a reader is that nobody known has signed it
         Why::Other(OtherError(_)) if is_self_signed(chain) => Reason::CertUntrusted,
@@ -269,5 +270,7 @@ fn is_self_signed(chain: &[CertificateDer<'_>]) -> bool {
     matches!(leaf, Some(Ok((_, leaf))) if leaf.subject() == leaf.issuer())
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -214,6 +214,35 @@ mod tests {
         check("https://a:444", "activesync", eas);
     }
 
+    #[tokio::test]
+    async fn pages_of_the_lab() {
+        use crate::probe::trial::{Table, fact, lab, run, word};
+        use mailward_lab::{Fault, Part};
+        let (lab, net) = lab().await;
+        let url = format!("https://{}/", lab.addresses().health);
+        let keys =
+            format!("kind = \"exchange-health\"\nurl = \"{url}\"\nprotocols = [\"owa\", \"ews\"]");
+        let cases = [
+            (None, "up"),
+            (Some(Fault::Unhealthy("ews".into())), "down health_failed"),
+            (Some(Fault::Status(401)), "unknown health_hidden"),
+            (Some(Fault::Maintenance), "down wrong_content"),
+            (Some(Fault::Refuse), "down connect_refused"),
+        ];
+        for (fault, expect) in cases {
+            match &fault {
+                Some(fault) => lab.set(Part::Health, fault.clone()).await.unwrap(),
+                None => lab.clear(Part::Health).await,
+            }
+            let seen = run(&net, &Table::default(), &keys).await;
+            assert_eq!(word(&seen), expect, "{fault:?}: {seen:?}");
+            if fault.is_none() {
+                assert_eq!(fact(&seen, "server"), "LABEX01.example.test");
+                assert!(seen.phases.get("owa").is_some() && seen.phases.get("ews").is_some());
+            }
+        }
+    }
+
     #[test]
     fn one_unwell_protocol_is_down() {
         let page = |protocol, seen| PageSeen { protocol, seen, trace: Trace::start() };

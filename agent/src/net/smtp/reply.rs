@@ -235,9 +235,9 @@ mod tests {
         };
         check(b"\x16\x03\x01", ReplyError::Shape("\u{16}\u{3}\u{1}".into()));
         check(b"HTTP/1.1 400", ReplyError::Shape("HTTP/1.1 400".into()));
-        check(b"999 no\r\n", ReplyError::Shape("999 no\r\n".into()));
-        check(b"22\r\n", ReplyError::Shape("22\r".into()));
-        check(b"220x\r\n", ReplyError::Shape("220x\r".into()));
+        check(b"999 no\r\n", ReplyError::Shape("999 no".into()));
+        check(b"22\r\n", ReplyError::Shape("22".into()));
+        check(b"220x\r\n", ReplyError::Shape("220x".into()));
         check(b"220-a\r\n250 b\r\n", ReplyError::CodesDiffer(220, 250));
         let mut endless = b"220 ".to_vec();
         endless.resize(MAX_LINE_BYTES + 1, b'x');

@@ -1,1 +1,63 @@
 //! Handshakes with the lab, directly and over SMTP.
+
+use std::net::SocketAddr;
+
+use mailward_lab::{Certificate, Fault, Part};
+
+use super::days_left;
+use crate::probe::trial::{Table, fact, lab, plain_net, run, says, word};
+
+fn keys(address: SocketAddr, more: &str) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    format!("kind = \"tls\"\nhost = \"{ip}\"\nport = {port}\n{more}")
+}
+
+#[tokio::test]
+async fn directly_and_over_smtp() {
+    let (lab, net) = lab().await;
+    let none = Table::default();
+    let seen = run(&net, &none, &keys(lab.addresses().portal, "")).await;
+    assert_eq!(word(&seen), "up", "{seen:?}");
+    assert!(fact(&seen, "cert_days_left").parse::<i64>().unwrap() > 10_000);
+    let seen = run(&net, &none, &keys(lab.addresses().smtp, "starttls = \"smtp\"")).await;
+    assert_eq!(word(&seen), "up", "{seen:?}");
+    lab.set(Part::Smtp, Fault::NoStartTls).await.unwrap();
+    let seen = run(&net, &none, &keys(lab.addresses().smtp, "starttls = \"smtp\"")).await;
+    assert_eq!(word(&seen), "down tls_not_offered");
+    let fault = Fault::Certificate(Certificate::SelfSigned);
+    lab.set(Part::Smtp, fault).await.unwrap();
+    let seen = run(&net, &none, &keys(lab.addresses().smtp, "starttls = \"smtp\"")).await;
+    assert_eq!(word(&seen), "down cert_untrusted");
+}
+
+#[tokio::test]
+async fn plain_text_is_no_handshake() {
+    let address = says(b"220 this is not TLS\r\n", true).await;
+    let seen = run(&plain_net(), &Table::default(), &keys(address, "")).await;
+    assert_eq!(word(&seen), "down tls_handshake", "{seen:?}");
+    let address = says(b"", false).await;
+    let seen = run(&plain_net(), &Table::default(), &keys(address, "")).await;
+    assert_eq!(word(&seen), "down tls_handshake", "{seen:?}");
+}
+
+#[tokio::test]
+async fn soon_over_is_degraded() {
+    // the lab's certificate is good for centuries; one of a few days is made here
+    let (pem, address) = crate::net::tls::testing::server_until_days(10).await;
+    let net = crate::probe::trial::trusting(&pem);
+    let none = Table::default();
+    let seen = run(&net, &none, &keys(address, "")).await;
+    assert_eq!(word(&seen), "degraded cert_expiring", "{seen:?}");
+    assert_eq!(fact(&seen, "cert_days_left"), "9");
+    let seen = run(&net, &none, &keys(address, "min_days = 9")).await;
+    assert_eq!(word(&seen), "up", "{seen:?}");
+}
+
+#[test]
+fn days_are_whole() {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let check = |now: &str, end: &str, expect| assert_eq!(days_left(at(now), at(end)), expect);
+    check("2026-01-01T00:00:00Z", "2026-01-15T00:00:00Z", 14);
+    check("2026-01-01T00:00:01Z", "2026-01-15T00:00:00Z", 13);
+    check("2026-01-15T00:00:01Z", "2026-01-15T00:00:00Z", -1);
+}

@@ -1,0 +1,93 @@
+//! TLS servers for tests: an authority of their own, certificates of any length of life, and a
+//! word about each handshake.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mailward_evidence::{Clock, SystemClock};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{HandshakeKind, ServerConfig, SupportedProtocolVersion};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+
+/// An authority, and the key of its servers.
+pub(crate) struct Made {
+    pub(crate) pem: String,
+    issuer: Issuer<'static, KeyPair>,
+    key: KeyPair,
+}
+
+pub(crate) fn authority() -> Made {
+    let key = KeyPair::generate().unwrap();
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    let name = "test authority";
+    root.distinguished_name.push(DnType::CommonName, name);
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = root.self_signed(&key).unwrap().pem();
+    Made { pem, issuer: Issuer::new(root, key), key: KeyPair::generate().unwrap() }
+}
+
+impl Made {
+    /// A certificate for localhost and 127.0.0.1 that has so many days left.
+    pub(crate) fn leaf(&self, days: i64) -> CertificateDer<'static> {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let name = "localhost";
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = date_time_ymd(2018, 1, 1);
+        // midnight UTC of that day, so that a test does not depend on the hour
+        let end = SystemClock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let end = end.checked_add(jiff::Span::new().days(days)).unwrap();
+        let (month, day) = (end.month().unsigned_abs(), end.day().unsigned_abs());
+        params.not_after = date_time_ymd(end.year().into(), month, day);
+        let made = params.signed_by(&self.key, &self.issuer).unwrap();
+        made.der().clone()
+    }
+}
+
+/// A running server.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    /// What each handshake was.
+    pub(crate) handshakes: mpsc::Receiver<Option<HandshakeKind>>,
+}
+
+pub(crate) async fn serve(
+    made: &Made,
+    leaf: CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Served {
+    let key = PrivateKeyDer::Pkcs8(made.key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let settings = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(settings));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, handshakes) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(tcp).await {
+                let kind = stream.get_ref().1.handshake_kind();
+                let _ = told.try_send(kind);
+                let _ = stream.write_all(b"hello").await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    Served { address, handshakes }
+}
+
+/// A server whose certificate has so many days left, and the authority to trust.
+pub(crate) async fn server_until_days(days: i64) -> (String, SocketAddr) {
+    let made = authority();
+    let served = serve(&made, made.leaf(days), rustls::ALL_VERSIONS).await;
+    (made.pem, served.address)
+}
