@@ -1,6 +1,8 @@
 //! The agent as a whole, on real sockets: the lab as the service, and a small reporter that
 //! keeps what it is sent.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

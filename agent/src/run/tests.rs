@@ -90,6 +90,10 @@ impl Bench {
     }
 
     fn watch(&mut self, id: &str, every_ms: i64, script: Script) {
+        self.add(id, Rhythm::every("agent", id, every_ms), script);
+    }
+
+    fn add(&mut self, id: &str, rhythm: Rhythm, script: Script) {
         let runnable = Runnable {
             id: ProbeId::new(id).unwrap(),
             observe: Box::new(Fake { runs: AtomicU32::new(0), script }),
@@ -97,10 +101,10 @@ impl Bench {
             timeout: Duration::from_secs(10),
             slow: None,
         };
-        let rhythm = Rhythm::every("agent", id, every_ms);
+        let cron = matches!(rhythm, Rhythm::Cron(_));
         let course = Course::new(rhythm, RETRY_MS, self.clock.now().as_millisecond());
         let shown = self.metrics.of_probe(id, "component", "http");
-        self.watched.push(Watched::new(runnable, course, shown, false));
+        self.watched.push(Watched::new(runnable, course, shown, cron));
     }
 
     /// Runs while `during` does, stops, and gives back what was recorded.
@@ -125,7 +129,12 @@ impl Bench {
         let planner =
             Planner::new(agent, self.watched, Arc::new(runner), outbox.clone(), metrics, clock);
         let (stop, mut stopped) = watch::channel(false);
-        let wake = wake::Wake::start(false).await.unwrap();
+        let (call, wake) = wake::Wake::by_hand();
+        let calls = tokio::spawn(async move {
+            while call.send(()).await.is_ok() {
+                minutes(1).await;
+            }
+        });
         let stop_when_done = async {
             during.await;
             stop.send_replace(true);
@@ -133,6 +142,7 @@ impl Bench {
         };
         let (asked, ()) = tokio::join!(stop_when_done, planner.run(&mut stopped, wake));
         let stopping = asked.elapsed();
+        calls.abort();
         outbox.flush().await.unwrap();
         assert_eq!(outbox.lost(), 0);
         let batch = outbox.read(usize::MAX, usize::MAX).await.unwrap();
@@ -286,4 +296,16 @@ async fn a_thousand_probes_a_second() {
     let ended = bench.run(tokio::time::sleep(Duration::from_secs(5))).await;
     assert!((4990..=5010).contains(&ended.outcomes.len()), "{}", ended.outcomes.len());
     assert!(ended.outcomes.iter().all(|o| o.facts.get("late_ms").is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cron_runs_at_its_local_times() {
+    let mut bench = Bench::new(8);
+    let zone = jiff::tz::TimeZone::get("Asia/Kolkata").unwrap();
+    let cron = Cron::parse("0 0 */6 * * *", &zone).unwrap();
+    bench.add("p", Rhythm::Cron(cron), says(|_| Seen::up()));
+    let ended = bench.run(minutes(24 * 60)).await;
+    let dues: Vec<_> = ended.of("p").map(|o| (o.due.to_string(), o.next_due_ms)).collect();
+    let at = |hour: &str| (format!("2026-01-01T{hour}:30:00Z"), 6 * 3_600_000);
+    assert_eq!(dues, [at("00"), at("06"), at("12"), at("18")]);
 }

@@ -5,6 +5,9 @@
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
+/// Every minute, in any zone.
+const EVERY_MINUTE: &str = "0 * * * * *";
+
 /// A wake-up call once a minute, or never.
 pub(super) struct Wake {
     calls: mpsc::Receiver<()>,
@@ -17,12 +20,18 @@ impl Wake {
     pub(super) async fn start(
         wanted: bool,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Self::start_at(wanted.then_some(EVERY_MINUTE)).await
+    }
+
+    async fn start_at(
+        cron: Option<&str>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let (caller, calls) = mpsc::channel(1);
         let mut scheduler = None;
-        if wanted {
+        if let Some(cron) = cron {
             let started = JobScheduler::new().await?;
             let call = caller.clone();
-            let job = Job::new("0 * * * * *", move |_, _| {
+            let job = Job::new(cron, move |_, _| {
                 // a call that was not heard yet is call enough
                 let _ = call.try_send(());
             })?;
@@ -31,6 +40,13 @@ impl Wake {
             scheduler = Some(started);
         }
         Ok(Self { calls, _caller: caller, scheduler })
+    }
+
+    /// A wake-up that a test calls.
+    #[cfg(test)]
+    pub(super) fn by_hand() -> (mpsc::Sender<()>, Self) {
+        let (caller, calls) = mpsc::channel(1);
+        (caller.clone(), Self { calls, _caller: caller, scheduler: None })
     }
 
     /// Waits for the next call.
@@ -44,5 +60,18 @@ impl Wake {
         {
             tracing::debug!(%error, "the wake-up for crons did not stop by itself");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn it_calls_and_stops() {
+        let mut wake = Wake::start_at(Some("* * * * * *")).await.unwrap();
+        let called = tokio::time::timeout(std::time::Duration::from_secs(30), wake.called());
+        called.await.expect("a call every second");
+        wake.stop().await;
     }
 }
