@@ -187,6 +187,3 @@ async fn secure(request: Request, next: Next) -> Response {
     response.headers_mut().extend(HEADERS);
     response
 }
-
-#[cfg(test)]
-mod tests;

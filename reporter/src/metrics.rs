@@ -289,6 +289,3 @@ fn build() -> MetricFamily {
         vec![gauge(&[("version", env!("CARGO_PKG_VERSION"))], 1.0)],
     )
 }
-
-#[cfg(test)]
-mod tests;

@@ -104,11 +104,9 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let site = Arc::new(Site::new(bundle, archive, shell, allow));
     let evidence = ingest::http::router(store.clone()).layer(middleware::from_fn(in_time));
     serve::serve(listener, router(site, evidence), shutdown).await;
-    if timeout(STOP_TIMEOUT, waking.stop()).await.is_err() {
-        tracing::warn!("stopped while the calendar was still at work");
-    }
-    if timeout(STOP_TIMEOUT, keeper).await.is_err() {
-        tracing::warn!("stopped while the state was still being evaluated");
+    let ended = async { tokio::join!(waking.stop(), keeper) };
+    if timeout(STOP_TIMEOUT, ended).await.is_err() {
+        tracing::warn!("stopped while the calendar or the live state was still at work");
     }
     Ok(())
 }
@@ -120,6 +118,3 @@ async fn in_time(request: Request, next: Next) -> Response {
         Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
     }
 }
-
-#[cfg(test)]
-mod tests;

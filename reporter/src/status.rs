@@ -230,6 +230,12 @@ impl Form {
 }
 
 impl DayCell {
+    /// Whether nothing at all was seen or agreed.
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        self.up_ms + self.degraded_ms + self.down_ms + self.excluded_ms == 0
+    }
+
     /// The worst of the day that a reader must see; hollow where more than half of it, or all
     /// that is not excluded, is unknown.
     #[must_use]

@@ -97,7 +97,8 @@ fn since(status: &Status, affected: &[&Row]) -> String {
         Some(at) => {
             let when = words::moment(at, status.now_ms, &status.zone);
             let ago = words::ago(at, status.now_ms);
-            let lead = if affected.len() > 1 { "The first since" } else { "Since" };
+            let one = affected.iter().all(|row| row.now.since_ms == Some(at));
+            let lead = if one { "Since" } else { "The first of them since" };
             format!("{lead} {when}, {ago}")
         }
         None => "For more than a week".to_owned(),
@@ -155,6 +156,6 @@ fn others(status: &Status, state: State) -> String {
     if unwell.len() <= 3 {
         format!("See also {}.", words::list(&unwell))
     } else {
-        format!("{} other parts are not simply working either.", unwell.len())
+        format!("{} other parts are not fully working either.", unwell.len())
     }
 }

@@ -5,14 +5,14 @@ use askama::Template;
 use jiff::civil::Date;
 
 use crate::render::headline::{self, headline};
-use crate::status::{Form, Outage, Row, STRIP_DAYS, Shade, State, Status, Stretch};
+use crate::status::{DayCell, Form, Outage, Row, STRIP_DAYS, Shade, State, Status, Stretch};
 
 pub mod day;
 pub mod strip;
 pub mod words;
 
 /// Rows of outages on the front page; the rest is on the pages of their rows.
-const FRONT_OUTAGES: usize = 20;
+const FRONT_OUTAGES: usize = 10;
 /// Months on the front page.
 const FRONT_MONTHS: usize = 13;
 
@@ -126,7 +126,6 @@ struct OutageView {
     name: String,
     title: String,
     when: String,
-    why: &'static str,
     open: bool,
 }
 
@@ -209,7 +208,8 @@ fn row_view(status: &Status, row: &Row) -> RowView {
         name: row.name.clone(),
         state: row.now.state,
         state_words: state_words(row),
-        strip: strip::html(row),
+        // relative to the front page: a byte less in each of hundreds of links
+        strip: strip::html(row, "components/"),
         strip_words: strip::words(row, strip::today(status)),
         share: row.month.as_ref().map(|m| ShareView {
             shown: percent(&m.shown),
@@ -272,19 +272,23 @@ pub fn encode(segment: &str) -> String {
 fn outage_view(status: &Status, row: &Row, outage: &Outage) -> OutageView {
     let length = words::duration(outage.to_ms - outage.from_ms);
     let began = words::moment(outage.from_ms, status.now_ms, &status.zone);
-    let (title, when) = if outage.open {
+    let (title, mut when) = if outage.open {
         let ago = words::ago(outage.from_ms, status.now_ms);
-        (format!("not working since {began}"), format!("Began at {began}, {ago}."))
+        (format!("not working since {began}"), format!("Began {ago}"))
     } else {
-        let ended = words::moment(outage.to_ms, status.now_ms, &status.zone);
-        (format!("not working for {length}"), format!("From {began} to {ended}."))
+        let when = words::range(outage.from_ms, outage.to_ms, status.now_ms, &status.zone);
+        (format!("not working for {length}"), when)
     };
+    if let Some(why) = outage.why {
+        when.push_str(": ");
+        when.push_str(why);
+    }
+    when.push('.');
     OutageView {
         href: outage_href(&row.id, outage.from_ms),
         name: row.name.clone(),
         title,
         when,
-        why: outage.why.unwrap_or_default(),
         open: outage.open,
     }
 }
@@ -294,9 +298,8 @@ fn planned_view(status: &Status, planned: &crate::status::Planned) -> PlannedVie
     PlannedView {
         names: words::list(&names),
         when: format!(
-            "From {} to {} ({}).",
-            words::moment(planned.from_ms, status.now_ms, &status.zone),
-            words::moment(planned.to_ms, status.now_ms, &status.zone),
+            "{} ({}).",
+            words::range(planned.from_ms, planned.to_ms, status.now_ms, &status.zone),
             words::duration(planned.to_ms - planned.from_ms)
         ),
         reason: planned.reason.clone(),
@@ -308,8 +311,8 @@ fn months(status: &Status) -> impl Iterator<Item = MonthView> {
     status.months.iter().map(|m| {
         let total = m.met + m.missed + m.open;
         let mut summary = match (m.missed, m.open) {
-            _ if total == 0 => "nothing was promised".to_owned(),
-            (0, 0) => format!("all {total} met"),
+            _ if total == 0 => "Nothing was promised".to_owned(),
+            (0, 0) => format!("All {total} met"),
             (missed, 0) => format!("{} of {total} met, {missed} missed", m.met),
             (0, open) => format!("{} of {total} met, {open} not decided", m.met),
             (missed, open) => {
@@ -398,10 +401,7 @@ struct OutageLine {
 struct DayLine {
     href: String,
     date: String,
-    down: String,
-    degraded: String,
-    excluded: String,
-    unknown: String,
+    what: String,
 }
 
 /// A row's own page.
@@ -409,7 +409,6 @@ struct DayLine {
 /// # Errors
 /// When the template cannot be written.
 pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<String> {
-    let length = |ms: i64| if ms == 0 { "–".to_owned() } else { words::duration(ms) };
     ComponentPage {
         shell: shell.clone(),
         name: row.name.clone(),
@@ -418,7 +417,7 @@ pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<St
         explained: headline::explain(status, row),
         description: row.description.clone(),
         now: Time::now(status),
-        strip: strip::html(row),
+        strip: strip::html(row, "/components/"),
         strip_words: strip::words(row, strip::today(status)),
         days: STRIP_DAYS,
         outages: row
@@ -443,14 +442,26 @@ pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<St
             .map(|d| DayLine {
                 href: day_href(&row.id, d.date),
                 date: d.date.strftime("%a %-d %b %Y").to_string(),
-                down: length(d.down_ms),
-                degraded: length(d.degraded_ms),
-                excluded: length(d.excluded_ms),
-                unknown: length(d.unknown_ms),
+                what: parts(d),
             })
             .collect(),
     }
     .render()
+}
+
+/// `Not working 24 min, no data 3 h`
+fn parts(day: &DayCell) -> String {
+    let parts: Vec<String> = [
+        (Form::Down, day.down_ms),
+        (Form::Degraded, day.degraded_ms),
+        (Form::Excluded, day.excluded_ms),
+        (Form::Unknown, day.unknown_ms),
+    ]
+    .into_iter()
+    .filter(|(_, ms)| *ms > 0)
+    .map(|(form, ms)| format!("{} {}", form.words(), words::duration(ms)))
+    .collect();
+    words::sentence(&parts.join(", "))
 }
 
 #[derive(Template)]
@@ -561,6 +572,3 @@ pub(crate) fn clip(span: &Stretch, from_ms: i64, to_ms: i64) -> Option<Stretch> 
     let (from, to) = (span.from_ms.max(from_ms), span.to_ms.min(to_ms));
     (from < to).then_some(Stretch { from_ms: from, to_ms: to, form: span.form })
 }
-
-#[cfg(test)]
-mod tests;

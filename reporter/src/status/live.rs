@@ -196,6 +196,3 @@ impl Now {
         Self { state, since_ms, until_ms: None, why: None, shade: Shade::Plain }
     }
 }
-
-#[cfg(test)]
-mod tests;

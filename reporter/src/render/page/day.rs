@@ -19,7 +19,7 @@ struct DayPage {
     date: String,
     summary: String,
     track: String,
-    ticks: Vec<&'static str>,
+    ticks: Vec<String>,
     spans: Vec<SpanLine>,
     before: Option<String>,
     after: Option<String>,
@@ -29,7 +29,7 @@ struct SpanLine {
     from: String,
     to: String,
     length: String,
-    what: &'static str,
+    what: String,
     href: String,
 }
 
@@ -56,7 +56,7 @@ pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Res
                 clock(span.to_ms, &status.zone)
             },
             length: words::duration(span.to_ms - span.from_ms),
-            what: capital(span.form),
+            what: words::sentence(span.form.words()),
             href: match span.form {
                 Form::Down => outage_href(&row.id, span.from_ms),
                 _ => String::new(),
@@ -70,12 +70,23 @@ pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Res
         date: words::long_date(date),
         summary: summary(&spans, date == today),
         track: track(&spans, from_ms, to_ms, seen_to),
-        ticks: vec!["00:00", "06:00", "12:00", "18:00", "24:00"],
+        ticks: ticks(from_ms, to_ms, &status.zone),
         spans: lines,
         before: date.yesterday().ok().map(|d| day_href(&row.id, d)),
         after: (date < today).then(|| date.tomorrow().ok()).flatten().map(|d| day_href(&row.id, d)),
     }
     .render()
+}
+
+/// Local times at the quarters of the day, which are not 06:00 and so on when clocks change.
+fn ticks(from_ms: i64, to_ms: i64, zone: &TimeZone) -> Vec<String> {
+    let quarter = |n: i64| minutes(from_ms + (to_ms - from_ms) * n / 4, zone);
+    (0..4).map(quarter).chain(["24:00".to_owned()]).collect()
+}
+
+fn minutes(ms: i64, zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.to_zoned(zone.clone()).strftime("%H:%M").to_string()
 }
 
 fn clock(ms: i64, zone: &TimeZone) -> String {
@@ -84,16 +95,6 @@ fn clock(ms: i64, zone: &TimeZone) -> String {
         .to_zoned(zone.clone())
         .strftime("%H:%M:%S %Z")
         .to_string()
-}
-
-const fn capital(form: Form) -> &'static str {
-    match form {
-        Form::Up => "Working",
-        Form::Degraded => "Slow",
-        Form::Down => "Not working",
-        Form::Excluded => "Maintenance",
-        Form::Unknown => "No data",
-    }
 }
 
 fn summary(spans: &[Stretch], today: bool) -> String {

@@ -17,21 +17,27 @@ pub(crate) fn today(status: &Status) -> Date {
 }
 
 /// One link a day. They are out of the tab order, 90 of them a row would bury the page: the
-/// row's own page lists the same days for the keyboard. Written as short as HTML allows.
-pub(crate) fn html(row: &Row) -> String {
-    let base = format!("/components/{}/days/", encode(&row.id));
+/// row's own page lists the same days for the keyboard. Written as short as HTML allows;
+/// `components` is the address of all rows, as seen from the page.
+pub(crate) fn html(row: &Row, components: &str) -> String {
+    let base = format!("{components}{}/days/", encode(&row.id));
     let mut out = String::with_capacity(row.days.len() * (base.len() + 48));
-    for day in &row.days {
+    let unseen = row.days.iter().take_while(|day| day.is_blank()).count();
+    for day in &row.days[..unseen] {
+        // before anything was seen there is nothing to be led to
+        debug_assert_eq!(day.form(), Form::Unknown);
+        out.push_str("<i></i>");
+    }
+    for day in &row.days[unseen..] {
         let form = day.form();
         let _ = write!(out, "<a tabindex=-1 href={base}{}", day.date);
-        if form != Form::Up {
-            let _ = write!(
-                out,
-                " class={} title=\"{}: {}\"",
-                class(form),
-                day.date.strftime("%-d %b"),
-                form.words()
-            );
+        match form {
+            Form::Up => {}
+            Form::Unknown => out.push_str(" class=n"),
+            Form::Down | Form::Excluded | Form::Degraded => {
+                let (class, date) = (class(form), day.date.strftime("%-d %b"));
+                let _ = write!(out, " class={class} title=\"{date}: {}\"", form.words());
+            }
         }
         out.push_str("></a>");
     }

@@ -26,6 +26,24 @@ pub(crate) fn moment(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     at.strftime(pattern).to_string()
 }
 
+/// `5 October, 02:10 to 02:57 BST`, or both moments in full where they are on different days or
+/// the clocks changed between them.
+pub(crate) fn range(from_ms: i64, to_ms: i64, now_ms: i64, zone: &TimeZone) -> String {
+    let (from, to, now) = (zoned(from_ms, zone), zoned(to_ms, zone), zoned(now_ms, zone));
+    if from.date() != to.date() || from.offset() != to.offset() {
+        let (from, to) = (moment(from_ms, now_ms, zone), moment(to_ms, now_ms, zone));
+        return format!("From {from} to {to}");
+    }
+    let date = if from.date() == now.date() {
+        "Today".to_owned()
+    } else if from.year() == now.year() {
+        from.strftime("%-d %B").to_string()
+    } else {
+        from.strftime("%-d %B %Y").to_string()
+    };
+    format!("{date}, {} to {}", from.strftime("%H:%M"), to.strftime("%H:%M %Z"))
+}
+
 /// `5 Oct 2026, 09:05 BST`, for tables.
 pub(crate) fn stamp(ms: i64, zone: &TimeZone) -> String {
     zoned(ms, zone).strftime("%-d %b %Y, %H:%M %Z").to_string()
@@ -90,6 +108,12 @@ pub(crate) const fn plural(count: i64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
+/// The text with its first letter as a capital.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
 /// `A`, `A and B`, `A, B and C`
 pub(crate) fn list(items: &[&str]) -> String {
     match items {
@@ -146,6 +170,17 @@ mod tests {
             ("2025-12-31T23:59:00Z", "31 December 2025 at 23:59 GMT"),
         ] {
             assert_eq!(moment(ms(at), now, &zone), expect);
+        }
+        for (from, to, expect) in [
+            ("2026-11-22T01:00:00Z", "2026-11-22T02:00:00Z", "Today, 01:00 to 02:00 GMT"),
+            ("2026-10-05T01:00:00Z", "2026-10-05T02:00:00Z", "5 October, 02:00 to 03:00 BST"),
+            (
+                "2026-10-25T00:30:00Z",
+                "2026-10-25T01:30:00Z",
+                "From 25 October at 01:30 BST to 25 October at 01:30 GMT",
+            ),
+        ] {
+            assert_eq!(range(ms(from), ms(to), now, &zone), expect);
         }
         assert_eq!(ago(ms("2026-11-22T09:05:00Z"), now), "24 minutes ago");
         assert_eq!(ago(ms("2026-11-22T08:05:00Z"), now), "1 hour ago");
