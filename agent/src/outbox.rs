@@ -1,43 +1,7 @@
 //! The outbox: records are on disk here before anything is sent, and leave only once the
 //! reporter has said that it has them. What a record means, and how it is sent, is left to
 //! others: here it is a line of bytes.
-//!
-//! # Format
-//!
-//! A directory with segment files `NUMBER.seg` (the number of the first record, 20 digits), the
-//! file `acknowledged`, and `NUMBER.damaged` for segments in which nothing could be read.
-//! A segment is a header of 12 bytes (`MWOUTBOX`, then the version as u32) and frames:
-//!
-//! | bytes | what |
-//! |---|---|
-//! | 4 | length of the line, u32 |
-//! | 4 | CRC-32 of the length and of all that follows |
-//! | 8 | the record's number, u64: 1, 2, 3 … for the life of the directory |
-//! | 8 | when it was kept, milliseconds since the epoch, i64 |
-//! | n | the line, without its newline |
-//!
-//! Integers are little-endian. Only the newest segment is written to, at its end. `acknowledged`
-//! is one line, `NUMBER CRC`: every record up to that number has left. It is replaced by
-//! renaming; if it is lost, records are sent again, and the reporter knows them as duplicates.
-//!
-//! # Durability
-//!
-//! [`Outbox::append`] returns once the records are synced (`fdatasync`; a new segment's directory
-//! entry too). The keeper ([`keeper`]) gathers what comes within 50 ms into one such write.
-//! A write that fails leaves the file as it was before, or is followed by a new segment.
-//!
-//! # Limits
-//!
-//! Size and age are bounded ([`Limits`]); what is over leaves by whole segments, oldest first,
-//! and is counted in [`Stats::dropped`]. A line has at most 1 MiB.
-//!
-//! # Recovery
-//!
-//! Opening reads every segment. A frame that fails its checks is passed over by looking for the
-//! next good one with a higher number, so damage costs the records it touches and no others. What
-//! follows the last good frame of the newest segment (a write that was cut short) is cut off. A
-//! segment with nothing readable is set aside. All of it is logged and counted in
-//! [`Stats::damaged`]. A directory of a newer version is refused.
+//! Its design (format, durability, limits, recovery) stands at [`Outbox`].
 
 mod frame;
 pub mod keeper;
@@ -138,6 +102,43 @@ pub struct Batch {
 }
 
 /// An append-only queue of lines on disk. One process at a time; the caller sees to that.
+///
+/// # Format
+///
+/// A directory with segment files `NUMBER.seg` (the number of the first record, 20 digits), the
+/// file `acknowledged`, and `NUMBER.damaged` for segments in which nothing could be read.
+/// A segment is a header of 12 bytes (`MWOUTBOX`, then the version as u32) and frames:
+///
+/// | bytes | what |
+/// |---|---|
+/// | 4 | length of the line, u32 |
+/// | 4 | CRC-32 of the length and of all that follows |
+/// | 8 | the record's number, u64: 1, 2, 3 … for the life of the directory |
+/// | 8 | when it was kept, milliseconds since the epoch, i64 |
+/// | n | the line, without its newline |
+///
+/// Integers are little-endian. Only the newest segment is written to, at its end. `acknowledged`
+/// is one line, `NUMBER CRC`: every record up to that number has left. It is replaced by
+/// renaming; if it is lost, records are sent again, and the reporter knows them as duplicates.
+///
+/// # Durability
+///
+/// [`Outbox::append`] returns once the records are synced (`fdatasync`; a new segment's directory
+/// entry too). The keeper ([`keeper`]) gathers what comes within 50 ms into one such write.
+/// A write that fails leaves the file as it was before, or is followed by a new segment.
+///
+/// # Limits
+///
+/// Size and age are bounded ([`Limits`]); what is over leaves by whole segments, oldest first,
+/// and is counted in [`Stats::dropped`]. A line has at most 1 MiB.
+///
+/// # Recovery
+///
+/// Opening reads every segment. A frame that fails its checks is passed over by looking for the
+/// next good one with a higher number, so damage costs the records it touches and no others. What
+/// follows the last good frame of the newest segment (a write that was cut short) is cut off. A
+/// segment with nothing readable is set aside. All of it is logged and counted in
+/// [`Stats::damaged`]. A directory of a newer version is refused.
 #[derive(Debug)]
 pub struct Outbox {
     directory: PathBuf,

@@ -1,9 +1,7 @@
 //! When probes are due: intervals and a seed in, due times out. Pure: the time is passed in,
-//! and nothing here knows a probe's kind, a timer or a socket.
-//!
-//! Scheduled runs stand on a fixed grid: the wall clock's epoch plus a phase from a hash of
-//! agent and probe, so that a fleet spreads and a restart keeps step. Re-probes hang between
-//! them; `Course` documents how.
+//! and nothing here knows a probe's kind, a timer or a socket. Scheduled runs stand on a grid:
+//! the epoch plus a phase from a hash of agent and probe, so that a fleet spreads and a restart
+//! keeps step. Re-probes hang between them; `Course` documents how.
 
 pub mod cron;
 

@@ -72,19 +72,22 @@ impl Home {
 
     fn check_name(&self, agent: &AgentName) -> Result<(), HomeError> {
         let path = self.directory.join("agent.name");
-        match fs::read_to_string(&path) {
-            Ok(found) if found.trim_end() != agent.as_str() && self.has_records() => {
-                return Err(HomeError::OtherAgent {
-                    path: self.directory.clone(),
-                    found: found.trim_end().to_owned(),
-                    expected: agent.clone(),
-                });
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        let found = match fs::read_to_string(&path) {
+            Ok(found) => found.trim_end().to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(failed("read", &path)(source)),
+        };
+        if found == agent.as_str() {
+            return Ok(());
         }
-        fs::write(&path, format!("{agent}\n")).map_err(failed("write", &path))
+        // an empty name is a write that a crash cut short
+        if !found.is_empty() && self.has_records() {
+            let path = self.directory.clone();
+            return Err(HomeError::OtherAgent { path, found, expected: agent.clone() });
+        }
+        let fresh = path.with_extension("new");
+        fs::write(&fresh, format!("{agent}\n")).map_err(failed("write", &fresh))?;
+        fs::rename(&fresh, &path).map_err(failed("replace", &path))
     }
 
     /// Whether there may be records in the outbox.
