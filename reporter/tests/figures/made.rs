@@ -152,6 +152,17 @@ pub(crate) fn evidence(world: &World, period: (i64, i64)) -> Evidence {
         }
         Stream { agent: agent(who), probe: probe_id(what), first_due_ms: outcomes[0].due, segments }
     });
+    Evidence {
+        streams: streams.collect(),
+        rosters: rosters(world),
+        exclusions: exclusions(world),
+        tickets: Vec::new(),
+        counts: Vec::new(),
+    }
+}
+
+/// The rosters known by now, in order.
+pub(crate) fn rosters(world: &World) -> Vec<Roster> {
     let mut rosters: Vec<Roster> = world
         .rosters
         .iter()
@@ -173,16 +184,11 @@ pub(crate) fn evidence(world: &World, period: (i64, i64)) -> Evidence {
         })
         .collect();
     rosters.sort_by(|a, b| (&a.agent, a.at).cmp(&(&b.agent, b.at)));
-    Evidence {
-        streams: streams.collect(),
-        rosters,
-        exclusions: exclusions(world),
-        tickets: Vec::new(),
-        counts: Vec::new(),
-    }
+    rosters
 }
 
-fn exclusions(world: &World) -> Vec<SeenExclusion> {
+/// All exclusions.
+pub(crate) fn exclusions(world: &World) -> Vec<SeenExclusion> {
     let exclusion = |(i, def): (usize, &crate::world::Excluded)| Exclusion {
         id: format!("MW-{i:02}").into(),
         class: match def.third_party {
@@ -207,20 +213,24 @@ fn exclusions(world: &World) -> Vec<SeenExclusion> {
         .collect()
 }
 
+/// What an outcome names on which lists.
+pub(crate) fn listings(seen: &Seen) -> Vec<Listing> {
+    seen.lists
+        .iter()
+        .map(|list| Listing {
+            address: "192.0.2.10".into(),
+            list: format!("list-{list}").into(),
+            code: None,
+            extra: Extra::default(),
+        })
+        .collect()
+}
+
 /// Maximal runs of equal outcomes without a gap.
 fn segments(outcomes: &[&Seen]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     for seen in outcomes {
-        let listings: Vec<Listing> = seen
-            .lists
-            .iter()
-            .map(|list| Listing {
-                address: "192.0.2.10".into(),
-                list: format!("list-{list}").into(),
-                code: None,
-                extra: Extra::default(),
-            })
-            .collect();
+        let listings = listings(seen);
         match segments.last_mut() {
             Some(last)
                 if last.verdict == seen.verdict
