@@ -135,12 +135,10 @@ fn of_shape(shape: Shape) -> Json {
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Duration | Shape::Period => matching(r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$"),
         Shape::Seconds => matching(r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"),
-        Shape::Texts
-        | Shape::Addresses
-        | Shape::Names
-        | Shape::Labels
-        | Shape::Networks
-        | Shape::Targets => list(text()),
+        Shape::Texts | Shape::Labels | Shape::Networks | Shape::Targets => list(text()),
+        Shape::Addresses | Shape::Names => {
+            json!({ "type": "array", "items": text(), "minItems": 1, "maxItems": 1000 })
+        }
         Shape::Words(words) => one_or_list(json!({ "enum": words })),
         Shape::Statuses => {
             let status = matching(r"^([1-5]xx|[1-5]\d\d(-[1-5]\d\d)?)$");

@@ -306,3 +306,81 @@ site = \"moon\"
     probes.toml:60:13: warning: component "c" has no probe of kind dnsbl: only imported evidence can speak for this level
     "##);
 }
+
+#[test]
+fn columns_count_characters_whatever_the_line_ends() {
+    let text = "\u{feff}[service]\r\nname = \"É\" # é\r\nzone = \"UTC\"\r\n[report]\r\n\
+                \tpublish_on = 31\r\n[[credential]]\r\nid = \"é\"\r\nusername = \"\"\r\n\
+                password = { env = \"É\", evn = 1 }\r\n";
+    insta::assert_snapshot!(told(text), @r##"
+    probes.toml:5:15: publish_on: expected a whole number from 1 to 28, got 31
+    probes.toml:7:6: id: expected an id of ASCII letters, digits, '.', '_' and '-', at most 128; got "é"
+    probes.toml:8:12: username: expected text that is not empty
+    probes.toml:9:12: password: expected one of { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }, got 2 keys
+    "##);
+}
+
+#[test]
+fn figures_out_of_bounds_are_told() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+[[probe]]
+id = \"p\"
+component = \"c\"
+kind = \"tls\"
+host = \"mail.example.org:443\"
+port = 0
+every = \"500ms\"
+retry_every = \"500ms\"
+confirm = 0
+slow = \"0s\"
+credential = \"none\"
+[[probe]]
+id = \"q\"
+component = \"c\"
+kind = \"smtp\"
+host = \"mail.example.org\"
+every = \"60s\"
+cron = \"0 0 8 * * *\"
+upto = \"auth\"
+[[probe]]
+id = \"r\"
+component = \"c\"
+kind = \"dnsbl\"
+cron = \"every day\"
+addresses = [\"192.0.2.10\", \"192.0.2\", 7]
+lists = []
+[[level]]
+id = \"l\"
+component = \"c\"
+measure = \"delivery_time\"
+target = \"101%\"
+within = \"20m\"
+hours = \"24x7\"
+[maintenance]
+cap_per_month = \"4000d\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:11:8: host: expected a host name or an IP address, without a port; got "mail.example.org:443"
+    probes.toml:12:8: port: expected a port from 1 to 65535, got 0
+    probes.toml:13:9: every: expected whole seconds, 1s or more; got "500ms"
+    probes.toml:14:15: retry_every: expected at least 1s; got 500ms
+    probes.toml:15:11: confirm: expected a whole number from 1 to 100, got 0
+    probes.toml:16:8: slow: expected a duration above zero; got "0s"
+    probes.toml:17:14: kind tls has no use for a credential
+    probes.toml:24:8: expected every or cron, got both
+    probes.toml:25:8: upto = "auth" needs a credential
+    probes.toml:30:8: cron: expected a cron such as "0 */5 * * * *" (second, minute, hour, day of month, month, day of week); got "every day"
+    probes.toml:31:28: addresses: expected an IP address; got "192.0.2"
+    probes.toml:31:39: addresses: expected an IP address, got a number
+    probes.toml:32:9: lists: expected at least one name
+    probes.toml:35:13: warning: component "c" has no probe of kind mail: only imported evidence can speak for this level
+    probes.toml:37:10: target: expected at most 100%; got "101%"
+    probes.toml:38:10: within: expected at most lost_after, which is 15m
+    probes.toml:39:1: key "hours" does not belong to measure delivery_time, but to availability, success, response_time and resolution; the nearest known is "measure"
+    probes.toml:41:17: cap_per_month: expected at most 3650d; got "4000d"
+    "##);
+}

@@ -98,7 +98,8 @@ fn probe_keys(probe: &mut ProbeDraft, names: &Names, faults: &mut Faults) {
         let place = fields.place("component");
         resolve("component", "[[component]]", id, &names.components, place, faults);
     }
-    for id in fields.settings.texts("credential") {
+    let useless = probe.kind.is_some_and(|kind| kind.credential == Wants::Never);
+    for id in fields.settings.texts("credential").iter().filter(|_| !useless) {
         let place = fields.place("credential");
         resolve("credential", "[[credential]]", id, &names.credentials, place, faults);
     }

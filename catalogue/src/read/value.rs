@@ -58,20 +58,22 @@ impl Values<'_> {
                 Some(Value::Texts(ids))
             }
             Shape::Texts => self.texts(given, text::any),
-            Shape::Names => self.texts(given, text::dns_name),
+            Shape::Names => {
+                let names =
+                    self.list(given, "a list of names", |v, g| v.text(g, text::dns_name))?;
+                self.filled(given, "name", names).map(Value::Texts)
+            }
             Shape::Labels => self.texts(given, text::label),
             Shape::Targets => self.texts(given, text::target),
             Shape::Words(words) => {
                 let list = self.one_or_list(given, |v, g| v.word(g, words, key))?;
-                if list.is_empty() {
-                    return self.expected(given, "at least one word");
-                }
-                Some(Value::Texts(list))
+                self.filled(given, "word", list).map(Value::Texts)
             }
             Shape::Word(words) => self.word(given, words, key).map(Value::Text),
             Shape::Addresses => {
-                let list = self.list(given, "a list", |v, g| v.text(g, text::address))?;
-                Some(Value::Addresses(list))
+                let form = "a list of addresses";
+                let list = self.list(given, form, |v, g| v.text(g, text::address))?;
+                self.filled(given, "address", list).map(Value::Addresses)
             }
             Shape::Networks => {
                 let list = self.list(given, "a list", |v, g| v.text(g, text::network))?;
@@ -79,10 +81,7 @@ impl Values<'_> {
             }
             Shape::Statuses => {
                 let list = self.one_or_list(given, Self::status)?;
-                if list.is_empty() {
-                    return self.expected(given, "at least one status");
-                }
-                Some(Value::Statuses(list))
+                self.filled(given, "status", list).map(Value::Statuses)
             }
             Shape::Spans => self.spans(given),
             Shape::Table => self.table(given, |_, _| Ok(())),
@@ -308,6 +307,13 @@ impl Values<'_> {
         }
         let all: Vec<Option<T>> = array.iter().map(|element| read(self, element)).collect();
         all.into_iter().collect()
+    }
+
+    fn filled<T>(&mut self, given: &Given<'_>, what: &str, list: Vec<T>) -> Option<Vec<T>> {
+        if list.is_empty() {
+            return self.wrong(given, format!("expected at least one {what}"));
+        }
+        Some(list)
     }
 
     fn one_or_list<T>(
