@@ -130,9 +130,10 @@ fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
     let (between, down, left) = match &level.figure {
         Figure::Availability(a) => (
             match (a.low_pct, a.high_pct) {
-                (Some(low), Some(high)) => {
-                    format!("{} and {} %", words::cut_pct(low), words::cut_pct(high))
-                }
+                (Some(low), Some(high)) => match (words::cut_pct(low), words::cut_pct(high)) {
+                    (low, high) if low == high => format!("{low} %"),
+                    (low, high) => format!("{low} and {high} %"),
+                },
                 _ => dash(),
             },
             words::length(a.down_s),
@@ -251,6 +252,7 @@ mod tests {
             assert!(html.contains(expected), "lacks {expected:?}:\n{html}");
         }
         assert_eq!(html.matches("<table>").count(), html.matches("<caption>").count());
+        assert_eq!(html.matches("<table>").count(), html.matches("role=\"region\"").count());
     }
 
     #[test]
