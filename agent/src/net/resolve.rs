@@ -4,9 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hickory_proto::op::{Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError as HickoryError};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
@@ -126,29 +128,28 @@ impl Net {
         let hickory = &self.resolver.hickory;
         let v6 = std::pin::pin!(hickory.lookup(name.clone(), RecordType::AAAA));
         let v4 = std::pin::pin!(hickory.lookup(name, RecordType::A));
-        let (mut found, mut fault) = (Vec::new(), None);
-        let mut take = |answer: Result<hickory_resolver::lookup::Lookup, HickoryError>| match answer
-        {
-            Ok(lookup) => found.extend(lookup.answers().iter().filter_map(|r| r.data.ip_addr())),
-            Err(error) => {
-                let new = dns_fault(host, &error);
-                // a name that exists without addresses of one family is no fault
-                if fault.is_none() || new.reason != Reason::DnsNotFound {
-                    fault = Some(new);
-                }
-            }
-        };
-        use futures_util::future::{Either, select};
-        match select(v6, v4).await {
+        let (first, second) = match select(v6, v4).await {
             Either::Left((first, rest)) => {
-                let enough = first.is_ok();
-                take(first);
-                wait_for(rest, enough).await.map(&mut take);
+                let first = addresses(host, first);
+                let second = wait_for(rest, first.is_ok()).await;
+                (first, second)
             }
             Either::Right((first, rest)) => {
-                let enough = first.is_ok();
-                take(first);
-                wait_for(rest, enough).await.map(&mut take);
+                let first = addresses(host, first);
+                let second = wait_for(rest, first.is_ok()).await;
+                (first, second)
+            }
+        };
+        let second = second.map(|answer| addresses(host, answer));
+        let (mut found, mut fault) = (Vec::new(), None);
+        for answer in std::iter::once(first).chain(second) {
+            match answer {
+                Ok(more) => found.extend(more),
+                // a name that exists without addresses of one family is no fault
+                Err(new) if fault.is_none() || new.reason != Reason::DnsNotFound => {
+                    fault = Some(new);
+                }
+                Err(_) => {}
             }
         }
         match (found.is_empty(), fault) {
@@ -160,6 +161,15 @@ impl Net {
             }
         }
     }
+}
+
+fn addresses(host: &str, answer: Result<Lookup, HickoryError>) -> Result<Vec<IpAddr>, Fault> {
+    let lookup = answer.map_err(|error| dns_fault(host, &error))?;
+    let found: Vec<IpAddr> = lookup.answers().iter().filter_map(|r| r.data.ip_addr()).collect();
+    if found.is_empty() {
+        return Err(Fault::new(Reason::DnsNotFound, format!("{host} has no address")));
+    }
+    Ok(found)
 }
 
 async fn wait_for<F: Future + Unpin>(rest: F, enough: bool) -> Option<F::Output> {
@@ -216,6 +226,26 @@ mod tests {
         check("", "");
         check("192.0.2.1 192.0.2.1", "192.0.2.1");
         check("192.0.2.1 192.0.2.2 2001:db8::1", "2001:db8::1 192.0.2.1 192.0.2.2");
+    }
+
+    #[tokio::test]
+    async fn names_are_asked_of_the_resolver() {
+        use mailward_lab::{Fault as Trouble, Lab, LabSettings, Part, Rcode};
+        let lab = Lab::start(LabSettings::default()).await.unwrap();
+        let net = Net::new(None, Some(lab.addresses().dns)).unwrap();
+        let resolve = async |name: &str| {
+            let mut trace = Trace::start();
+            let deadline = Deadline::after(Duration::from_secs(10));
+            let found = net.resolve(name, deadline, &mut trace).await;
+            assert!(trace.into_parts().0.get("dns").is_some());
+            found.map_err(|fault| fault.reason)
+        };
+        let home = IpAddr::from(Ipv4Addr::LOCALHOST);
+        assert_eq!(resolve("mail.example.test").await, Ok(vec![home]));
+        assert_eq!(resolve("nothing.example.test").await, Err(Reason::DnsNotFound));
+        let broken = Trouble::Rcode(Rcode::ServFail);
+        lab.set(Part::Dns, broken).await.unwrap();
+        assert_eq!(resolve("mail.example.test").await, Err(Reason::DnsFailure));
     }
 
     #[tokio::test]

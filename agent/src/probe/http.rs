@@ -70,7 +70,11 @@ fn pattern(probe: &Probe, settings: &Settings) -> Result<Option<Regex>, BuildErr
     let Some(text) = settings.text("expect_body") else {
         return Ok(None);
     };
-    let built = regex::bytes::RegexBuilder::new(text).size_limit(1 << 20).build();
+    let built = regex::bytes::RegexBuilder::new(text)
+        .size_limit(1 << 20)
+        // a thousand probes with a pattern each must fit a small machine
+        .dfa_size_limit(256 << 10)
+        .build();
     let pattern =
         built.map_err(|error| BuildError::key(probe, "expect_body", error.to_string()))?;
     Ok(Some(pattern))

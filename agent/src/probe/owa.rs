@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::Method;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 use url::Url;
@@ -145,6 +145,9 @@ impl Owa {
         let destination = next_hop(&to, &answer)?;
         if let Some(logon) = logon_reason(&destination, trace) {
             return Ok(logon);
+        }
+        if destination.host_str() != to.host_str() {
+            return Ok(Logon::Ended(elsewhere(&destination, trace)));
         }
         trace.fact("cookies", yes_no(session.jar.has(&to, "cadata")));
         match session.walk(destination, "mailbox", trace).await? {
@@ -302,10 +305,7 @@ fn judge_mailbox(place: &Url, answer: &Answer, trace: &mut Trace) -> Logon {
         200 if answer.text().contains(MAILBOX_MARK) => Logon::In,
         200 => Logon::Ended(Seen::down(Reason::WrongContent)),
         440 | 401 => Logon::Ended(Seen::down(Reason::LogonFailed)),
-        _ => {
-            trace.fact("location", answer.header(LOCATION.as_str()));
-            Logon::Ended(Seen::down(status_reason(answer.status)))
-        }
+        _ => Logon::Ended(Seen::down(status_reason(answer.status))),
     }
 }
 

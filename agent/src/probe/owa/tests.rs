@@ -117,6 +117,32 @@ async fn another_sign_in_gets_no_password() {
     assert!(accounts.told().is_empty());
 }
 
+/// A server with the sign-in page whose logon leads to another host.
+#[tokio::test]
+async fn a_logon_that_leads_away_is_not_followed() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let page = "<form action='/owa/auth.owa'><input type='password'></form>";
+    let address = crate::probe::trial::server(move |mut stream| async move {
+        let mut request = vec![0; 8192];
+        while let Ok(count) = stream.read(&mut request).await {
+            let answer = match request.first() {
+                _ if count == 0 => return,
+                Some(b'G') => format!("200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len()),
+                _ => "302 Away\r\nLocation: https://away.invalid/\r\nContent-Length: 0\r\n\r\n"
+                    .into(),
+            };
+            let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await;
+        }
+    })
+    .await;
+    let keys = format!("kind = \"owa\"\nurl = \"http://{address}/owa/\"\ncredential = \"a\"");
+    let accounts = good_accounts();
+    let seen = run(&plain_net(), &accounts, &keys).await;
+    assert_eq!(word(&seen), "unknown redirect_refused", "{seen:?}");
+    assert_eq!(fact(&seen, "landed"), "https://away.invalid/");
+    assert!(accounts.told().is_empty());
+}
+
 #[tokio::test]
 async fn silence_is_a_timeout() {
     let (lab, net) = lab().await;
