@@ -253,7 +253,7 @@ mod tests {
         ]);
         assert_eq!(seen.verdict, Verdict::Down);
         assert_eq!(seen.reason, Some(Reason::HealthFailed));
-        let fact = |name| seen.facts.get(name).map(|v: &Box<str>| &**v);
+        let fact = |name| seen.facts.get(name).map(AsRef::<str>::as_ref);
         assert_eq!(fact("mapi_reason"), Some("health_failed"));
         assert_eq!(fact("ews_reason"), Some("health_hidden"));
         assert_eq!(fact("owa_reason"), None);
