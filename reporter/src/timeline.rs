@@ -172,7 +172,7 @@ impl ComponentTimeline {
     /// What made it down within `span`, longest first.
     #[must_use]
     pub fn down_causes(&self, span: Span) -> Vec<Cause> {
-        let down = self.down().clip(span);
+        let down = within(&self.steps, &Set::from(span), |step| step.state == State::Down);
         self.causes(&down, State::Down, |voice| voice == Voice::Down)
     }
 
@@ -180,14 +180,14 @@ impl ComponentTimeline {
     /// has the whole time.
     #[must_use]
     pub fn unknown_causes(&self, set: &Set) -> Vec<Cause> {
-        let unknown = self.unknown().intersect(set);
+        let unknown = within(&self.steps, set, |step| step.state == State::Unknown);
         self.causes(&unknown, State::Unknown, |voice| voice == Voice::Unknown)
     }
 
-    fn causes(&self, within: &Set, state: State, says: impl Fn(Voice) -> bool) -> Vec<Cause> {
+    fn causes(&self, set: &Set, state: State, says: impl Fn(Voice) -> bool) -> Vec<Cause> {
         let mut causes = Vec::new();
         for probe in &self.probes {
-            let so = probe.when(state).intersect(within);
+            let so = within(&probe.steps, set, |step| step.state == Some(state));
             if so.is_empty() {
                 continue;
             }
@@ -231,19 +231,47 @@ impl AgentTimeline {
     }
 
     /// What it said within `set`, while its roster held the probe.
-    fn heard<'a>(&'a self, set: &Set) -> impl Iterator<Item = (&'a Piece, Span)> {
+    fn heard<'a>(&'a self, set: &Set) -> impl Iterator<Item = (&'a Piece, Span)> + use<'a> {
         let counted = set.intersect(&self.on_roster());
-        let heard: Vec<(&Piece, Span)> = counted
-            .spans()
-            .iter()
-            .flat_map(|span| {
-                let first = self.pieces.partition_point(|p| p.span.to_ms <= span.from_ms);
-                self.pieces[first..]
-                    .iter()
-                    .take_while(|piece| piece.span.from_ms < span.to_ms)
-                    .map(|piece| (piece, piece.span.clip(*span)))
-            })
-            .collect();
-        heard.into_iter()
+        let heard = counted.spans().iter().flat_map(|span| meeting(&self.pieces, *span));
+        heard.collect::<Vec<_>>().into_iter()
     }
+}
+
+/// Something that holds for a stretch of time.
+trait Stretch {
+    fn span(&self) -> Span;
+}
+
+impl Stretch for Step {
+    fn span(&self) -> Span {
+        self.span
+    }
+}
+
+impl Stretch for PartStep {
+    fn span(&self) -> Span {
+        self.span
+    }
+}
+
+impl Stretch for Piece {
+    fn span(&self) -> Span {
+        self.span
+    }
+}
+
+/// Those of the stretches, which are in order, that meet `span`, with the part that does.
+fn meeting<T: Stretch>(stretches: &[T], span: Span) -> impl Iterator<Item = (&T, Span)> {
+    let first = stretches.partition_point(|stretch| stretch.span().to_ms <= span.from_ms);
+    stretches[first..]
+        .iter()
+        .take_while(move |stretch| stretch.span().from_ms < span.to_ms)
+        .map(move |stretch| (stretch, stretch.span().clip(span)))
+}
+
+/// When one of the stretches for which something holds lies in `set`.
+fn within<T: Stretch>(stretches: &[T], set: &Set, holds: impl Fn(&T) -> bool) -> Set {
+    let found = set.spans().iter().flat_map(|span| meeting(stretches, *span));
+    found.filter(|(stretch, _)| holds(stretch)).map(|(_, span)| span).collect()
 }
