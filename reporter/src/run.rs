@@ -6,10 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
 use mailward_catalogue::Catalogue;
 use mailward_evidence::Clock;
 use tokio::sync::watch;
@@ -26,8 +22,6 @@ use crate::store::{Store, StoreError};
 use refresh::Refresh;
 pub use refresh::RefreshError;
 
-/// How long a body of evidence may take to arrive and become durable.
-const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long the parts may take to stop once connections are closed.
 const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -102,19 +96,11 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();
     let site = Arc::new(Site::new(bundle, archive, shell, allow));
-    let evidence = ingest::http::router(store.clone()).layer(middleware::from_fn(in_time));
-    serve::serve(listener, router(site, evidence), shutdown).await;
+    let router = router(site, ingest::http::router(store));
+    serve::serve(listener, router, shutdown).await;
     let ended = async { tokio::join!(waking.stop(), keeper) };
     if timeout(STOP_TIMEOUT, ended).await.is_err() {
         tracing::warn!("stopped while the calendar or the live state was still at work");
     }
     Ok(())
-}
-
-/// A body that trickles in is given up; the agent sends it again.
-async fn in_time(request: Request, next: Next) -> Response {
-    match timeout(BODY_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
-    }
 }

@@ -1,6 +1,8 @@
 //! The routes, asked as clients ask: statuses, headers, caching, who may read what, and that
 //! slow and stopping are bounded.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "pages/fixture.rs"]
 mod fixture;
 

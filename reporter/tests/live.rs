@@ -1,6 +1,8 @@
 //! The live state from evidence: every state a row can be in, what users at different sites
 //! meet, and that nothing is healthy before it was seen.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use mailward_catalogue::Catalogue;

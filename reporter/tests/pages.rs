@@ -2,6 +2,8 @@
 //! markup, that they stay small. Each page is also written to the target's temporary directory
 //! to be looked at.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "pages/fixture.rs"]
 mod fixture;
 

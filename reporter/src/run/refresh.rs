@@ -27,7 +27,7 @@ const LEAST: Duration = Duration::from_secs(1);
 /// How many times as long as it worked it rests.
 const REST: u32 = 9;
 /// The least age of the month's figures before they are computed again.
-const MONTH_LEAST: Duration = Duration::from_secs(30);
+const MONTH_LEAST: Duration = Duration::from_secs(5);
 /// How many times as long as they took they are left alone.
 const MONTH_REST: u32 = 19;
 
@@ -62,6 +62,8 @@ pub(super) struct Refresh {
 /// The running month's figures.
 struct SoFar {
     month: Month,
+    /// The store's generation and the minute that they were computed for.
+    moment: (u64, i64),
     computed: Stopwatch,
     rest: Duration,
     report: Report,
@@ -104,34 +106,37 @@ impl Refresh {
     /// New pages, if anything was stored or a minute has turned.
     fn step(&mut self) -> Result<Option<Bundle>, RefreshError> {
         let now_ms = self.clock.now().as_millisecond();
-        let made_for = Some((self.store.generation()?, now_ms.div_euclid(60_000)));
-        if self.made_for == made_for {
+        let moment = (self.store.generation()?, now_ms.div_euclid(60_000));
+        let reckoned = self.reckon_month(moment, now_ms);
+        if self.made_for == Some(moment) && !reckoned {
             return Ok(None);
         }
-        self.reckon_month(now_ms);
         let bundle = self.make(now_ms)?;
         // what was stored while this was made will be seen next time
-        self.made_for = made_for;
+        self.made_for = Some(moment);
         Ok(Some(bundle))
     }
 
-    fn reckon_month(&mut self, now_ms: i64) {
+    /// Computes the month's figures anew where they are out of date and have rested.
+    fn reckon_month(&mut self, moment: (u64, i64), now_ms: i64) -> bool {
         let month = Month::of(now_ms, &self.catalogue.service.zone);
-        let fresh = self
-            .so_far
-            .as_ref()
-            .is_some_and(|kept| kept.month == month && kept.computed.elapsed() < kept.rest);
-        if fresh {
-            return;
+        let holds = self.so_far.as_ref().is_some_and(|kept| {
+            kept.month == month && (kept.moment == moment || kept.computed.elapsed() < kept.rest)
+        });
+        if holds {
+            return false;
         }
         let took = Stopwatch::start();
         match month::compute(&self.store, &self.catalogue, month, now_ms) {
             Ok(report) => {
                 let rest = MONTH_LEAST.max(took.elapsed() * MONTH_REST);
-                self.so_far = Some(SoFar { month, computed: Stopwatch::start(), rest, report });
+                let computed = Stopwatch::start();
+                self.so_far = Some(SoFar { month, moment, computed, rest, report });
+                true
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "reckon the month so far");
+                false
             }
         }
     }

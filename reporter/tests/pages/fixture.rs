@@ -162,7 +162,7 @@ pub fn bad_morning() -> Status {
         Now { state: State::NoData, since_ms: Some(ms("2026-11-22T07:00:00Z")), ..working() };
     internal.month = share("n/a", None);
     for (back, day) in internal.days.iter_mut().rev().enumerate() {
-        if back < 4 || back > 60 {
+        if !(4..=60).contains(&back) {
             (day.unknown_ms, day.up_ms) = (day.up_ms, 0);
         }
     }
