@@ -28,33 +28,35 @@ const fn habit(probe: &'static str, phases: &'static [(&'static str, f64)]) -> H
 
 pub(crate) const MX: Habit = habit(
     "mx-accepts",
-    &[("dns", 2.1), ("connect", 8.4), ("banner", 21.0), ("tls", 24.0), ("rcpt", 31.0)],
-);
-pub(crate) const MX_RECORD: Habit = habit("mx-record", &[("dns", 6.5)]);
-pub(crate) const OUTGOING: Habit = habit(
-    "submission",
     &[
-        ("dns", 2.0),
-        ("connect", 8.1),
-        ("banner", 17.0),
-        ("tls", 23.0),
-        ("auth", 41.0),
-        ("rcpt", 26.0),
+        ("dns", 2.1),
+        ("connect", 8.4),
+        ("banner", 21.0),
+        ("ehlo", 8.6),
+        ("starttls", 8.5),
+        ("tls", 24.0),
+        ("mail", 8.8),
+        ("rcpt", 14.0),
     ],
 );
-pub(crate) const INTERNAL: Habit = habit(
-    "internal-mail",
-    &[
-        ("dns", 2.0),
-        ("connect", 8.0),
-        ("banner", 18.0),
-        ("tls", 22.0),
-        ("auth", 39.0),
-        ("rcpt", 19.0),
-    ],
+pub(crate) const MX_RECORD: Habit = habit("mx-record", &[("query", 6.5)]);
+pub(crate) const OUTGOING: Habit = habit("submission", SUBMITTING);
+pub(crate) const INTERNAL: Habit = habit("internal-mail", SUBMITTING);
+const SUBMITTING: &[(&str, f64)] = &[
+    ("dns", 2.0),
+    ("connect", 8.1),
+    ("banner", 17.0),
+    ("ehlo", 8.2),
+    ("starttls", 8.3),
+    ("tls", 23.0),
+    ("auth", 41.0),
+    ("mail", 8.4),
+    ("rcpt", 12.0),
+];
+pub(crate) const PORTAL: Habit = habit(
+    "portal-page",
+    &[("dns", 2.2), ("connect", 9.0), ("tls", 21.0), ("request", 160.0), ("body", 4.1)],
 );
-pub(crate) const PORTAL: Habit =
-    habit("portal-page", &[("dns", 2.2), ("connect", 9.0), ("tls", 21.0), ("request", 160.0)]);
 pub(crate) const PORTAL_CERTIFICATE: Habit =
     habit("portal-certificate", &[("dns", 2.1), ("connect", 9.2), ("tls", 23.0)]);
 pub(crate) const OWA: Habit = Habit {
@@ -62,16 +64,24 @@ pub(crate) const OWA: Habit = Habit {
     timeout_ms: 30_000.0,
     ..habit(
         "owa-logon",
-        &[("dns", 2.1), ("connect", 9.1), ("tls", 22.0), ("logon", 310.0), ("mailbox", 240.0)],
+        &[
+            ("dns", 2.1),
+            ("connect", 9.1),
+            ("tls", 22.0),
+            ("page", 35.0),
+            ("logon", 285.0),
+            ("mailbox", 240.0),
+            ("logoff", 22.0),
+        ],
     )
 };
 pub(crate) const OUTLOOK: Habit =
-    habit("outlook-health", &[("dns", 2.3), ("connect", 9.0), ("tls", 22.0), ("request", 48.0)]);
+    habit("outlook-health", &[("mapi", 62.0), ("ews", 58.0), ("autodiscover", 66.0)]);
 pub(crate) const EAS: Habit = Habit {
     timeout_ms: 30_000.0,
-    ..habit("eas-options", &[("dns", 2.1), ("connect", 9.5), ("tls", 24.0), ("request", 75.0)])
+    ..habit("eas-options", &[("dns", 2.1), ("connect", 9.5), ("tls", 24.0), ("options", 75.0)])
 };
-pub(crate) const BLOCKLISTS: Habit = habit("blocklists", &[("lists", 34.0)]);
+pub(crate) const BLOCKLISTS: Habit = habit("blocklists", &[("query", 34.0)]);
 
 /// What the agent on the internet watches.
 pub(crate) const EVERYTHING: [Habit; 10] =
@@ -206,7 +216,8 @@ impl Run<'_> {
 
     fn facts(&self) -> Pairs<Box<str>> {
         let mut facts = Pairs::default();
-        if self.habit.phases.iter().any(|(phase, _)| *phase == "request") {
+        let speaks_http = |phase: &str| matches!(phase, "request" | "options" | "mailbox");
+        if self.habit.phases.iter().any(|(phase, _)| speaks_http(phase)) {
             facts.set("http_status", Box::from("200"));
         }
         facts
