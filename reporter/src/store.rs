@@ -40,7 +40,7 @@ pub use types::{
 };
 
 use crate::segment::{Delivery, Evidence, Run};
-use codec::Key;
+use codec::{Key, Want};
 use read::View;
 use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
@@ -204,7 +204,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or `now_ms` lies before what raw outcomes are kept.
     pub fn evidence(&self, from_ms: i64, to_ms: i64, now_ms: i64) -> Result<Evidence, StoreError> {
-        self.read(|conn| View::new(conn)?.evidence(from_ms, to_ms, now_ms))
+        self.read(|conn| View::new(conn, Want::Front)?.evidence(from_ms, to_ms, now_ms))
     }
 
     /// Hands over every current outcome with attempt 0 of the probes, due in the range.
@@ -218,7 +218,7 @@ impl Store {
         probes: &[ProbeId],
         each: &mut dyn FnMut(&AgentName, &ProbeId, Run),
     ) -> Result<(), StoreError> {
-        self.read(|conn| View::new(conn)?.runs((from_ms, to_ms), probes, each))
+        self.read(|conn| View::new(conn, Want::Front)?.runs((from_ms, to_ms), probes, each))
     }
 
     /// Mails sent by the probes, due in the range, in order of due (rule 11).
@@ -231,7 +231,7 @@ impl Store {
         to_ms: i64,
         probes: &[ProbeId],
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.read(|conn| View::new(conn)?.deliveries((from_ms, to_ms), probes))
+        self.read(|conn| View::new(conn, Want::All)?.deliveries((from_ms, to_ms), probes))
     }
 
     /// How long up and degraded runs of the probes took, for hours that begin in the range.
@@ -244,7 +244,7 @@ impl Store {
         to_ms: i64,
         probes: &[ProbeId],
     ) -> Result<Vec<HourHistogram>, StoreError> {
-        self.read(|conn| View::new(conn)?.histograms((from_ms, to_ms), probes))
+        self.read(|conn| View::new(conn, Want::Front)?.histograms((from_ms, to_ms), probes))
     }
 
     /// What each agent last saw with each probe, in order of agent, then probe; outcomes due at
@@ -253,7 +253,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn last_outcomes(&self, now_ms: i64) -> Result<Vec<LiveStream>, StoreError> {
-        self.read(|conn| View::new(conn)?.live(now_ms))
+        self.read(|conn| View::new(conn, Want::Front)?.live(now_ms))
     }
 
     /// When each agent last delivered.
@@ -312,7 +312,8 @@ impl Store {
         self.read(|conn| {
             versions::export(conn, range, &mut write)?;
             let keys = (Key::at_ms(range.0), to_ms.map_or(Key::END, Key::at_ms));
-            View::new(conn)?.outcomes(keys, &mut |outcome| write(&Record::Outcome(outcome)))
+            View::new(conn, Want::All)?
+                .outcomes(keys, &mut |outcome| write(&Record::Outcome(outcome)))
         })?;
         out.flush().map_err(StoreError::Write)?;
         Ok(lines)

@@ -39,8 +39,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads all of it.
-    pub(super) fn load(conn: &Connection) -> Result<Self, StoreError> {
+    /// Reads all of it; of what arrived, as much as is wanted.
+    pub(super) fn load(conn: &Connection, want: Want) -> Result<Self, StoreError> {
         let mut head = Self { words: Words::load(conn)?, ..Self::default() };
         head.load_streams(conn)?;
         let failed = StoreError::sql("read what arrived");
@@ -49,7 +49,7 @@ impl Head {
         let mut rows = rows.query([]).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
             let run = row.get_ref(0).and_then(|v| Ok(v.as_blob()?)).map_err(&failed)?;
-            head.read_arrival(run)
+            head.read_arrival(run, want)
                 .map_err(|broken| StoreError::Damaged(format!("arrived outcomes: {broken}")))?;
         }
         for entries in head.fresh.values_mut() {
@@ -137,13 +137,13 @@ impl Head {
         Ok(id)
     }
 
-    fn read_arrival(&mut self, run: &[u8]) -> Result<(), Broken> {
+    fn read_arrival(&mut self, run: &[u8], want: Want) -> Result<(), Broken> {
         let mut reader = Reader(run);
         while !reader.0.is_empty() {
             let stream = i64::try_from(reader.uint()?).map_err(|_| Broken("a stream"))?;
             let entries = self.fresh.entry(stream).or_default();
             let before = entries.len();
-            codec::decode(reader.bytes()?, &self.words, Want::All, entries)?;
+            codec::decode(reader.bytes()?, &self.words, want, entries)?;
             self.outcomes += entries.len() - before;
         }
         Ok(())

@@ -99,6 +99,12 @@ impl<'a> Raw<'a> {
         Ok(self.opened.as_ref().map_or(&[], |(_, _, entries)| entries))
     }
 
+    /// A block's entries, whole.
+    fn take(&mut self, meta: Meta) -> Result<Vec<Packed>, StoreError> {
+        self.open(meta, Want::All)?;
+        Ok(self.opened.take().map(|(_, _, entries)| entries).unwrap_or_default())
+    }
+
     /// All stored versions of an identity, oldest first, whole.
     pub(super) fn versions(&mut self, key: Key) -> Result<&[Packed], StoreError> {
         let Some(meta) = self.at_or_before(key.due_ns)?.filter(|m| m.last_ns >= key.due_ns) else {
@@ -248,18 +254,21 @@ impl Blocks<'_, '_> {
                 next.map_or(fresh.len(), |n| fresh.partition_point(|e| e.key.due_ns < n.first_ns));
             let later = fresh.split_off(mine);
             let mut entries = std::mem::replace(&mut fresh, later);
-            if let Some(home) = home {
-                let inside = entries.first().is_some_and(|e| e.key.due_ns <= home.last_ns);
-                if inside || home.entries + entries.len() <= self.size {
-                    let stored = raw.open(home, Want::All)?;
-                    let mut merged = Vec::with_capacity(stored.len() + entries.len());
-                    merged.extend_from_slice(stored);
-                    merged.append(&mut entries);
-                    // stable and adaptive: two ordered runs are merged, not sorted
-                    merged.sort_by_key(Packed::order);
-                    entries = merged;
-                    self.delete(home.id)?;
+            let mut home = home;
+            while let Some(meta) = home {
+                let inside = entries.first().is_some_and(|e| e.key.due_ns <= meta.last_ns);
+                let fits = meta.entries + entries.len() <= self.size;
+                // small blocks are merged as they meet their like, not anew for each arrival
+                if !inside && !(fits && meta.entries <= 2 * entries.len()) {
+                    break;
                 }
+                let mut merged = raw.take(meta)?;
+                merged.append(&mut entries);
+                // stable and adaptive: two ordered runs are merged, not sorted
+                merged.sort_by_key(Packed::order);
+                entries = merged;
+                self.delete(meta.id)?;
+                home = raw.at_or_before(meta.first_ns.saturating_sub(1))?;
             }
             self.write(stream, &entries)?;
         }

@@ -28,9 +28,10 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// To be made, and used, inside one read transaction.
-    pub(super) fn new(conn: &'a Connection) -> Result<Self, StoreError> {
-        Ok(Self { conn, head: Head::load(conn)? })
+    /// To be made, and used, inside one read transaction. With [`Want::Front`], for everything
+    /// but mails and whole outcomes.
+    pub(super) fn new(conn: &'a Connection, want: Want) -> Result<Self, StoreError> {
+        Ok(Self { conn, head: Head::load(conn, want)? })
     }
 
     /// Streams in order of agent, then probe.

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use mailward_evidence::{Clock, Outcome, Record};
 use rusqlite::Connection;
 
+use super::codec::Want;
 use super::error::StoreError;
 use super::flush::flush;
 use super::head::Head;
@@ -74,7 +75,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        let head = Head::load(&conn)?;
+        let head = Head::load(&conn, Want::All)?;
         let (queue, work) = sync_channel(QUEUE);
         let mut desk =
             Desk { seen_version: None, head: Some(head), compressor: compressor(), limits };
@@ -307,7 +308,7 @@ impl Desk {
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(StoreError::sql("look for writes of others"))?;
         if self.head.is_none() || self.seen_version != Some(version) {
-            self.head = Some(Head::load(conn)?);
+            self.head = Some(Head::load(conn, Want::All)?);
             self.seen_version = Some(version);
         }
         Ok(())
@@ -321,7 +322,7 @@ impl Desk {
     ) -> Result<Accepted, StoreError> {
         let failed = StoreError::sql("set a savepoint");
         if self.head.is_none() {
-            self.head = Some(Head::load(conn)?);
+            self.head = Some(Head::load(conn, Want::All)?);
         }
         let head = self.head.as_mut().ok_or(StoreError::Closed)?;
         conn.execute_batch("SAVEPOINT work").map_err(&failed)?;
