@@ -32,16 +32,10 @@ pub(crate) struct Accounts {
 impl Accounts {
     pub(crate) fn new(accounts: &[LabAccount], lock_after: u32) -> Self {
         let kept = accounts.iter().map(|account| {
-            let kept = Kept {
-                password: account.password.clone(),
-                seen: AccountSeen::default(),
-            };
+            let kept = Kept { password: account.password.clone(), seen: AccountSeen::default() };
             (account.username.to_ascii_lowercase(), kept)
         });
-        Self {
-            kept: Mutex::new(kept.collect()),
-            lock_after,
-        }
+        Self { kept: Mutex::new(kept.collect()), lock_after }
     }
 
     /// Tries a password; `refuse` rejects even the right one.
@@ -67,8 +61,7 @@ impl Accounts {
 
     pub(crate) fn seen(&self, username: &str) -> Option<AccountSeen> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&username.to_ascii_lowercase())
-            .map(|account| account.seen)
+        kept.get(&username.to_ascii_lowercase()).map(|account| account.seen)
     }
 
     pub(crate) fn unlock(&self, username: &str) {

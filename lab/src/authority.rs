@@ -35,8 +35,7 @@ impl Authority {
         let made = LabError::Certificate;
         let issuer_key = KeyPair::generate().map_err(made)?;
         let mut root = CertificateParams::new(Vec::new()).map_err(made)?;
-        root.distinguished_name
-            .push(DnType::CommonName, "Mailward lab authority");
+        root.distinguished_name.push(DnType::CommonName, "Mailward lab authority");
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         (root.not_before, root.not_after) = (date_time_ymd(2015, 1, 1), date_time_ymd(2200, 1, 1));
@@ -64,10 +63,7 @@ impl Authority {
         let mut not_yet_valid = leaf(names()).map_err(made)?;
         not_yet_valid.not_before = date_time_ymd(2150, 1, 1);
         let wrong_name = leaf(vec!["other.invalid".to_owned()]).map_err(made)?;
-        let self_signed = leaf(names())
-            .map_err(made)?
-            .self_signed(&key)
-            .map_err(made)?;
+        let self_signed = leaf(names()).map_err(made)?.self_signed(&key).map_err(made)?;
         Ok(Self {
             pem,
             good: signed(good)?,
@@ -99,9 +95,7 @@ fn leaf(names: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
     let common_name = names.first().cloned().unwrap_or_default();
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

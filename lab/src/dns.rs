@@ -129,12 +129,7 @@ impl Question {
         // a negative answer carries an SOA, whose minimum is how long it may be kept (RFC 2308)
         let authority = records.is_empty() && code != 2 && code != 5;
         let mut out = Vec::with_capacity(256);
-        let counts = [
-            1,
-            u16::try_from(records.len()).ok()?,
-            u16::from(authority),
-            0,
-        ];
+        let counts = [1, u16::try_from(records.len()).ok()?, u16::from(authority), 0];
         for word in [self.id, flags].into_iter().chain(counts) {
             out.extend_from_slice(&word.to_be_bytes());
         }
@@ -328,9 +323,7 @@ mod tests {
 
     #[test]
     fn negative_answers_carry_an_soa() {
-        let reply = question("a.test", TYPE_A)
-            .reply(&Answer::NxDomain)
-            .expect("an answer");
+        let reply = question("a.test", TYPE_A).reply(&Answer::NxDomain).expect("an answer");
         assert_eq!(reply[3] & 0x0f, 3);
         assert_eq!(reply[8..10], [0, 1]);
         assert_eq!(question("a.test", TYPE_A).reply(&Answer::Silence), None);

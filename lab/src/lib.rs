@@ -62,9 +62,7 @@ pub struct LabAccount {
 
 impl std::fmt::Debug for LabAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LabAccount")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("LabAccount").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
@@ -169,11 +167,7 @@ impl Lab {
             messages: std::sync::atomic::AtomicU64::new(0),
             domain: settings.domain,
         });
-        let mut opened = Opened {
-            house,
-            tasks: JoinSet::new(),
-            open: Vec::new(),
-        };
+        let mut opened = Opened { house, tasks: JoinSet::new(), open: Vec::new() };
         let addresses = Addresses {
             smtp: opened.smtp(Part::Smtp, smtp::Door::Mx)?,
             submission: opened.smtp(Part::Submission, smtp::Door::Submission)?,
@@ -187,12 +181,7 @@ impl Lab {
             dns: opened.dns(Part::Dns).await?,
         };
         let Opened { house, tasks, open } = opened;
-        Ok(Self {
-            house,
-            addresses,
-            open,
-            _tasks: tasks,
-        })
+        Ok(Self { house, addresses, open, _tasks: tasks })
     }
 
     /// Where the parts listen.
@@ -284,9 +273,7 @@ impl Lab {
     /// How many messages were accepted after the final dot.
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.house
-            .messages
-            .load(std::sync::atomic::Ordering::Relaxed)
+        self.house.messages.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Carries out one event of a script.
@@ -300,12 +287,7 @@ impl Lab {
                 self.clear(*part).await;
                 Ok(())
             }
-            Event::List {
-                subject,
-                list,
-                code,
-                reason,
-            } => self.list(subject, list, *code, reason),
+            Event::List { subject, list, code, reason } => self.list(subject, list, *code, reason),
             Event::Delist { subject, list } => {
                 self.delist(subject, list);
                 Ok(())
@@ -337,13 +319,9 @@ impl Opened {
         } else {
             listen::FirstBytes::Smtp
         };
-        self.tasks.spawn(listen::serve(
-            port,
-            part,
-            greet,
-            Arc::clone(&house),
-            move |stream| smtp::serve(stream, part, door, Arc::clone(&house)),
-        ));
+        self.tasks.spawn(listen::serve(port, part, greet, Arc::clone(&house), move |stream| {
+            smtp::serve(stream, part, door, Arc::clone(&house))
+        }));
         Ok(address)
     }
 
@@ -355,27 +333,17 @@ impl Opened {
             web::Scheme::Https => listen::FirstBytes::Tls,
             web::Scheme::Http => listen::FirstBytes::Http,
         };
-        self.tasks.spawn(listen::serve(
-            port,
-            part,
-            greet,
-            Arc::clone(&house),
-            move |stream| web::serve(stream, part, scheme, Arc::clone(&house)),
-        ));
+        self.tasks.spawn(listen::serve(port, part, greet, Arc::clone(&house), move |stream| {
+            web::serve(stream, part, scheme, Arc::clone(&house))
+        }));
         Ok(address)
     }
 
     async fn dns(&mut self, part: Part) -> Result<SocketAddr, LabError> {
-        let failed = |source| LabError::Listen {
-            what: "DNS",
-            source,
-        };
-        let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(failed)?;
+        let failed = |source| LabError::Listen { what: "DNS", source };
+        let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        self.tasks
-            .spawn(dns::serve(socket, part, Arc::clone(&self.house)));
+        self.tasks.spawn(dns::serve(socket, part, Arc::clone(&self.house)));
         Ok(address)
     }
 }

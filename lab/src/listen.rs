@@ -65,12 +65,7 @@ impl Port {
         let holder = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = holder.local_addr()?;
         let first = bound(address)?.listen(1024)?;
-        Ok(Self {
-            _holder: holder,
-            address,
-            open: watch::Sender::new(true),
-            first: Some(first),
-        })
+        Ok(Self { _holder: holder, address, open: watch::Sender::new(true), first: Some(first) })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -209,11 +204,7 @@ async fn until_closed(stream: &mut TcpStream) {
 
 async fn drip(stream: TcpStream, first_bytes: FirstBytes, each: Duration) {
     let (mut from, mut to) = stream.into_split();
-    let bytes = first_bytes
-        .prefix()
-        .iter()
-        .copied()
-        .chain(std::iter::repeat(b'a'));
+    let bytes = first_bytes.prefix().iter().copied().chain(std::iter::repeat(b'a'));
     let dripping = async {
         for byte in bytes {
             tokio::time::sleep(each).await;

@@ -57,10 +57,7 @@ impl Script {
     #[must_use]
     pub fn new(mut steps: Vec<Step>, repeat_every: Option<Duration>) -> Self {
         steps.sort_by_key(|step| step.at);
-        Self {
-            steps,
-            repeat_every,
-        }
+        Self { steps, repeat_every }
     }
 
     /// The demonstration: within two minutes Outlook on the web stops answering and comes back,
@@ -83,28 +80,12 @@ impl Script {
         };
         let slow = Event::Set(Part::Portal, Fault::Slow(Duration::from_millis(2500)));
         let steps = vec![
-            step(
-                20,
-                Event::Set(Part::Owa, Fault::Hang),
-                "Outlook Web Access stops answering",
-            ),
-            step(
-                40,
-                listed,
-                &format!("{address} is put on the blocklist {list}"),
-            ),
+            step(20, Event::Set(Part::Owa, Fault::Hang), "Outlook Web Access stops answering"),
+            step(40, listed, &format!("{address} is put on the blocklist {list}")),
             step(60, slow, "the portal becomes slow"),
-            step(
-                80,
-                Event::Clear(Part::Owa),
-                "Outlook Web Access answers again",
-            ),
+            step(80, Event::Clear(Part::Owa), "Outlook Web Access answers again"),
             step(90, Event::Clear(Part::Portal), "the portal is quick again"),
-            step(
-                100,
-                Event::Delist { subject, list },
-                &format!("{address} is off the blocklist"),
-            ),
+            step(100, Event::Delist { subject, list }, &format!("{address} is off the blocklist")),
         ];
         Self::new(steps, Some(Duration::from_secs(600)))
     }
@@ -123,9 +104,7 @@ impl Script {
 
     /// The steps as lines to print before the script starts: `in  20 s  OWA stops answering`.
     pub fn plan(&self) -> impl Iterator<Item = String> {
-        self.steps
-            .iter()
-            .map(|step| format!("in {:>3} s  {}", step.at.as_secs(), step.says))
+        self.steps.iter().map(|step| format!("in {:>3} s  {}", step.at.as_secs(), step.says))
     }
 }
 
@@ -197,11 +176,7 @@ mod tests {
             says: at_s.to_string(),
         };
         let script = Script::new(vec![step(3), step(1), step(2)], None);
-        let order: Vec<_> = script
-            .steps()
-            .iter()
-            .map(|step| step.says.as_str())
-            .collect();
+        let order: Vec<_> = script.steps().iter().map(|step| step.says.as_str()).collect();
         assert_eq!(order, ["1", "2", "3"]);
     }
 }

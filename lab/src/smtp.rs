@@ -64,9 +64,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             wire.flood().await?;
             return Ok(None);
         }
-        let greeting = session
-            .scripted(Stage::Banner)
-            .unwrap_or_else(|| session.greeting());
+        let greeting = session.scripted(Stage::Banner).unwrap_or_else(|| session.greeting());
         wire.reply(session.wait(), &greeting).await?;
         if !greeting.starts_with("220") {
             return Ok(None);
@@ -79,14 +77,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(Ok(None)) => return Ok(None),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
                 // RFC 5321 §4.5.3.1.9: 500 for a line that is too long
-                wire.reply(Duration::ZERO, "500 5.5.6 line too long")
-                    .await?;
+                wire.reply(Duration::ZERO, "500 5.5.6 line too long").await?;
                 return Ok(None);
             }
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                wire.reply(Duration::ZERO, "421 4.4.2 timeout exceeded")
-                    .await?;
+                wire.reply(Duration::ZERO, "421 4.4.2 timeout exceeded").await?;
                 return Ok(None);
             }
         };
@@ -113,7 +109,6 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
     }
-    wire.reply(Duration::ZERO, "421 4.7.0 too many commands")
-        .await?;
+    wire.reply(Duration::ZERO, "421 4.7.0 too many commands").await?;
     Ok(None)
 }

@@ -15,19 +15,12 @@ pub(crate) struct Switch {
 
 impl Switch {
     pub(crate) fn new() -> Self {
-        Self {
-            faults: Mutex::new(BTreeMap::new()),
-            changed: watch::Sender::new(0),
-        }
+        Self { faults: Mutex::new(BTreeMap::new()), changed: watch::Sender::new(0) }
     }
 
     /// The fault that `part` has now.
     pub(crate) fn fault(&self, part: Part) -> Option<Fault> {
-        self.faults
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&part)
-            .cloned()
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).get(&part).cloned()
     }
 
     /// Whether `part` takes no connections now.

@@ -83,12 +83,7 @@ pub(crate) async fn serve(stream: TcpStream, part: Part, scheme: Scheme, house: 
         Scheme::Http => pages(stream, scheme, house).await,
         Scheme::Https => {
             let fault = house.switch.fault(part);
-            if let Ok(tls) = house
-                .authority
-                .acceptor(fault.as_ref())
-                .accept(stream)
-                .await
-            {
+            if let Ok(tls) = house.authority.acceptor(fault.as_ref()).accept(stream).await {
                 pages(tls, scheme, house).await;
             }
         }
@@ -177,8 +172,7 @@ fn typed(status: StatusCode, content_type: &'static str, body: &str) -> Page {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
     let mut page = Response::new(Either::Left(body));
     *page.status_mut() = status;
-    page.headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    page.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     page
 }
 

@@ -20,9 +20,7 @@ async fn lab() -> Lab {
 }
 
 async fn within<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, what)
-        .await
-        .expect("an end within the deadline")
+    tokio::time::timeout(DEADLINE, what).await.expect("an end within the deadline")
 }
 
 async fn tls_over(stream: TcpStream, lab: &Lab) -> std::io::Result<TlsStream<TcpStream>> {
@@ -36,9 +34,7 @@ async fn tls_over(stream: TcpStream, lab: &Lab) -> std::io::Result<TlsStream<Tcp
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from("mail.example.test").expect("a name");
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 async fn tls(address: SocketAddr, lab: &Lab) -> std::io::Result<TlsStream<TcpStream>> {
@@ -51,10 +47,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, head: &str, body:
         "{head}\r\nHost: mail.example.test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .expect("a request sent");
+    stream.write_all(request.as_bytes()).await.expect("a request sent");
     let mut answer = Vec::new();
     // the close of a TLS stream may come without its notice
     let _ = stream.read_to_end(&mut answer).await;
@@ -72,10 +65,7 @@ fn status(answer: &str) -> &str {
 fn headers<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
     let head = answer.split("\r\n\r\n").next().unwrap_or("");
     let pairs = head.lines().filter_map(|line| line.split_once(": "));
-    pairs
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
-        .collect()
+    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
 }
 
 /// Reads one SMTP reply, all its lines.
@@ -92,70 +82,29 @@ async fn reply<S: AsyncRead + Unpin>(stream: &mut S) -> String {
 }
 
 async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, line: &str) -> String {
-    stream
-        .write_all(format!("{line}\r\n").as_bytes())
-        .await
-        .expect("a command sent");
+    stream.write_all(format!("{line}\r\n").as_bytes()).await.expect("a command sent");
     reply(stream).await
 }
 
 #[tokio::test]
 async fn smtp_takes_a_message_over_starttls() {
     let lab = lab().await;
-    let mut plain = TcpStream::connect(lab.addresses().smtp)
-        .await
-        .expect("a connection");
+    let mut plain = TcpStream::connect(lab.addresses().smtp).await.expect("a connection");
     assert_eq!(reply(&mut plain).await, "220 mail.example.test ESMTP lab");
-    assert!(
-        say(&mut plain, "MAIL FROM:<a@b.test>")
-            .await
-            .starts_with("503 ")
-    );
-    assert!(
-        say(&mut plain, "EHLO client.test")
-            .await
-            .contains("\n250 STARTTLS")
-    );
+    assert!(say(&mut plain, "MAIL FROM:<a@b.test>").await.starts_with("503 "));
+    assert!(say(&mut plain, "EHLO client.test").await.contains("\n250 STARTTLS"));
     assert!(say(&mut plain, "STARTTLS").await.starts_with("220 "));
     let mut tls = tls_over(plain, &lab).await.expect("TLS");
-    assert!(
-        say(&mut tls, "MAIL FROM:<a@b.test>")
-            .await
-            .starts_with("503 "),
-        "RFC 3207 §4.2"
-    );
+    assert!(say(&mut tls, "MAIL FROM:<a@b.test>").await.starts_with("503 "), "RFC 3207 §4.2");
     let hello = say(&mut tls, "EHLO client.test").await;
-    assert!(
-        !hello.contains("STARTTLS") && !hello.contains("AUTH"),
-        "{hello}"
-    );
-    assert!(
-        say(&mut tls, "MAIL FROM:<a@b.test>")
-            .await
-            .starts_with("250 2.1.0")
-    );
-    assert!(
-        say(&mut tls, "RCPT TO:<nobody@example.test>")
-            .await
-            .starts_with("550 5.1.1")
-    );
-    assert!(
-        say(&mut tls, "RCPT TO:<x@elsewhere.test>")
-            .await
-            .starts_with("554 5.7.1")
-    );
+    assert!(!hello.contains("STARTTLS") && !hello.contains("AUTH"), "{hello}");
+    assert!(say(&mut tls, "MAIL FROM:<a@b.test>").await.starts_with("250 2.1.0"));
+    assert!(say(&mut tls, "RCPT TO:<nobody@example.test>").await.starts_with("550 5.1.1"));
+    assert!(say(&mut tls, "RCPT TO:<x@elsewhere.test>").await.starts_with("554 5.7.1"));
     assert!(say(&mut tls, "DATA").await.starts_with("503 "));
-    assert!(
-        say(&mut tls, "RCPT TO:<probe@example.test>")
-            .await
-            .starts_with("250 2.1.5")
-    );
+    assert!(say(&mut tls, "RCPT TO:<probe@example.test>").await.starts_with("250 2.1.5"));
     assert!(say(&mut tls, "DATA").await.starts_with("354 "));
-    assert!(
-        say(&mut tls, "Subject: x\r\n\r\n..\r\n.")
-            .await
-            .starts_with("250 2.0.0")
-    );
+    assert!(say(&mut tls, "Subject: x\r\n\r\n..\r\n.").await.starts_with("250 2.0.0"));
     assert!(say(&mut tls, "QUIT").await.starts_with("221 "));
     assert_eq!(lab.messages(), 1);
 }
@@ -163,64 +112,26 @@ async fn smtp_takes_a_message_over_starttls() {
 #[tokio::test]
 async fn submission_wants_tls_then_a_password() {
     let lab = lab().await;
-    let mut plain = TcpStream::connect(lab.addresses().submission)
-        .await
-        .expect("a connection");
+    let mut plain = TcpStream::connect(lab.addresses().submission).await.expect("a connection");
     reply(&mut plain).await;
     say(&mut plain, "EHLO client.test").await;
-    assert!(
-        say(&mut plain, "AUTH PLAIN AHgAeQ==")
-            .await
-            .starts_with("530 5.7.0")
-    );
-    assert!(
-        say(&mut plain, "MAIL FROM:<a@b.test>")
-            .await
-            .starts_with("530 5.7.0")
-    );
+    assert!(say(&mut plain, "AUTH PLAIN AHgAeQ==").await.starts_with("530 5.7.0"));
+    assert!(say(&mut plain, "MAIL FROM:<a@b.test>").await.starts_with("530 5.7.0"));
 
     let mut tls = within(tls(lab.addresses().smtps, &lab)).await.expect("TLS");
     reply(&mut tls).await;
-    assert!(
-        say(&mut tls, "EHLO client.test")
-            .await
-            .contains("\n250 AUTH PLAIN LOGIN")
-    );
-    assert!(
-        say(&mut tls, "MAIL FROM:<a@b.test>")
-            .await
-            .starts_with("530 5.7.0")
-    );
+    assert!(say(&mut tls, "EHLO client.test").await.contains("\n250 AUTH PLAIN LOGIN"));
+    assert!(say(&mut tls, "MAIL FROM:<a@b.test>").await.starts_with("530 5.7.0"));
     // NUL probe@example.test NUL wrong
     let wrong = "AUTH PLAIN AHByb2JlQGV4YW1wbGUudGVzdAB3cm9uZw==";
     assert!(say(&mut tls, wrong).await.starts_with("535 5.7.8"));
-    assert_eq!(
-        lab.account("probe@example.test")
-            .expect("an account")
-            .rejected,
-        1
-    );
+    assert_eq!(lab.account("probe@example.test").expect("an account").rejected, 1);
     assert!(say(&mut tls, "AUTH CRAM-MD5").await.starts_with("504 "));
     assert_eq!(say(&mut tls, "AUTH LOGIN").await, "334 VXNlcm5hbWU6");
-    assert_eq!(
-        say(&mut tls, "cHJvYmVAZXhhbXBsZS50ZXN0").await,
-        "334 UGFzc3dvcmQ6"
-    );
-    assert!(
-        say(&mut tls, "Y29ycmVjdCBob3JzZQ==")
-            .await
-            .starts_with("235 2.7.0")
-    );
-    assert!(
-        say(&mut tls, "MAIL FROM:<probe@example.test>")
-            .await
-            .starts_with("250 ")
-    );
-    assert!(
-        say(&mut tls, "RCPT TO:<x@elsewhere.test>")
-            .await
-            .starts_with("250 ")
-    );
+    assert_eq!(say(&mut tls, "cHJvYmVAZXhhbXBsZS50ZXN0").await, "334 UGFzc3dvcmQ6");
+    assert!(say(&mut tls, "Y29ycmVjdCBob3JzZQ==").await.starts_with("235 2.7.0"));
+    assert!(say(&mut tls, "MAIL FROM:<probe@example.test>").await.starts_with("250 "));
+    assert!(say(&mut tls, "RCPT TO:<x@elsewhere.test>").await.starts_with("250 "));
     let seen = lab.account("probe@example.test").expect("an account");
     assert_eq!((seen.accepted, seen.rejected, seen.locked), (1, 0, false));
 }
@@ -240,11 +151,7 @@ async fn an_account_is_locked_after_too_many_rejections() {
     for _ in 1..12 {
         get(eas, &lab, &wrong).await;
     }
-    assert!(
-        lab.account("probe@example.test")
-            .expect("an account")
-            .locked
-    );
+    assert!(lab.account("probe@example.test").expect("an account").locked);
     assert_eq!(status(&get(eas, &lab, right).await), "401");
     lab.unlock("probe@example.test");
     let answer = get(eas, &lab, right).await;
@@ -252,10 +159,7 @@ async fn an_account_is_locked_after_too_many_rejections() {
     assert!(headers(&answer, "MS-ASProtocolVersions")[0].contains("14.1"));
     assert!(headers(&answer, "MS-ASProtocolCommands")[0].contains("FolderSync"));
     let nobody = "OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1";
-    assert_eq!(
-        headers(&get(eas, &lab, nobody).await, "WWW-Authenticate").len(),
-        1
-    );
+    assert_eq!(headers(&get(eas, &lab, nobody).await, "WWW-Authenticate").len(), 1);
 }
 
 async fn log_on(lab: &Lab, password: &str) -> String {
@@ -268,16 +172,9 @@ async fn log_on(lab: &Lab, password: &str) -> String {
 }
 
 async fn with_cookies(lab: &Lab, head: &str, logon: &str) -> String {
-    let cookies: Vec<_> = headers(logon, "set-cookie")
-        .iter()
-        .filter_map(|c| c.split(';').next())
-        .collect();
-    get(
-        lab.addresses().owa,
-        lab,
-        &format!("{head}\r\nCookie: {}", cookies.join("; ")),
-    )
-    .await
+    let cookies: Vec<_> =
+        headers(logon, "set-cookie").iter().filter_map(|c| c.split(';').next()).collect();
+    get(lab.addresses().owa, lab, &format!("{head}\r\nCookie: {}", cookies.join("; "))).await
 }
 
 #[tokio::test]
@@ -288,35 +185,18 @@ async fn owa_leads_from_the_form_to_the_mailbox_and_out_again() {
     let answer = get(owa, &lab, home).await;
     assert_eq!(status(&answer), "302");
     let form = headers(&answer, "location")[0].to_owned();
-    assert!(
-        form.starts_with("/owa/auth/logon.aspx?url=https%3a%2f%2f"),
-        "{form}"
-    );
+    assert!(form.starts_with("/owa/auth/logon.aspx?url=https%3a%2f%2f"), "{form}");
     assert!(form.ends_with("&reason=0"), "{form}");
-    assert!(
-        get(owa, &lab, &format!("GET {form} HTTP/1.1"))
-            .await
-            .contains("/owa/auth.owa")
-    );
+    assert!(get(owa, &lab, &format!("GET {form} HTTP/1.1")).await.contains("/owa/auth.owa"));
 
     let logon = log_on(&lab, "correct+horse").await;
-    assert_eq!(
-        headers(&logon, "location"),
-        ["https://mail.example.test/owa/"]
-    );
+    assert_eq!(headers(&logon, "location"), ["https://mail.example.test/owa/"]);
     assert_eq!(headers(&logon, "set-cookie").len(), 5);
-    assert!(
-        with_cookies(&lab, home, &logon)
-            .await
-            .contains("window.clientId = '")
-    );
+    assert!(with_cookies(&lab, home, &logon).await.contains("window.clientId = '"));
     let data = "POST /owa/sessiondata.ashx?appcacheclient=0 HTTP/1.1";
     assert!(with_cookies(&lab, data, &logon).await.contains("Inbox"));
     assert_eq!(status(&get(owa, &lab, data).await), "440");
-    assert_eq!(
-        status(&with_cookies(&lab, "GET /owa/logoff.owa HTTP/1.1", &logon).await),
-        "302"
-    );
+    assert_eq!(status(&with_cookies(&lab, "GET /owa/logoff.owa HTTP/1.1", &logon).await), "302");
     assert_eq!(status(&with_cookies(&lab, home, &logon).await), "302");
 }
 
@@ -329,17 +209,11 @@ async fn owa_fails_in_the_ways_that_are_documented() {
     let short = within(ask(stream, "POST /owa/auth.owa HTTP/1.1", "username=probe")).await;
     assert_eq!(status(&short), "400");
 
-    lab.set(Part::Owa, Fault::LogonReason(4))
-        .await
-        .expect("a fault");
+    lab.set(Part::Owa, Fault::LogonReason(4)).await.expect("a fault");
     assert!(headers(&log_on(&lab, "correct+horse").await, "location")[0].ends_with("&reason=4"));
     lab.set(Part::Owa, Fault::LogonLoop).await.expect("a fault");
     let logon = log_on(&lab, "correct+horse").await;
-    assert_eq!(
-        headers(&logon, "set-cookie").len(),
-        5,
-        "cookies are no proof"
-    );
+    assert_eq!(headers(&logon, "set-cookie").len(), 5, "cookies are no proof");
     assert_eq!(status(&with_cookies(&lab, home, &logon).await), "302");
     lab.set(Part::Owa, Fault::StoreDown).await.expect("a fault");
     let data = "POST /owa/sessiondata.ashx HTTP/1.1";
@@ -355,15 +229,10 @@ async fn health_pages_close_when_unwell() {
     let page = |protocol: &str| format!("GET /{protocol}/healthcheck.htm HTTP/1.1");
     for protocol in ["owa", "ews", "Microsoft-Server-ActiveSync"] {
         let answer = get(health, &lab, &page(protocol)).await;
-        assert!(
-            answer.ends_with("\r\n\r\n200 OK<br/>LABEX01.example.test"),
-            "{answer}"
-        );
+        assert!(answer.ends_with("\r\n\r\n200 OK<br/>LABEX01.example.test"), "{answer}");
     }
     assert_eq!(status(&get(health, &lab, &page("nothing")).await), "404");
-    lab.set(Part::Health, Fault::Unhealthy("ews".to_owned()))
-        .await
-        .expect("a fault");
+    lab.set(Part::Health, Fault::Unhealthy("ews".to_owned())).await.expect("a fault");
     assert_eq!(get(health, &lab, &page("ews")).await, "");
     assert_eq!(status(&get(health, &lab, &page("owa")).await), "200");
     lab.set(Part::Health, Fault::Close).await.expect("a fault");
@@ -382,40 +251,20 @@ async fn pages_fail_with_statuses_redirects_and_floods() {
     };
     assert!(http("/").await.contains("Portal"));
     assert_eq!(status(&http("/status/418").await), "418");
-    assert_eq!(
-        headers(&http("/redirect/2").await, "location"),
-        ["/redirect/1"]
-    );
+    assert_eq!(headers(&http("/redirect/2").await, "location"), ["/redirect/1"]);
     assert_eq!(headers(&http("/loop").await, "location"), ["/loop"]);
-    assert_eq!(
-        headers(&http("/secure").await, "location"),
-        ["https://mail.example.test/"]
-    );
+    assert_eq!(headers(&http("/secure").await, "location"), ["https://mail.example.test/"]);
     assert_eq!(status(&http("/missing").await), "404");
-    lab.set(Part::Portal, Fault::Status(503))
-        .await
-        .expect("a fault");
+    lab.set(Part::Portal, Fault::Status(503)).await.expect("a fault");
     assert_eq!(headers(&http("/").await, "retry-after"), ["30"]);
-    lab.set(Part::Portal, Fault::Maintenance)
-        .await
-        .expect("a fault");
+    lab.set(Part::Portal, Fault::Maintenance).await.expect("a fault");
     let page = http("/").await;
-    assert!(
-        status(&page) == "200" && page.contains("maintenance"),
-        "{page}"
-    );
+    assert!(status(&page) == "200" && page.contains("maintenance"), "{page}");
     lab.set(Part::Portal, Fault::Flood).await.expect("a fault");
-    let mut stream = TcpStream::connect(lab.addresses().http)
-        .await
-        .expect("a connection");
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .expect("a request sent");
+    let mut stream = TcpStream::connect(lab.addresses().http).await.expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a request sent");
     let mut some = vec![0; 1 << 20];
-    within(stream.read_exact(&mut some))
-        .await
-        .expect("a megabyte and no end");
+    within(stream.read_exact(&mut some)).await.expect("a megabyte and no end");
 }
 
 #[tokio::test]
@@ -432,11 +281,7 @@ async fn a_refused_port_refuses_and_comes_back() {
             TcpStream::connect(address).await.expect("open");
             lab.set(part, Fault::Refuse).await.expect("a fault");
             let error = TcpStream::connect(address).await.expect_err("refused");
-            assert_eq!(
-                error.kind(),
-                std::io::ErrorKind::ConnectionRefused,
-                "{part}"
-            );
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{part}");
             lab.clear(part).await;
         }
         TcpStream::connect(address).await.expect("open again");
@@ -453,9 +298,7 @@ async fn connections_hang_drip_and_talk_rubbish() {
     let silent = tokio::time::timeout(Duration::from_millis(100), hanging.read(&mut byte)).await;
     assert!(silent.is_err(), "a byte came");
 
-    lab.set(Part::Smtp, Fault::Drip(Duration::from_millis(1)))
-        .await
-        .expect("a fault");
+    lab.set(Part::Smtp, Fault::Drip(Duration::from_millis(1))).await.expect("a fault");
     let mut dripping = TcpStream::connect(address).await.expect("a connection");
     let mut some = [0; 12];
     within(dripping.read_exact(&mut some)).await.expect("bytes");
@@ -474,9 +317,7 @@ async fn connections_hang_drip_and_talk_rubbish() {
     assert!(within(tls(lab.addresses().owa, &lab)).await.is_err());
     lab.set(Part::Owa, Fault::Mute).await.expect("a fault");
     let mut mute = within(tls(lab.addresses().owa, &lab)).await.expect("TLS");
-    mute.write_all(b"GET /owa/ HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .expect("a request sent");
+    mute.write_all(b"GET /owa/ HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a request sent");
     let silent = tokio::time::timeout(Duration::from_millis(100), mute.read(&mut byte)).await;
     assert!(silent.is_err(), "a byte came");
 }
@@ -485,83 +326,46 @@ async fn connections_hang_drip_and_talk_rubbish() {
 async fn bad_certificates_are_refused_for_their_own_reasons() {
     let lab = lab().await;
     let check = async |certificate: Certificate, expect: &str| {
-        lab.set(Part::Portal, Fault::Certificate(certificate))
-            .await
-            .expect("a fault");
-        let error = within(tls(lab.addresses().portal, &lab))
-            .await
-            .expect_err("refused");
-        assert!(
-            error.to_string().contains(expect),
-            "{certificate:?}: {error}"
-        );
+        lab.set(Part::Portal, Fault::Certificate(certificate)).await.expect("a fault");
+        let error = within(tls(lab.addresses().portal, &lab)).await.expect_err("refused");
+        assert!(error.to_string().contains(expect), "{certificate:?}: {error}");
     };
     check(Certificate::Expired, "expired").await;
     check(Certificate::NotYetValid, "not valid yet").await;
     check(Certificate::WrongName, "not valid for name").await;
     check(Certificate::SelfSigned, "UnknownIssuer").await;
     lab.clear(Part::Portal).await;
-    within(tls(lab.addresses().portal, &lab))
-        .await
-        .expect("TLS");
+    within(tls(lab.addresses().portal, &lab)).await.expect("TLS");
 }
 
 #[tokio::test]
 async fn smtp_replies_are_what_the_fault_says() {
     let lab = lab().await;
     let address = lab.addresses().smtp;
-    let fault = |stage, reply: &str| Fault::SmtpReply {
-        stage,
-        reply: reply.to_owned(),
-    };
-    lab.set(Part::Smtp, fault(Stage::Banner, "554-go\n554 away"))
-        .await
-        .expect("a fault");
+    let fault = |stage, reply: &str| Fault::SmtpReply { stage, reply: reply.to_owned() };
+    lab.set(Part::Smtp, fault(Stage::Banner, "554-go\n554 away")).await.expect("a fault");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     assert_eq!(reply(&mut stream).await, "554-go\n554 away");
     assert_eq!(within(stream.read(&mut [0; 1])).await.expect("an end"), 0);
 
-    lab.set(
-        Part::Smtp,
-        fault(Stage::StartTls, "454 4.7.0 TLS not available"),
-    )
-    .await
-    .expect("ok");
+    lab.set(Part::Smtp, fault(Stage::StartTls, "454 4.7.0 TLS not available")).await.expect("ok");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     reply(&mut stream).await;
     say(&mut stream, "EHLO client.test").await;
-    assert_eq!(
-        say(&mut stream, "STARTTLS").await,
-        "454 4.7.0 TLS not available"
-    );
+    assert_eq!(say(&mut stream, "STARTTLS").await, "454 4.7.0 TLS not available");
 
-    lab.set(Part::Smtp, Fault::NoStartTls)
-        .await
-        .expect("a fault");
-    assert!(
-        !say(&mut stream, "EHLO client.test")
-            .await
-            .contains("STARTTLS")
-    );
+    lab.set(Part::Smtp, Fault::NoStartTls).await.expect("a fault");
+    assert!(!say(&mut stream, "EHLO client.test").await.contains("STARTTLS"));
     assert!(say(&mut stream, "STARTTLS").await.starts_with("502 "));
 
-    lab.set(Part::Smtp, fault(Stage::Ehlo, "421 4.3.2 closing"))
-        .await
-        .expect("a fault");
-    assert_eq!(
-        say(&mut stream, "EHLO client.test").await,
-        "421 4.3.2 closing"
-    );
+    lab.set(Part::Smtp, fault(Stage::Ehlo, "421 4.3.2 closing")).await.expect("a fault");
+    assert_eq!(say(&mut stream, "EHLO client.test").await, "421 4.3.2 closing");
     assert_eq!(within(stream.read(&mut [0; 1])).await.expect("an end"), 0);
 
     lab.clear(Part::Smtp).await;
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     reply(&mut stream).await;
-    assert!(
-        say(&mut stream, &"x".repeat(20_000))
-            .await
-            .starts_with("500 ")
-    );
+    assert!(say(&mut stream, &"x".repeat(20_000)).await.starts_with("500 "));
 }
 
 #[tokio::test]
@@ -574,17 +378,12 @@ async fn faults_that_mean_nothing_are_refused() {
     check(Part::Portal, Fault::StoreDown).await;
     check(Part::Smtp, Fault::Status(503)).await;
     check(Part::Health, Fault::Rcode(Rcode::ServFail)).await;
-    assert!(
-        lab.list("192.0.2.1", "no.such.list", Ipv4Addr::LOCALHOST, "")
-            .is_err()
-    );
+    assert!(lab.list("192.0.2.1", "no.such.list", Ipv4Addr::LOCALHOST, "").is_err());
 }
 
 /// Asks for an A record and gives back the response code and the last four bytes.
 async fn look_up(address: SocketAddr, name: &str) -> (u8, [u8; 4]) {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("a socket");
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
     let mut query = vec![7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
         query.push(u8::try_from(label.len()).expect("a short label"));
@@ -606,21 +405,12 @@ async fn dns_answers_for_the_domain_and_the_lists() {
     assert_eq!(look_up(dns, "mail.example.test").await, (0, [127, 0, 0, 1]));
     assert_eq!(look_up(dns, "nobody.example.test").await.0, 3);
     assert_eq!(look_up(dns, "elsewhere.invalid").await.0, 5);
-    assert_eq!(
-        look_up(dnsbl, "2.0.0.127.bl.lists.test").await,
-        (0, [127, 0, 0, 2])
-    );
+    assert_eq!(look_up(dnsbl, "2.0.0.127.bl.lists.test").await, (0, [127, 0, 0, 2]));
     assert_eq!(look_up(dnsbl, "25.2.0.192.bl.lists.test").await.0, 3);
     let code = Ipv4Addr::new(127, 0, 0, 4);
-    lab.list("192.0.2.25", lists::BLOCKLIST, code, "spam")
-        .expect("a listing");
-    assert_eq!(
-        look_up(dnsbl, "25.2.0.192.bl.lists.test").await,
-        (0, [127, 0, 0, 4])
-    );
-    lab.set(Part::Dnsbl, Fault::Rcode(Rcode::ServFail))
-        .await
-        .expect("a fault");
+    lab.list("192.0.2.25", lists::BLOCKLIST, code, "spam").expect("a listing");
+    assert_eq!(look_up(dnsbl, "25.2.0.192.bl.lists.test").await, (0, [127, 0, 0, 4]));
+    lab.set(Part::Dnsbl, Fault::Rcode(Rcode::ServFail)).await.expect("a fault");
     assert_eq!(look_up(dnsbl, "25.2.0.192.bl.lists.test").await.0, 2);
     assert_eq!(look_up(dns, "mail.example.test").await.0, 0, "another part");
     lab.clear_all().await;
@@ -643,12 +433,7 @@ async fn a_script_is_played_in_order() {
         None,
     );
     let mut told = Vec::new();
-    within(lab.play(&script, |step| told.push(step.says.clone())))
-        .await
-        .expect("a script");
+    within(lab.play(&script, |step| told.push(step.says.clone()))).await.expect("a script");
     assert_eq!(told, ["owa fails", "and back"]);
-    assert_eq!(
-        status(&get(lab.addresses().owa, &lab, "GET /owa/ HTTP/1.1").await),
-        "302"
-    );
+    assert_eq!(status(&get(lab.addresses().owa, &lab, "GET /owa/ HTTP/1.1").await), "302");
 }

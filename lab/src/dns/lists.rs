@@ -79,23 +79,14 @@ impl Listings {
         code: Ipv4Addr,
         reason: &str,
     ) -> Result<(), LabError> {
-        let refused = || LabError::Listing {
-            subject: subject.to_owned(),
-            list: list.to_owned(),
-        };
+        let refused = || LabError::Listing { subject: subject.to_owned(), list: list.to_owned() };
         let zone = zone_named(list).ok_or_else(refused)?;
         let key = (zone, Subject::parse(subject).ok_or_else(refused)?);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_LISTINGS && !entries.contains_key(&key) {
             return Err(refused());
         }
-        entries.insert(
-            key,
-            Entry {
-                code,
-                reason: reason.to_owned(),
-            },
-        );
+        entries.insert(key, Entry { code, reason: reason.to_owned() });
         Ok(())
     }
 
@@ -107,18 +98,14 @@ impl Listings {
     }
 
     pub(crate) fn clear(&self) {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The answer for a name in one of the lists; `None` for a name elsewhere.
     pub(super) fn answer(&self, question: &Question) -> Option<Answer> {
         let name = question.name();
-        let zone = ALL
-            .into_iter()
-            .find(|zone| name == *zone || name.ends_with(&format!(".{zone}")))?;
+        let zone =
+            ALL.into_iter().find(|zone| name == *zone || name.ends_with(&format!(".{zone}")))?;
         let labels = &question.labels[..question.labels.len() - zone.split('.').count()];
         Some(match zone {
             FAILING => Answer::Code(Rcode::ServFail),
@@ -127,11 +114,7 @@ impl Listings {
             // the zone itself is there and has no address
             _ if labels.is_empty() => Answer::Records(Vec::new()),
             WILDCARDED => listed(question, Ipv4Addr::new(127, 0, 0, 2), "this list is closed"),
-            PARKED => listed(
-                question,
-                Ipv4Addr::new(203, 0, 113, 80),
-                "this domain is for sale",
-            ),
+            PARKED => listed(question, Ipv4Addr::new(203, 0, 113, 80), "this domain is for sale"),
             DEAD => Answer::NxDomain,
             WRONG_ZONE => listed(question, error_code(252), "wrong zone"),
             PUBLIC_RESOLVER => listed(question, error_code(254), "asked by a public resolver"),
@@ -156,10 +139,9 @@ impl Listings {
 /// ::FFFF:7F00:1 are not; of domains TEST is and INVALID is not.
 fn constant_entry(zone: &str, subject: &Subject) -> Option<(Ipv4Addr, &'static str)> {
     match (zone == DOMAINS, subject) {
-        (true, Subject::Address(_)) => Some((
-            Ipv4Addr::new(127, 0, 1, 255),
-            "addresses are not asked for here",
-        )),
+        (true, Subject::Address(_)) => {
+            Some((Ipv4Addr::new(127, 0, 1, 255), "addresses are not asked for here"))
+        }
         (true, Subject::Domain(domain)) if domain == "test" => {
             Some((Ipv4Addr::new(127, 0, 1, 2), "test point"))
         }
@@ -204,9 +186,7 @@ impl Subject {
         }
         let is_domain = !text.is_empty()
             && text.len() <= super::MAX_NAME_BYTES
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
         is_domain.then(|| Self::Domain(text.to_ascii_lowercase()))
     }
 
@@ -246,9 +226,7 @@ mod tests {
     use super::*;
 
     fn ask(listings: &Listings, name: &str) -> Answer {
-        listings
-            .answer(&question(name, TYPE_A))
-            .expect("one of the lab's lists")
+        listings.answer(&question(name, TYPE_A)).expect("one of the lab's lists")
     }
 
     fn a(code: [u8; 4]) -> Answer {
@@ -264,10 +242,7 @@ mod tests {
         check("2.0.0.127.bl.lists.test", a([127, 0, 0, 2]));
         check("1.0.0.127.bl.lists.test", Answer::NxDomain);
         check(&format!("{POINT_6}.bl.lists.test"), a([127, 0, 0, 2]));
-        check(
-            &format!("1{}.bl.lists.test", &POINT_6[1..]),
-            Answer::NxDomain,
-        );
+        check(&format!("1{}.bl.lists.test", &POINT_6[1..]), Answer::NxDomain);
         check("test.domains.lists.test", a([127, 0, 1, 2]));
         check("invalid.domains.lists.test", Answer::NxDomain);
         check("2.0.0.127.domains.lists.test", a([127, 0, 1, 255]));
@@ -279,11 +254,7 @@ mod tests {
         let lists = Listings::default();
         let check = |list: &str, expect: Answer| {
             for point in ["1.0.0.127", "2.0.0.127", "10.2.0.192"] {
-                assert_eq!(
-                    ask(&lists, &format!("{point}.{list}")),
-                    expect,
-                    "{point} {list}"
-                );
+                assert_eq!(ask(&lists, &format!("{point}.{list}")), expect, "{point} {list}");
             }
         };
         check(WILDCARDED, a([127, 0, 0, 2]));
@@ -295,19 +266,14 @@ mod tests {
         check(FAILING, Answer::Code(Rcode::ServFail));
         check(REFUSING, Answer::Code(Rcode::Refused));
         check(SILENT, Answer::Silence);
-        assert_eq!(
-            lists.answer(&question("2.0.0.127.elsewhere.test", TYPE_A)),
-            None
-        );
+        assert_eq!(lists.answer(&question("2.0.0.127.elsewhere.test", TYPE_A)), None);
     }
 
     #[test]
     fn a_listing_comes_and_goes() {
         let lists = Listings::default();
         let put = |subject: &str, list: &str| {
-            lists
-                .put(subject, list, Ipv4Addr::new(127, 0, 0, 4), "why")
-                .is_ok()
+            lists.put(subject, list, Ipv4Addr::new(127, 0, 0, 4), "why").is_ok()
         };
         assert!(put("192.0.2.25", BLOCKLIST));
         assert!(put("2001:db8::19", BLOCKLIST));
@@ -315,22 +281,12 @@ mod tests {
         assert!(!put("192.0.2.25", "elsewhere.test"));
         assert!(!put("two words", BLOCKLIST));
         let name_6 = format!("9.1.{}8.b.d.0.1.0.0.2.bl.lists.test", "0.".repeat(22));
-        for name in [
-            "25.2.0.192.bl.lists.test",
-            &name_6,
-            "spam.example.domains.lists.test",
-        ] {
+        for name in ["25.2.0.192.bl.lists.test", &name_6, "spam.example.domains.lists.test"] {
             assert_eq!(ask(&lists, name), a([127, 0, 0, 4]), "{name}");
         }
         let txt = lists.answer(&question("25.2.0.192.bl.lists.test", TYPE_TXT));
-        assert_eq!(
-            txt,
-            Some(Answer::Records(vec![Datum::Txt("why".to_owned())]))
-        );
-        assert_eq!(
-            ask(&lists, "25.2.0.192.second.lists.test"),
-            Answer::NxDomain
-        );
+        assert_eq!(txt, Some(Answer::Records(vec![Datum::Txt("why".to_owned())])));
+        assert_eq!(ask(&lists, "25.2.0.192.second.lists.test"), Answer::NxDomain);
         lists.remove("192.0.2.25", BLOCKLIST);
         assert_eq!(ask(&lists, "25.2.0.192.bl.lists.test"), Answer::NxDomain);
     }

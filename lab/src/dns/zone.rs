@@ -9,11 +9,7 @@ use super::{Answer, Datum, Question, TYPE_A, TYPE_AAAA, TYPE_MX, TYPE_SOA, TYPE_
 pub(super) fn answer(question: &Question, domain: &str) -> Option<Answer> {
     let name = question.name();
     let domain = domain.to_ascii_lowercase();
-    let host = if name == domain {
-        ""
-    } else {
-        name.strip_suffix(&format!(".{domain}"))?
-    };
+    let host = if name == domain { "" } else { name.strip_suffix(&format!(".{domain}"))? };
     let mut records = Vec::new();
     match host {
         "" => {

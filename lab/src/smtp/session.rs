@@ -82,10 +82,7 @@ impl<'a> Session<'a> {
 
     /// TLS was set up: everything learned before is forgotten (RFC 3207 §4.2).
     pub(super) fn secure(&mut self) {
-        *self = Session {
-            secured: true,
-            ..Session::new(self.house, self.part, self.door)
-        };
+        *self = Session { secured: true, ..Session::new(self.house, self.part, self.door) };
     }
 
     fn offers_start_tls(&self) -> bool {
@@ -154,12 +151,7 @@ impl<'a> Session<'a> {
         self.greeted = true;
         let mut lines = vec![format!("mail.{}", self.house.domain)];
         if extended {
-            let all = [
-                "PIPELINING",
-                "SIZE 1048576",
-                "ENHANCEDSTATUSCODES",
-                "8BITMIME",
-            ];
+            let all = ["PIPELINING", "SIZE 1048576", "ENHANCEDSTATUSCODES", "8BITMIME"];
             lines.extend(all.map(str::to_owned));
             if self.offers_start_tls() {
                 lines.push("STARTTLS".to_owned());

@@ -42,10 +42,7 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
     }
     let mut page = text(StatusCode::OK, "");
     for (name, value) in HEADERS {
-        page.headers_mut().insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        page.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     page
 }

@@ -8,16 +8,8 @@ use crate::House;
 use crate::fault::Fault;
 
 /// The protocols that have a health page.
-const PROTOCOLS: [&str; 8] = [
-    "owa",
-    "ecp",
-    "ews",
-    "mapi",
-    "oab",
-    "rpc",
-    "autodiscover",
-    "microsoft-server-activesync",
-];
+const PROTOCOLS: [&str; 8] =
+    ["owa", "ecp", "ews", "mapi", "oab", "rpc", "autodiscover", "microsoft-server-activesync"];
 
 pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Result<Page, Closed> {
     let path = asked.uri.path().to_ascii_lowercase();
@@ -27,9 +19,6 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Res
     }
     match fault {
         Some(Fault::Unhealthy(sick)) if sick.eq_ignore_ascii_case(protocol) => Err(Closed),
-        _ => Ok(html(
-            StatusCode::OK,
-            &format!("200 OK<br/>LABEX01.{}", house.domain),
-        )),
+        _ => Ok(html(StatusCode::OK, &format!("200 OK<br/>LABEX01.{}", house.domain))),
     }
 }

@@ -63,10 +63,9 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
             _ => to_logon(asked, 0),
         },
         ("/owa/sessiondata.ashx", &Method::POST) => match session {
-            Some(_) if fault == Some(&Fault::StoreDown) => text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the mailbox store is not there",
-            ),
+            Some(_) if fault == Some(&Fault::StoreDown) => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, "the mailbox store is not there")
+            }
             Some(_) => text(
                 StatusCode::OK,
                 r#"{"findFolders":{"Folders":[{"DisplayName":"Inbox","DistinguishedFolderId":"inbox"}]}}"#,
@@ -108,29 +107,22 @@ fn logon_form(asked: &Asked) -> Page {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
 /// `destination`, `flags`, `username` and `password` are needed, else 400. Success: 302 to the
 /// destination with the cookies; failure: 302 to the form with `reason=2`.
 fn log_on(asked: &Asked, house: &House, fault: Option<&Fault>) -> Page {
     let field = |name: &str| form_field(&asked.body, name);
-    let (Some(destination), Some(_), Some(username), Some(password)) = (
-        field("destination"),
-        field("flags"),
-        field("username"),
-        field("password"),
-    ) else {
+    let (Some(destination), Some(_), Some(username), Some(password)) =
+        (field("destination"), field("flags"), field("username"), field("password"))
+    else {
         return text(StatusCode::BAD_REQUEST, "fields are missing");
     };
     if let Some(Fault::LogonReason(reason)) = fault {
         return to_logon(asked, *reason);
     }
-    let name = username
-        .rsplit_once('\\')
-        .map_or(username.as_str(), |(_, name)| name);
+    let name = username.rsplit_once('\\').map_or(username.as_str(), |(_, name)| name);
     let refuse = fault == Some(&Fault::RejectLogons);
     if !house.accounts.log_on(name, &password, refuse) {
         return to_logon(asked, 2);
@@ -157,9 +149,7 @@ fn to_logon(asked: &Asked, reason: u8) -> Page {
             encoded.push_str(&format!("%{byte:02x}"));
         }
     }
-    redirect(&format!(
-        "/owa/auth/logon.aspx?url={encoded}&reason={reason}"
-    ))
+    redirect(&format!("/owa/auth/logon.aspx?url={encoded}&reason={reason}"))
 }
 
 /// The session's token, if all five cookies are there.
@@ -174,10 +164,7 @@ fn session(asked: &Asked) -> Option<String> {
         }
     }
     let token = found[0]?;
-    found
-        .iter()
-        .all(|value| *value == Some(token))
-        .then(|| token.to_owned())
+    found.iter().all(|value| *value == Some(token)).then(|| token.to_owned())
 }
 
 /// A field of an `application/x-www-form-urlencoded` body.

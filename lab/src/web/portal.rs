@@ -37,8 +37,7 @@ pub(super) fn failure(status: StatusCode) -> Page {
     let reason = status.canonical_reason().unwrap_or("");
     let mut page = html(status, &format!("<title>{status}</title><h1>{reason}</h1>"));
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        page.headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
     }
     page
 }

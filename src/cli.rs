@@ -1,0 +1,296 @@
+//! The command line: names, defaults and help. What each command does is in `command/`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Watches a mail service from where its users are, and reports its service levels so that
+/// supplier and customer can both recompute them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailward",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Start with:\n  mailward up --demo          watch a mail service that fails on a script\n  mailward check              validate probes.toml\n  mailward probe              run every probe once, now\n\nExit codes: 0 ok, 1 finding, 2 down, 64 bad usage or definition, 70 internal, 74 I/O."
+)]
+pub(crate) struct Cli {
+    /// How log lines are written to standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Log less; twice for errors only
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+    /// Log more; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run agent and reporter in one process
+    #[command(
+        after_help = "Examples:\n  mailward up\n  mailward up --config /etc/mailward/probes.toml --data /var/lib/mailward\n  mailward up --demo"
+    )]
+    Up(Up),
+    /// Run probes, keep what they saw, and deliver it to a reporter
+    #[command(
+        after_help = "Example:\n  mailward agent --config probes.toml --reporter https://status.example.net --data /var/lib/mailward"
+    )]
+    Agent(Agent),
+    /// Take evidence in, store it, show the page, and publish monthly reports
+    #[command(
+        after_help = "Example:\n  mailward reporter --config probes.toml --data /var/lib/mailward --listen 0.0.0.0:7025"
+    )]
+    Reporter(Reporter),
+    /// Run probes once, now, and print what they saw
+    #[command(
+        after_help = "Examples:\n  mailward probe\n  mailward probe owa-logon smtp-in --json\n\nExit code: 0 all up, 1 any degraded or unknown, 2 any down."
+    )]
+    Probe(Probe),
+    /// Validate the definition; every fault as FILE:LINE:COL: message
+    #[command(after_help = "Example:\n  mailward check --config probes.toml")]
+    Check(Check),
+    /// Read evidence records (JSON lines) into the store
+    #[command(
+        after_help = "Examples:\n  mailward import october.ndjson --data /var/lib/mailward\n  zstdcat october.ndjson.zst | mailward import -\n\nA file is taken whole or not at all. Importing it twice changes nothing."
+    )]
+    Import(Import),
+    /// Write the evidence in the store as JSON lines
+    #[command(
+        after_help = "Example:\n  mailward export --data /var/lib/mailward --from 2026-10-01T00:00:00Z --to 2026-11-01T00:00:00Z > october.ndjson"
+    )]
+    Export(Export),
+    /// Compute a month's report
+    #[command(after_help = "Example:\n  mailward report --month 2026-10 --out october")]
+    Report(Report),
+    /// Freeze a month's report as an edition that never changes
+    #[command(
+        after_help = "Examples:\n  mailward publish --month 2026-10 --by 'A. Manager'\n  mailward publish --month 2026-10 --by 'A. Manager' --reason 'evidence of leeds-1 arrived late'"
+    )]
+    Publish(Publish),
+    /// Enrol agents, and change or end their enrolment
+    #[command(subcommand, after_help = "Example:\n  mailward agents add leeds-1 --site internet")]
+    Agents(Agents),
+    /// Print the JSON Schema of probes.toml
+    #[command(after_help = "Example:\n  mailward schema > probes.schema.json")]
+    Schema,
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  mailward completions bash > /etc/bash_completion.d/mailward"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one page a command into a directory
+    #[command(
+        after_help = "Examples:\n  mailward man | man -l -\n  mailward man --out /usr/share/man/man1"
+    )]
+    Man {
+        /// Directory for mailward.1, mailward-up.1, …
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Where the definition is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigArg {
+    /// The definition: what is watched and what was promised
+    #[arg(long, value_name = "FILE", default_value = "probes.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataArg {
+    /// The directory with the store and the outbox
+    #[arg(long, value_name = "DIR", default_value = "mailward-data")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// The directory with the store and the outbox [default: mailward-data, or
+    /// mailward-demo-data with --demo]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Address of the page and of ingest
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7025")]
+    pub(crate) listen: SocketAddr,
+    /// Watch a mail service on loopback that fails on a script, with three months of history
+    #[arg(long, conflicts_with = "config")]
+    pub(crate) demo: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// Address of the reporter
+    #[arg(long, value_name = "URL")]
+    pub(crate) reporter: String,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Address of the agent's own /metrics and /healthz
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7026")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reporter {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Address of the page and of ingest
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7025")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// Probes to run; all if none is named
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// Print outcomes as evidence records, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files of JSON lines, plain or zstd; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Outcomes due from this instant on
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) from: Option<String>,
+    /// Outcomes due before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The month, as 2026-10
+    #[arg(long, value_name = "MONTH")]
+    pub(crate) month: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+    /// Directory for report.pdf, report.json, outages.csv, daily.csv and report.html
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Pdf, Format::Json, Format::Csv])]
+    pub(crate) formats: Vec<Format>,
+    /// Judge as if it were this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) now: Option<String>,
+}
+
+/// A file a report can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// report.pdf
+    Pdf,
+    /// report.json
+    Json,
+    /// outages.csv and daily.csv
+    Csv,
+    /// report.html
+    Html,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The month, as 2026-10
+    #[arg(long, value_name = "MONTH")]
+    pub(crate) month: String,
+    /// Who publishes it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why an edition that is already published is replaced
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agents {
+    /// Enrol an agent; prints its token once
+    Add {
+        /// The agent's name
+        name: String,
+        /// Where it stands
+        #[arg(long, default_value = "")]
+        site: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// List enrolled agents
+    List {
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Give an agent a new token; prints it once, the old one ends at once
+    Rotate {
+        /// The agent's name
+        name: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Refuse an agent from now on
+    Revoke {
+        /// The agent's name
+        name: String,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// End an agent's roster: its probes are no longer due
+    Retire {
+        /// The agent's name
+        name: String,
+        /// From this instant on; now if not given
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
+        #[command(flatten)]
+        data: DataArg,
+    },
+}

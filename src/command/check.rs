@@ -1,0 +1,37 @@
+//! `mailward check`: every fault of the definition, with line and column.
+
+use anyhow::Context;
+use mailward_catalogue::{Fault, Gravity};
+
+use crate::Outcome;
+use crate::cli::Check;
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+
+pub(crate) fn run(args: &Check) -> Outcome {
+    let path = &args.config.config;
+    let parsed = mailward_catalogue::load(path)
+        .with_context(|| format!("read the definition {}", path.display()))
+        .map_err(Failure::usage)?;
+    let mut faults = parsed.faults.clone();
+    // the agent that needs a secret may be another machine, so a missing one is a warning here
+    let missing = parsed.verify_secrets().into_iter();
+    faults.extend(missing.map(|fault| Fault { gravity: Gravity::Warning, ..fault }));
+    for fault in &faults {
+        terminal::line(&fault.to_string());
+    }
+    let errors = faults.iter().filter(|f| f.gravity == Gravity::Error).count();
+    let warnings = faults.len() - errors;
+    let Some(catalogue) = parsed.catalogue.filter(|_| errors == 0) else {
+        terminal::line(&format!("{errors} errors, {warnings} warnings"));
+        return Ok(Exit::Usage);
+    };
+    terminal::line(&format!(
+        "{}: {} components, {} probes, {} levels; no errors, {warnings} warnings",
+        path.display(),
+        catalogue.components.len(),
+        catalogue.probes.len(),
+        catalogue.levels.len(),
+    ));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,44 @@
+//! `mailward reporter`: ingest, store, page and reports, as a process of its own.
+
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::Context;
+use mailward_reporter::run::Settings;
+
+use super::clock;
+use crate::Outcome;
+use crate::cli::Reporter;
+use crate::definition;
+use crate::failure::{Exit, Failure};
+use crate::process;
+
+pub(crate) fn run(args: &Reporter) -> Outcome {
+    let definition = definition::load(&args.config.config)?;
+    let listener = listen(args.listen)?;
+    let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
+    let settings = Settings {
+        catalogue: definition.catalogue.clone(),
+        definition: definition.text,
+        data: args.data.data.clone(),
+        listener,
+        clock: clock(),
+        demo: false,
+    };
+    process::runtime()?.block_on(async {
+        let shutdown = process::shutdown_signal()?;
+        tracing::info!("reporter listens on http://{address}/");
+        mailward_reporter::run::run(settings, shutdown)
+            .await
+            .context("run the reporter")
+            .map_err(Failure::io)
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// Takes the port before anything else is done, so that a taken one is said at once.
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let failed = || format!("listen on {address}; choose another with --listen");
+    let listener = TcpListener::bind(address).with_context(failed).map_err(Failure::io)?;
+    listener.set_nonblocking(true).with_context(failed).map_err(Failure::io)?;
+    Ok(listener)
+}

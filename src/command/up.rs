@@ -1,0 +1,161 @@
+//! `mailward up`: agent and reporter in one process. The agent delivers to the reporter over
+//! HTTP, as it does everywhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use mailward_catalogue::Secret;
+use mailward_evidence::{AgentName, SiteName};
+use reqwest::Url;
+use tokio::sync::watch;
+
+use super::{clock, demo, open_store, reporter};
+use crate::Outcome;
+use crate::cli::Up;
+use crate::definition::{self, Definition};
+use crate::failure::{Exit, Failure};
+use crate::{process, terminal};
+
+/// The agent's name where probes.toml gives it none.
+const DEFAULT_AGENT: &str = "local";
+
+pub(crate) fn run(args: Up) -> Outcome {
+    if args.demo {
+        return demo::run(args.listen, args.data.as_deref());
+    }
+    let definition = definition::load(&args.config.config)?;
+    let data = args.data.unwrap_or_else(|| PathBuf::from("mailward-data"));
+    process::runtime()?.block_on(async {
+        let shutdown = process::shutdown_signal()?;
+        let up = Joined::start(definition, &data, args.listen, false, shutdown)?;
+        terminal::note(&format!("The page is at {}", up.page));
+        up.ended().await
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// A running agent and reporter.
+pub(crate) struct Joined {
+    /// Where the page is.
+    pub(crate) page: Url,
+    /// The agent's token, for back-filling in its name.
+    pub(crate) token: Secret,
+    reporter: tokio::task::JoinHandle<Result<(), mailward_reporter::run::RunError>>,
+    watching: tokio::task::JoinHandle<Result<(), mailward_agent::run::RunError>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Joined {
+    /// Takes the port, enrols the agent, and starts both sides.
+    pub(crate) fn start(
+        definition: Definition,
+        data: &Path,
+        listen: SocketAddr,
+        demo: bool,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Result<Self, Failure> {
+        let listener = reporter::listen(listen)?;
+        let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
+        let page = page_url(address)?;
+        let (name, site, trust) = identity(&definition)?;
+        let token = enrol(data, &name, &site)?;
+        let (stop, stopped) = watch::channel(false);
+        let relay = stop.clone();
+        tokio::spawn(async move {
+            if shutdown.wait_for(|asked| *asked).await.is_ok() {
+                let _ = relay.send(true);
+            }
+        });
+        let reporter = tokio::spawn(mailward_reporter::run::run(
+            mailward_reporter::run::Settings {
+                catalogue: definition.catalogue.clone(),
+                definition: definition.text,
+                data: data.to_owned(),
+                listener,
+                clock: clock(),
+                demo,
+            },
+            stopped.clone(),
+        ));
+        let watching = tokio::spawn(mailward_agent::run::run(
+            mailward_agent::run::Settings {
+                catalogue: definition.catalogue,
+                agent: name,
+                site,
+                reporter: page.clone(),
+                token: token.clone(),
+                data: data.to_owned(),
+                listen: None,
+                trust,
+                clock: clock(),
+            },
+            stopped,
+        ));
+        Ok(Self { page, token, reporter, watching, stop })
+    }
+
+    /// Asks both sides to stop.
+    pub(crate) fn stop(&self) {
+        let _ = self.stop.send(true);
+    }
+
+    /// Waits until both sides have ended; when one fails, the other is asked to stop.
+    pub(crate) async fn ended(self) -> Result<(), Failure> {
+        let Self { reporter, watching, stop, .. } = self;
+        let reporter = async {
+            let ended = reporter.await;
+            let _ = stop.send(true);
+            ended
+        };
+        let watching = async {
+            let ended = watching.await;
+            let _ = stop.send(true);
+            ended
+        };
+        let (reporter, watching) = tokio::join!(reporter, watching);
+        reporter
+            .context("the reporter's task")
+            .map_err(Failure::internal)?
+            .context("run the reporter")
+            .map_err(Failure::io)?;
+        watching
+            .context("the agent's task")
+            .map_err(Failure::internal)?
+            .context("run the agent")
+            .map_err(Failure::io)
+    }
+}
+
+fn identity(definition: &Definition) -> Result<(AgentName, SiteName, Option<PathBuf>), Failure> {
+    let section = definition.catalogue.agent.as_ref();
+    let name = section.map_or(DEFAULT_AGENT, |agent| &agent.name);
+    let site = section.map_or("", |agent| &agent.site);
+    Ok((
+        AgentName::new(name).context("[agent] name").map_err(Failure::usage)?,
+        SiteName::new(site).context("[agent] site").map_err(Failure::usage)?,
+        section.and_then(|agent| agent.trust.clone()),
+    ))
+}
+
+/// Enrols the agent of this process anew at every start: its token lives in memory only.
+fn enrol(data: &Path, name: &AgentName, site: &SiteName) -> Result<Secret, Failure> {
+    let store = open_store(data)?;
+    let known = store.list_agents().context("list agents").map_err(Failure::io)?;
+    let token = if known.iter().any(|agent| agent.name == *name) {
+        store.rotate_agent(name)
+    } else {
+        store.add_agent(name, Some(site))
+    };
+    token.with_context(|| format!("enrol {name}")).map_err(Failure::io)
+}
+
+fn page_url(address: SocketAddr) -> Result<Url, Failure> {
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+    };
+    let text = format!("http://{}/", SocketAddr::new(host, address.port()));
+    Url::parse(&text).map_err(|error| Failure::internal(anyhow!("{text}: {error}")))
+}

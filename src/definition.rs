@@ -1,0 +1,37 @@
+//! Loading probes.toml for a command: faults go to standard error, warnings too.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use mailward_catalogue::{Catalogue, Gravity};
+
+use crate::failure::Failure;
+use crate::terminal;
+
+/// A definition and its text, which an edition keeps.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) text: String,
+}
+
+/// Reads and validates the definition at `path`. Every fault is printed as
+/// `FILE:LINE:COL: message`.
+pub(crate) fn load(path: &Path) -> Result<Definition, Failure> {
+    let read = || format!("read the definition {}; give another with --config", path.display());
+    let parsed = mailward_catalogue::load(path).with_context(read).map_err(Failure::usage)?;
+    for fault in &parsed.faults {
+        terminal::note(&fault.to_string());
+    }
+    let errors = parsed.faults.iter().filter(|f| f.gravity == Gravity::Error).count();
+    let Some(catalogue) = parsed.catalogue else {
+        let plural = if errors == 1 { "fault" } else { "faults" };
+        return Err(Failure::usage(anyhow!(
+            "{}: {errors} {plural}; mend the lines above and run `mailward check`",
+            path.display()
+        )));
+    };
+    let text = std::fs::read_to_string(path).with_context(read).map_err(Failure::usage)?;
+    Ok(Definition { catalogue: Arc::new(catalogue), text })
+}

@@ -1,0 +1,296 @@
+//! The command line with bad input: each fault is said with its place and what was expected,
+//! ends with the documented exit code, and leaves everything as it was.
+
+use std::path::Path;
+use std::process::Output;
+
+use super::support::{Running, free_port, run, run_ok, scratch, write};
+
+const DEFINITION: &str = r#"
+[service]
+name = "Test"
+zone = "Europe/London"
+
+[[component]]
+id = "web"
+name = "Web"
+
+[[probe]]
+id = "front"
+component = "web"
+kind = "http"
+url = "http://127.0.0.1:9/"
+every = "60s"
+
+[[level]]
+id = "web-availability"
+component = "web"
+measure = "availability"
+target = "99.9%"
+"#;
+
+fn said(output: &Output) -> String {
+    let out = String::from_utf8_lossy(&output.stdout);
+    format!("{out}{}", String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn expect(output: &Output, code: i32, texts: &[&str]) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for text in texts {
+        assert!(said.contains(text), "expected {text:?} in:\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+fn check(definition: &str) -> Output {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", definition);
+    run(["check".as_ref(), "--config".as_ref(), config.as_os_str()])
+}
+
+#[test]
+fn check_tells_every_fault_with_its_place() {
+    expect(&check(DEFINITION), 0, &["1 components, 1 probes, 1 levels"]);
+    let broken = DEFINITION
+        .replace("zone = \"Europe/London\"", "zone = \"Europe/Londn\"")
+        .replace("kind = \"http\"", "kind = \"htpp\"")
+        .replace("99.9%", "99.9");
+    let output = check(&broken);
+    expect(&output, 64, &[":4:", "Europe/Londn", "htpp", "http", "99.9"]);
+    let faults = said(&output).lines().filter(|l| l.contains("probes.toml:")).count();
+    assert!(faults >= 3, "{}", said(&output));
+    expect(&check("[service\nname = 1\n"), 64, &["probes.toml:1:"]);
+    let missing = run(["check", "--config", "/nowhere/probes.toml"]);
+    expect(&missing, 64, &["/nowhere/probes.toml"]);
+}
+
+#[test]
+fn check_finds_a_missing_secret_without_showing_one() {
+    let definition = DEFINITION.replace(
+        "kind = \"http\"\nurl = \"http://127.0.0.1:9/\"",
+        "kind = \"owa\"\nurl = \"https://127.0.0.1:9/owa/\"\ncredential = \"a\"",
+    ) + "\n[[credential]]\nid = \"a\"\nusername = \"u\"\npassword = { file = \"/nowhere/secret\" }\n";
+    expect(&check(&definition), 0, &["warning", "/nowhere/secret"]);
+    let inline = definition.replace("{ file = \"/nowhere/secret\" }", "\"hunter2\"");
+    let output = check(&inline);
+    expect(&output, 64, &["file", "env"]);
+    assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+}
+
+#[test]
+fn usage_faults_end_with_64() {
+    expect(&run(["frobnicate"]), 64, &["frobnicate"]);
+    expect(&run(["report", "--month", "2026-13"]), 64, &["2026-13"]);
+    expect(&run(["agent", "--reporter", "ftp://x/", "--config", "/nowhere"]), 64, &["/nowhere"]);
+    for command in [
+        "up",
+        "agent",
+        "reporter",
+        "probe",
+        "check",
+        "import",
+        "export",
+        "report",
+        "publish",
+        "agents",
+        "schema",
+        "completions",
+        "man",
+    ] {
+        let help = run_ok([command, "--help"]);
+        assert!(help.contains("Example"), "{command} --help has no example:\n{help}");
+    }
+}
+
+#[test]
+fn import_is_whole_or_not_at_all() {
+    let scratch = scratch();
+    let good = r#"{"v":1,"kind":"outcome","agent":"a","probe":"front","due":"2026-10-01T00:00:00Z","attempt":0,"next_due_s":60,"took_ms":1,"verdict":"up","reason":null,"phases":{},"facts":{}}"#;
+    let data = scratch.path().join("data");
+    for (bad, expected) in [
+        (r#"{"v":1,"kind":"outcome","agent":"a""#, "EOF"),
+        (r#"{"v":2,"kind":"outcome"}"#, "v = 2"),
+        (r#"{"v":1,"kind":"outkome"}"#, "outkome"),
+        (
+            r#"{"v":1,"kind":"count","series":"s","from":"2026-10-01T00:00:00Z","to":"2026-10-02T00:00:00Z","good":2,"total":1}"#,
+            "good at most total",
+        ),
+        ("\u{fffd}\u{fffd}", "expected"),
+    ] {
+        let file = write(scratch.path(), "bad.ndjson", &format!("{good}\n{bad}\n"));
+        let output = run([Path::new("import"), &file, Path::new("--data"), &data]);
+        expect(&output, 64, &[&format!("{}:2: ", file.display()), expected]);
+    }
+    let exported = run_ok([Path::new("export"), Path::new("--data"), &data]);
+    assert_eq!(exported, "", "nothing of a bad file is kept");
+    expect(&run(["import", "/nowhere.ndjson", "--data", "x"]), 74, &["/nowhere.ndjson"]);
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_said() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DEFINITION);
+    let file = write(scratch.path(), "plain", "not a directory");
+    let report = |data: &Path| {
+        run([
+            "report".as_ref(),
+            "--month".as_ref(),
+            "2026-01".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+            "--data".as_ref(),
+            data.as_os_str(),
+        ])
+    };
+    expect(&report(&file), 74, &["plain"]);
+}
+
+#[test]
+fn a_taken_port_is_said() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DEFINITION);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = taken.local_addr().expect("address").to_string();
+    let data = scratch.path().join("data");
+    let output = run([
+        "reporter".as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+        "--data".as_ref(),
+        data.as_os_str(),
+        "--listen".as_ref(),
+        address.as_ref(),
+    ]);
+    expect(&output, 74, &[&address, "--listen"]);
+}
+
+#[test]
+fn publishing_a_running_month_is_refused_and_a_second_edition_needs_a_reason() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DEFINITION);
+    let data = scratch.path().join("data");
+    let line = r#"{"v":1,"kind":"outcome","agent":"a","probe":"front","due":"2026-03-01T00:00:00Z","attempt":0,"next_due_s":60,"took_ms":1,"verdict":"up","reason":null,"phases":{},"facts":{}}"#;
+    let file = write(scratch.path(), "e.ndjson", line);
+    run_ok([Path::new("import"), &file, Path::new("--data"), &data]);
+    let publish = |month: &str, reason: Option<&str>| {
+        let mut args = vec![
+            "publish".to_owned(),
+            "--month".to_owned(),
+            month.to_owned(),
+            "--by".to_owned(),
+            "A. Manager".to_owned(),
+            "--config".to_owned(),
+            config.display().to_string(),
+            "--data".to_owned(),
+            data.display().to_string(),
+        ];
+        if let Some(reason) = reason {
+            args.extend(["--reason".to_owned(), reason.to_owned()]);
+        }
+        run(args)
+    };
+    let this_month = mailward_evidence::Clock::now(&mailward_evidence::SystemClock)
+        .to_zoned(jiff::tz::TimeZone::get("Europe/London").expect("zone"))
+        .strftime("%Y-%m")
+        .to_string();
+    expect(&publish(&this_month, None), 64, &[&this_month]);
+    expect(&publish("2999-01", None), 64, &["2999-01"]);
+    expect(&publish("2026-03", None), 0, &["edition 1"]);
+    expect(&publish("2026-03", None), 64, &["reason"]);
+    expect(&publish("2026-03", Some("late evidence")), 0, &["edition 2"]);
+}
+
+#[test]
+fn the_schema_and_the_manual_are_there() {
+    let schema: serde_json::Value = serde_json::from_str(&run_ok(["schema"])).expect("JSON");
+    for key in ["service", "component", "probe", "level", "hours", "credential"] {
+        assert!(schema["properties"].get(key).is_some(), "schema has no {key}");
+    }
+    let manual = run_ok(["man"]);
+    assert!(manual.contains(".TH mailward"), "{manual}");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run_ok(["completions", shell]).contains("mailward"));
+    }
+}
+
+#[test]
+fn ingest_refuses_what_it_must() {
+    use super::support::{get, http};
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DEFINITION);
+    let data = scratch.path().join("data");
+    let token = run_ok([
+        "agents".as_ref(),
+        "add".as_ref(),
+        "a".as_ref(),
+        "--data".as_ref(),
+        data.as_os_str(),
+    ]);
+    let bearer = format!("Bearer {}", token.trim());
+    let address = free_port().to_string();
+    let mut reporter = Running::start([
+        "reporter".as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+        "--data".as_ref(),
+        data.as_os_str(),
+        "--listen".as_ref(),
+        address.as_ref(),
+    ]);
+    reporter.wait_line("listens");
+    let url = format!("http://{address}/api/v1/evidence");
+    super::support::wait_for("the reporter", || {
+        http("GET", &format!("http://{address}/healthz"), &[], Vec::new())
+    });
+    let line = |agent: &str| {
+        format!(
+            r#"{{"v":1,"kind":"outcome","agent":"{agent}","probe":"front","due":"2026-03-01T00:00:00Z","attempt":0,"next_due_s":60,"took_ms":1,"verdict":"up","reason":null,"phases":{{}},"facts":{{}}}}"#
+        )
+    };
+    let post = |auth: &str, encoding: Option<&str>, body: Vec<u8>| {
+        let mut headers = vec![("authorization", auth)];
+        if let Some(encoding) = encoding {
+            headers.push(("content-encoding", encoding));
+        }
+        http("POST", &url, &headers, body).expect("an answer")
+    };
+    let (status, text) = post(&bearer, None, line("a").into_bytes());
+    assert_eq!((status, text.trim()), (200, r#"{"accepted":1,"duplicates":0,"conflicts":0}"#));
+    let (status, text) = post(&bearer, None, line("a").into_bytes());
+    assert_eq!((status, text.trim()), (200, r#"{"accepted":0,"duplicates":1,"conflicts":0}"#));
+    let changed = line("a").replace("\"up\"", "\"down\"").into_bytes();
+    let (status, text) = post(&bearer, None, changed);
+    assert_eq!((status, text.trim()), (200, r#"{"accepted":0,"duplicates":0,"conflicts":1}"#));
+    assert_eq!(post("Bearer wrong", None, line("a").into_bytes()).0, 401);
+    assert_eq!(post(&bearer, None, line("b").into_bytes()).0, 403, "a foreign agent's record");
+    let exclusion = br#"{"v":1,"kind":"count","series":"s","from":"2026-10-01T00:00:00Z","to":"2026-10-02T00:00:00Z","good":1,"total":1}"#;
+    assert_eq!(post(&bearer, None, exclusion.to_vec()).0, 403, "agents post outcomes and rosters");
+    let half = format!("{}\n{}", line("a"), &line("a")[..40]);
+    let (status, text) = post(&bearer, None, half.into_bytes());
+    assert_eq!(status, 400);
+    assert!(text.contains("line 2"), "{text}");
+    assert_eq!(post(&bearer, Some("gzip"), line("a").into_bytes()).0, 415);
+    assert_eq!(post(&bearer, Some("zstd"), b"not zstd".to_vec()).0, 400);
+    let bomb = mailward_evidence::wire::pack_zstd(&vec![b' '; 100 << 20]).expect("pack");
+    assert_eq!(post(&bearer, Some("zstd"), bomb).0, 413, "100 MB once opened");
+    let huge = http("POST", &url, &[("authorization", &bearer)], vec![b' '; 100 << 20]);
+    assert!(huge.is_none_or(|(status, _)| status == 413), "a 100 MB body");
+    let (status, text) = get(&format!("http://{address}/metrics"));
+    assert_eq!(status, 200);
+    assert!(text.contains("mailward_evidence_records_total"), "{text}");
+    assert!(!text.contains(token.trim()));
+    run_ok([
+        "agents".as_ref(),
+        "revoke".as_ref(),
+        "a".as_ref(),
+        "--data".as_ref(),
+        data.as_os_str(),
+    ]);
+    super::support::wait_for("the revocation", || {
+        let (status, _) = post(&bearer, None, line("a").into_bytes());
+        matches!(status, 401 | 403).then_some(())
+    });
+    assert!(reporter.stop().success());
+}

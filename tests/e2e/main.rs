@@ -1,0 +1,8 @@
+//! End to end: the `mailward` binary as its users run it, against real servers where they
+//! exist, and against the lab for what real servers cannot be told to do.
+
+mod commands;
+mod kill;
+mod real_servers;
+mod support;
+mod worked_cases;

@@ -1,0 +1,178 @@
+//! `mailward up` against Postfix with STARTTLS, nginx with TLS and rbldnsd: up while they run,
+//! a confirmed and backdated outage with the right reason when one stops, and its end.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::support::{Running, free_port, get_json, peer, run_ok, scratch, wait_for, write};
+
+fn definition(trust: &Path) -> String {
+    format!(
+        r#"
+[service]
+name = "Real"
+zone = "Europe/London"
+
+[agent]
+name = "here"
+site = "internet"
+trust = "{trust}"
+
+[[component]]
+id = "mail"
+name = "Incoming mail"
+
+[[component]]
+id = "web"
+name = "Webmail"
+
+[[component]]
+id = "reputation"
+name = "Reputation"
+
+[[probe]]
+id = "smtp"
+component = "mail"
+kind = "smtp"
+host = "localhost"
+port = 10025
+tls = "starttls"
+upto = "tls"
+every = "2s"
+retry_every = "1s"
+confirm = 2
+
+[[probe]]
+id = "https"
+component = "web"
+kind = "http"
+url = "https://localhost:18444/portal/healthcheck.htm"
+expect_body = "200 OK"
+every = "2s"
+retry_every = "1s"
+confirm = 2
+
+[[probe]]
+id = "lists"
+component = "reputation"
+kind = "dnsbl"
+addresses = ["192.0.2.200"]
+lists = ["zen.dnsbl.test"]
+resolver = "127.0.0.1:10053"
+every = "2s"
+timeout = "2s"
+effect = "availability"
+"#,
+        trust = trust.display()
+    )
+}
+
+struct Peers<'a>(&'a Path);
+
+impl Drop for Peers<'_> {
+    fn drop(&mut self) {
+        for group in ["mail", "web", "dnsbl"] {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/peers")
+                .join(group)
+                .join("down.sh");
+            let _ =
+                std::process::Command::new("bash").arg(script).env("PEERS_DIR", self.0).output();
+        }
+    }
+}
+
+/// The live state of a component, as the public API tells it.
+fn state(status: &str, component: &str) -> Option<String> {
+    let status = get_json(status)?;
+    let rows = status["components"].as_array()?;
+    let row = rows.iter().find(|row| row["id"] == component)?;
+    row["state"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn real_servers_come_and_go() {
+    let scratch = scratch();
+    // Postfix drops privileges: every directory above its own must be open to it
+    let directory = scratch.path().join("peers");
+    std::fs::create_dir_all(&directory).expect("make a directory");
+    open_up(scratch.path());
+    let peers = Peers(&directory);
+    for group in ["mail", "web", "dnsbl"] {
+        peer(group, "up", &directory);
+    }
+    let trust = directory.join("tls/ca.pem");
+    let config = write(scratch.path(), "probes.toml", &definition(&trust));
+    let data = scratch.path().join("data");
+    let address = free_port().to_string();
+    let mut up = Running::start([
+        "up".as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+        "--data".as_ref(),
+        data.as_os_str(),
+        "--listen".as_ref(),
+        address.as_ref(),
+    ]);
+    up.wait_line("The page is at");
+    let status = format!("http://{address}/api/v1/status");
+    for component in ["mail", "web", "reputation"] {
+        wait_for(&format!("{component} to be up"), || {
+            state(&status, component).filter(|s| s == "up")
+        });
+    }
+    for (group, component, reason) in
+        [("web", "web", "connect_refused"), ("mail", "mail", "connect_refused")]
+    {
+        peer(group, "down", &directory);
+        wait_for(&format!("{component} to be down"), || {
+            state(&status, component).filter(|s| s == "down")
+        });
+        peer(group, "up", &directory);
+        wait_for(&format!("{component} to be up again"), || {
+            state(&status, component).filter(|s| s == "up")
+        });
+        assert_outage(&data, component, reason);
+    }
+    peer("dnsbl", "down", &directory);
+    wait_for("the lists to be unknown", || state(&status, "reputation").filter(|s| s == "unknown"));
+    assert!(up.stop().success());
+    drop(peers);
+}
+
+fn open_up(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory, open).expect("open the directory");
+}
+
+/// The outcomes of the outage: at least two failures in a row with the reason, re-probes in
+/// between numbered as attempts, and an up outcome that ends them.
+fn assert_outage(data: &Path, component: &str, reason: &str) {
+    let probe = if component == "web" { "https" } else { "smtp" };
+    let text = run_ok([Path::new("export"), Path::new("--data"), data]);
+    let mut outcomes: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a record"))
+        .filter(|r| r["kind"] == "outcome" && r["probe"] == probe)
+        .collect();
+    outcomes.sort_by_key(|r| {
+        (r["due"].as_str().map(str::to_owned), r["attempt"].as_u64().unwrap_or_default())
+    });
+    let down: Vec<usize> =
+        (0..outcomes.len()).filter(|i| outcomes[*i]["verdict"] == "down").collect();
+    assert!(down.len() >= 2, "{component}: {} down outcomes", down.len());
+    assert_eq!(outcomes[down[0]]["attempt"], 0, "the first failure is a scheduled run");
+    assert!(
+        down.iter().any(|i| outcomes[*i]["reason"] == reason),
+        "{component}: no outcome with {reason}: {}",
+        outcomes[down[0]]
+    );
+    assert!(
+        down.iter().any(|i| outcomes[*i]["attempt"].as_u64().is_some_and(|a| a > 0)),
+        "{component}: no re-probe between scheduled runs"
+    );
+    let last = down[down.len() - 1];
+    assert!(outcomes[last + 1..].iter().any(|o| o["verdict"] == "up"), "{component} came back");
+}
