@@ -62,6 +62,8 @@ pub fn compute(
 struct Counter<'a> {
     level: &'a Level,
     counted: Set,
+    /// The interval of it that held the last run.
+    held: Span,
     good: u64,
     total: u64,
 }
@@ -88,8 +90,13 @@ fn tally_runs(
         return Ok(());
     }
     let ids: Vec<ProbeId> = by_probe.keys().cloned().collect();
+    // runs come stream by stream, so the last look-up mostly holds for the next run as well
+    let mut last = by_probe.first_key_value();
     store.for_each_run(period.from_ms, period.to_ms, &ids, &mut |_, id, run| {
-        let Some((probe, which)) = by_probe.get(id) else { return };
+        if last.is_none_or(|(held, _)| held != id) {
+            last = by_probe.get_key_value(id);
+        }
+        let Some((_, (probe, which))) = last else { return };
         for counter in which {
             counters[*counter].count(probe, &run);
         }
@@ -102,14 +109,18 @@ impl<'a> Counter<'a> {
             matches!(level.measure, Measure::Success { .. } | Measure::ResponseTime { .. })
         };
         let counter = |level: &'a Level| {
-            Ok(Counter { level, counted: case.counted(level)?, good: 0, total: 0 })
+            let counted = case.counted(level)?;
+            Ok(Counter { level, counted, held: Span::new(0, 0), good: 0, total: 0 })
         };
         catalogue.levels.iter().filter(counts_runs).map(counter).collect()
     }
 
     fn count(&mut self, probe: &Probe, run: &Run) {
-        if !self.counted.contains(run.due_ms) {
-            return;
+        if !self.held.contains(run.due_ms) {
+            match self.counted.around(run.due_ms) {
+                Some(span) => self.held = span,
+                None => return,
+            }
         }
         if let Some(good) = judge_run(&self.level.measure, probe, run) {
             self.total += 1;

@@ -22,11 +22,16 @@ pub(super) fn judge_run(measure: &Measure, effect: Effect, run: &Run) -> Option<
         (Measure::Success { .. }, Verdict::Up | Verdict::Degraded) => Some(true),
         (Measure::Success { .. }, Verdict::Down) => Some(false),
         (Measure::ResponseTime { within, .. }, Verdict::Up | Verdict::Degraded) => {
-            let within_ms = within.as_secs_f64() * 1000.0;
-            Some(run.took_ms.is_some_and(|took_ms| took_ms <= within_ms))
+            Some(run.took_ms.is_some_and(|took_ms| took_ms <= as_ms(*within)))
         }
         _ => None,
     }
+}
+
+/// The double nearest to a duration in milliseconds, as `took_ms` is the nearest to its own.
+#[allow(clippy::cast_precision_loss, reason = "exact up to a hundred days in nanoseconds")]
+fn as_ms(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1_000_000.0
 }
 
 pub(super) fn of_runs(
@@ -75,4 +80,16 @@ fn share(
         within_s: within.map(|within| Ms(duration_ms(within))),
     };
     (share, ratio.map(|ratio| ratio.reaches(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    #[test]
+    fn a_limit_is_compared_as_it_is_written() {
+        for (ms, expect) in [(1001, 1001.0), (4000, 4000.0), (2500, 2500.0), (29, 29.0)] {
+            assert!((super::as_ms(Duration::from_millis(ms)) - expect).abs() == 0.0, "{ms}");
+        }
+    }
 }

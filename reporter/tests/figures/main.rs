@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect stops there")]
 
 mod cases;
+mod desk;
 mod draw;
 mod known;
 mod made;
