@@ -229,14 +229,24 @@ mod tests {
         late.announced = None;
         let mut unnamed = planned("unnamed", (112, 113));
         unnamed.by = Some(" ".into());
-        let mut sudden = planned("sudden", (114, 115));
-        sudden.announced = Some(at(91));
+        let mut just = planned("just", (114, 115));
+        just.announced = Some(at(90));
+        let mut hasty = planned("hasty", (120, 121));
+        hasty.announced = Some(at(97));
         let mut foreign = planned("foreign", (116, 117));
         foreign.components = vec!["portal".parse().unwrap()];
         let mut silent = planned("silent", (118, 119));
         silent.announced = None;
-        let rejected = [("late", "approval"), ("unnamed", "approval"), ("silent", "notice")];
-        check(&judge(vec![late, unnamed, sudden, foreign, silent], None), &[(114, 115)], &rejected);
+        let rejected = [
+            ("late", "approval"),
+            ("unnamed", "approval"),
+            ("silent", "notice"),
+            ("hasty", "notice"),
+        ];
+        let ruling = judge(vec![late, unnamed, just, foreign, hasty, silent], None);
+        check(&ruling, &[(114, 115)], &rejected);
+        assert_eq!(ruling.rejected[2].given_s, None);
+        assert_eq!(ruling.rejected[3].given_s.map(|ms| ms.0), Some(23 * HOUR));
     }
 
     #[test]
