@@ -179,6 +179,9 @@ pub(crate) struct Probe {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
+    /// Judge quorums by the agents enrolled in this store as well
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -19,13 +19,27 @@ pub(crate) struct Definition {
 /// Reads and validates the definition at `path`. Every fault is printed as
 /// `FILE:LINE:COL: message`.
 pub(crate) fn load(path: &Path) -> Result<Definition, Failure> {
+    read(path, false)
+}
+
+/// The same for an agent, which needs every secret the definition refers to: one that cannot
+/// be read is a fault too.
+pub(crate) fn load_with_secrets(path: &Path) -> Result<Definition, Failure> {
+    read(path, true)
+}
+
+fn read(path: &Path, with_secrets: bool) -> Result<Definition, Failure> {
     let read = || format!("read the definition {}; give another with --config", path.display());
     let parsed = mailward_catalogue::load(path).with_context(read).map_err(Failure::usage)?;
-    for fault in &parsed.faults {
+    let mut faults = parsed.faults.clone();
+    if with_secrets {
+        faults.extend(parsed.verify_secrets());
+    }
+    for fault in &faults {
         terminal::note(&fault.to_string());
     }
-    let errors = parsed.faults.iter().filter(|f| f.gravity == Gravity::Error).count();
-    let Some(catalogue) = parsed.catalogue else {
+    let errors = faults.iter().filter(|f| f.gravity == Gravity::Error).count();
+    let Some(catalogue) = parsed.catalogue.filter(|_| errors == 0) else {
         let plural = if errors == 1 { "fault" } else { "faults" };
         return Err(Failure::usage(anyhow!(
             "{}: {errors} {plural}; mend the lines above and run `mailward check`",

@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::process;
 
 pub(crate) fn run(args: &Agent) -> Outcome {
-    let definition = definition::load(&args.config.config)?;
+    let definition = definition::load_with_secrets(&args.config.config)?;
     let Some(section) = &definition.catalogue.agent else {
         return Err(Failure::usage(anyhow!(
             "{} has no [agent] section, and no agent.toml stands beside it; give the agent a name",

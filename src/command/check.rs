@@ -1,8 +1,12 @@
 //! `mailward check`: every fault of the definition, with line and column.
 
+use std::path::Path;
+
 use anyhow::Context;
 use mailward_catalogue::{Fault, Gravity};
+use mailward_evidence::SiteName;
 
+use super::open_store;
 use crate::Outcome;
 use crate::cli::Check;
 use crate::failure::{Exit, Failure};
@@ -17,6 +21,9 @@ pub(crate) fn run(args: &Check) -> Outcome {
     // the agent that needs a secret may be another machine, so a missing one is a warning here
     let missing = parsed.verify_secrets().into_iter();
     faults.extend(missing.map(|fault| Fault { gravity: Gravity::Warning, ..fault }));
+    if let Some(data) = &args.data {
+        faults.extend(parsed.surprises(&enrolled(data)?));
+    }
     for fault in &faults {
         terminal::line(&fault.to_string());
     }
@@ -34,4 +41,12 @@ pub(crate) fn run(args: &Check) -> Outcome {
         catalogue.levels.len(),
     ));
     Ok(Exit::Ok)
+}
+
+/// The agents that count towards a quorum: enrolled, neither revoked nor retired.
+fn enrolled(data: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let agents = open_store(data)?.list_agents().context("list agents").map_err(Failure::io)?;
+    let active = agents.into_iter().filter(|a| a.revoked_ms.is_none() && a.retired_ms.is_none());
+    let site = |site: Option<SiteName>| site.map_or_else(String::new, |s| s.to_string());
+    Ok(active.map(|agent| (agent.name.to_string(), site(agent.site))).collect())
 }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: Up) -> Outcome {
     if args.demo {
         return demo::run(args.listen, args.data.as_deref());
     }
-    let definition = definition::load(&args.config.config)?;
+    let definition = definition::load_with_secrets(&args.config.config)?;
     let data = args.data.unwrap_or_else(|| PathBuf::from("mailward-data"));
     process::runtime()?.block_on(async {
         let shutdown = process::shutdown_signal()?;
@@ -85,7 +85,7 @@ impl Joined {
                 site,
                 reporter: page.clone(),
                 token: token.clone(),
-                data: data.to_owned(),
+                data: data.join("agent"),
                 listen: None,
                 trust,
                 clock: clock(),
