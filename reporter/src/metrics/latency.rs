@@ -189,3 +189,37 @@ pub fn mail_probes(catalogue: &Catalogue) -> Vec<ProbeId> {
 const fn hour_of(at_ms: i64) -> i64 {
     at_ms - at_ms.rem_euclid(HOUR_MS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mails(dues_h: &[i64]) -> BTreeMap<String, Vec<Delivery>> {
+        let sent = dues_h.iter().map(|hour| Delivery {
+            due_ms: hour * HOUR_MS + 1,
+            delivery_ms: (hour % 5 != 0).then_some(hour * 1000),
+        });
+        BTreeMap::from([("mail-in".to_owned(), sent.collect())])
+    }
+
+    #[test]
+    fn counts_only_grow_while_hours_are_folded() {
+        let mut latencies = Latencies::starting(101 * HOUR_MS);
+        let mut all: Vec<i64> = Vec::new();
+        for hour in 101..260 {
+            all.push(hour);
+            let now_ms = hour * HOUR_MS + HOUR_MS / 2;
+            let (from_ms, to_ms) = latencies.window(now_ms);
+            assert!(to_ms - from_ms <= OPEN_MS + 2 * HOUR_MS, "the window must stay bounded");
+            let read: Vec<i64> =
+                all.iter().copied().filter(|h| (from_ms..to_ms).contains(&(h * HOUR_MS))).collect();
+            latencies.update(&[], &mails(&read), now_ms);
+            let buckets = &latencies.deliveries()["mail-in"];
+            let delivered = all.iter().filter(|hour| *hour % 5 != 0).count() as u64;
+            assert_eq!(buckets.count(), delivered, "hour {hour}");
+            let within_120_s = all.iter().filter(|h| *h % 5 != 0 && **h <= 120).count() as u64;
+            let at_120 = buckets.edges().find(|(edge_s, _)| *edge_s == 120.0).unwrap().1;
+            assert_eq!(at_120, within_120_s, "hour {hour}");
+        }
+    }
+}

@@ -8,20 +8,20 @@ use mailward_reporter::status::{
     State, Status, Stretch,
 };
 
-pub const NOW: &str = "2026-11-22T09:29:00Z";
+pub(crate) const NOW: &str = "2026-11-22T09:29:00Z";
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
 
-pub fn ms(text: &str) -> i64 {
+pub(crate) fn ms(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 
-pub fn shell(demo: bool) -> Shell {
+pub(crate) fn shell(demo: bool) -> Shell {
     let (style, script) = mailward_reporter::http::asset_addresses();
     Shell::new("NHSmail", "Europe/London", demo, style, script)
 }
 
-pub fn working() -> Now {
+pub(crate) fn working() -> Now {
     Now { state: State::Working, since_ms: None, until_ms: None, why: None, shade: Shade::Plain }
 }
 
@@ -31,7 +31,7 @@ fn date(back: usize) -> Date {
 }
 
 /// A row that worked all the time.
-pub fn row(id: &str, name: &str, group: &str) -> Row {
+pub(crate) fn row(id: &str, name: &str, group: &str) -> Row {
     let days = (0..STRIP_DAYS).rev().map(|back| DayCell {
         date: date(back),
         up_ms: if back == 0 { 9 * 60 * MINUTE } else { DAY },
@@ -55,7 +55,7 @@ pub fn row(id: &str, name: &str, group: &str) -> Row {
 }
 
 /// Gives a row an outage, in its list, in its days and in its stretches.
-pub fn fail(row: &mut Row, from: &str, minutes: i64, why: &'static str) {
+pub(crate) fn fail(row: &mut Row, from: &str, minutes: i64, why: &'static str) {
     let from_ms = ms(from);
     let to_ms = (from_ms + minutes * MINUTE).min(ms(NOW));
     let open = to_ms == ms(NOW);
@@ -65,7 +65,7 @@ pub fn fail(row: &mut Row, from: &str, minutes: i64, why: &'static str) {
 }
 
 /// Gives a row a stretch of time of a form within one day.
-pub fn mark(row: &mut Row, from_ms: i64, to_ms: i64, form: Form) {
+pub(crate) fn mark(row: &mut Row, from_ms: i64, to_ms: i64, form: Form) {
     let zone = TimeZone::get("Europe/London").unwrap();
     let on = jiff::Timestamp::from_millisecond(from_ms).unwrap().to_zoned(zone).date();
     let day = row.days.iter_mut().find(|d| d.date == on).unwrap();
@@ -87,7 +87,7 @@ fn share(shown: &str, met: Option<bool>) -> Option<MonthShare> {
 }
 
 /// The seven rows of a national mail service, all well.
-pub fn well() -> Status {
+pub(crate) fn well() -> Status {
     let gateway = "Email Gateway/Relay Status";
     let service = "NHSmail Status";
     Status {
@@ -112,7 +112,7 @@ pub fn well() -> Status {
 }
 
 /// The same on a bad morning, with a past to it.
-pub fn bad_morning() -> Status {
+pub(crate) fn bad_morning() -> Status {
     let mut status = well();
     let [incoming, outgoing, internal, portal, owa, outlook, mobile] = &mut status.rows[..] else {
         panic!("seven rows");
