@@ -2,6 +2,7 @@
 //! for each answer, in bodies of 10,000 and of 1,000 outcomes, four deliveries at a time.
 
 #![allow(missing_docs, reason = "criterion_group makes a public function")]
+#![allow(clippy::unwrap_used, reason = "a bench stops where something is not as it should be")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;

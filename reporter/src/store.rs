@@ -14,6 +14,7 @@ mod raw;
 mod read;
 mod refold;
 mod retention;
+mod run;
 mod schema;
 mod span;
 #[cfg(test)]
@@ -28,8 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mailward_catalogue::credential::Secret;
-use mailward_evidence::{AgentName, Clock, Instant, ProbeId, Record, SiteName, wire};
+use mailward_evidence::{AgentName, Clock, ProbeId, Record, wire};
 use rusqlite::Connection;
 
 pub use error::StoreError;
@@ -40,8 +40,9 @@ pub use types::{
 };
 
 use crate::segment::{Delivery, Evidence, Run};
-use codec::{Key, Want};
+use codec::Key;
 use read::View;
+use run::Want;
 use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
 /// The store. Clones share one writer; all methods but `ingest_async` block.
@@ -98,17 +99,14 @@ impl Store {
         &self.inner.clock
     }
 
-    /// Writes nothing, durably: whether the store can be written now.
+    /// Whether the store can be written now: the directory takes a file, and the writer gets
+    /// the lock. Changes nothing, so that no cache has to notice.
     ///
     /// # Errors
     /// When it cannot.
     pub fn probe_writable(&self) -> Result<(), StoreError> {
-        self.call(|turn| {
-            let touch = "UPDATE migration SET version = version WHERE version = 1";
-            turn.conn.execute(touch, []).map_err(StoreError::sql("write to the store"))?;
-            Ok(Accepted::default())
-        })
-        .map(drop)
+        schema::check_directory(&self.inner.data_dir)?;
+        self.call(|_| Ok(Accepted::default())).map(drop)
     }
 
     /// Stores records: all or none of them, durable when this returns.
@@ -317,123 +315,6 @@ impl Store {
         })?;
         out.flush().map_err(StoreError::Write)?;
         Ok(lines)
-    }
-
-    /// Enrols an agent, or takes one back that was revoked or retired. The token is given here
-    /// and never again.
-    ///
-    /// # Errors
-    /// When an agent of this name is enrolled, or the store cannot be written.
-    pub fn add_agent(
-        &self,
-        name: &AgentName,
-        site: Option<&SiteName>,
-    ) -> Result<Secret, StoreError> {
-        let token = agents::new_token()?;
-        let (name, site, shown) = (name.clone(), site.cloned(), token.clone());
-        self.call(move |turn| agents::add(turn, &name, site.as_ref(), &token))?;
-        Ok(shown)
-    }
-
-    /// All agents, in order of name.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn list_agents(&self) -> Result<Vec<EnrolledAgent>, StoreError> {
-        self.read(agents::list)
-    }
-
-    /// Gives an agent a new token; the old one is refused from now on.
-    ///
-    /// # Errors
-    /// When no agent of this name is enrolled, or the store cannot be written.
-    pub fn rotate_agent(&self, name: &AgentName) -> Result<Secret, StoreError> {
-        let token = agents::new_token()?;
-        let (name, shown) = (name.clone(), token.clone());
-        self.call(move |turn| agents::rotate(turn, &name, &token))?;
-        Ok(shown)
-    }
-
-    /// Refuses an agent's token from now on.
-    ///
-    /// # Errors
-    /// When no agent of this name is enrolled, or the store cannot be written.
-    pub fn revoke_agent(&self, name: &AgentName) -> Result<(), StoreError> {
-        let name = name.clone();
-        self.call(move |turn| agents::revoke(turn, &name)).map(drop)
-    }
-
-    /// Records that an agent runs nothing from `at` on. It may still deliver what was due
-    /// before.
-    ///
-    /// # Errors
-    /// When nothing is known of such an agent, or the store cannot be written.
-    pub fn retire_agent(&self, name: &AgentName, at: Instant) -> Result<(), StoreError> {
-        let name = name.clone();
-        self.call(move |turn| agents::retire(turn, &name, at)).map(drop)
-    }
-
-    /// Whose token this is, if it is anybody's and not revoked.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn authenticate(&self, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
-        self.read(|conn| agents::authenticate(conn, token))
-    }
-
-    /// The number the next edition of a month will have.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn next_edition(&self, month: &str) -> Result<u32, StoreError> {
-        self.read(|conn| editions::next(conn, month))
-    }
-
-    /// Freezes an edition.
-    ///
-    /// # Errors
-    /// When its number is not the next one, a reason is missing, or the store cannot be written.
-    pub fn put_edition(&self, edition: NewEdition) -> Result<u32, StoreError> {
-        let number = edition.edition;
-        self.call(move |turn| editions::put(turn, &edition))?;
-        Ok(number)
-    }
-
-    /// Editions of a month, or of all, in order of month, then number.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn editions(&self, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
-        self.read(|conn| editions::list(conn, month))
-    }
-
-    /// One edition with its files; the latest where no number is given.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn edition(
-        &self,
-        month: &str,
-        edition: Option<u32>,
-    ) -> Result<Option<NewEdition>, StoreError> {
-        self.read(|conn| editions::get(conn, month, edition))
-    }
-
-    /// What was noted under `key`: the calendar's ledger of what was done.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn ledger_get(&self, key: &str) -> Result<Option<String>, StoreError> {
-        self.read(|conn| editions::noted(conn, key))
-    }
-
-    /// Notes `value` under `key`, replacing what was there.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn ledger_put(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        let (key, value) = (key.to_owned(), value.to_owned());
-        self.call(move |turn| editions::note(turn, &key, &value)).map(drop)
     }
 
     /// Deletes raw outcomes due before `before_ms`, whole blocks of them; segments, histograms

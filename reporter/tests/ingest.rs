@@ -1,6 +1,8 @@
 //! Delivery over HTTP as agents do it: who may, what is refused and how it is told, and that
 //! what was acknowledged is there once.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -124,7 +126,8 @@ async fn a_refused_body_says_why_and_leaves_nothing() {
     }
     let bearer = format!("Bearer {}", reporter.token.expose());
     let bomb = wire::pack_zstd(&vec![b' '; wire::MAX_BODY_BYTES + 1]).unwrap();
-    let table: [(&[(&str, &str)], Vec<u8>, u16, &str); 6] = [
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    let table: [(Headers<'_>, Vec<u8>, u16, &str); 6] = [
         (&[], good.clone().into(), 401, "www-authenticate: bearer"),
         (&[("authorization", "Bearer mwt_0000")], good.clone().into(), 401, "www-authenticate"),
         (&[("authorization", "Basic YTpi")], good.clone().into(), 401, "www-authenticate"),

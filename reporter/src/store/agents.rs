@@ -8,15 +8,79 @@ use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::writer::{Body, Turn};
-use super::{Accepted, EnrolledAgent, Source, versions};
+use super::{Accepted, EnrolledAgent, Source, Store, versions};
 
 /// Marks a token as ours, for people and for scanners of leaked secrets.
 const PREFIX: &str = "mwt_";
 const COLUMNS: &str =
     "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash FROM agent ";
 
+impl Store {
+    /// Enrols an agent, or takes one back that was revoked or retired. The token is given here
+    /// and never again.
+    ///
+    /// # Errors
+    /// When an agent of this name is enrolled, or the store cannot be written.
+    pub fn add_agent(
+        &self,
+        name: &AgentName,
+        site: Option<&SiteName>,
+    ) -> Result<Secret, StoreError> {
+        let token = new_token()?;
+        let (name, site, shown) = (name.clone(), site.cloned(), token.clone());
+        self.call(move |turn| add(turn, &name, site.as_ref(), &token))?;
+        Ok(shown)
+    }
+
+    /// All agents, in order of name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn list_agents(&self) -> Result<Vec<EnrolledAgent>, StoreError> {
+        self.read(list)
+    }
+
+    /// Gives an agent a new token; the old one is refused from now on.
+    ///
+    /// # Errors
+    /// When no agent of this name is enrolled, or the store cannot be written.
+    pub fn rotate_agent(&self, name: &AgentName) -> Result<Secret, StoreError> {
+        let token = new_token()?;
+        let (name, shown) = (name.clone(), token.clone());
+        self.call(move |turn| rotate(turn, &name, &token))?;
+        Ok(shown)
+    }
+
+    /// Refuses an agent's token from now on.
+    ///
+    /// # Errors
+    /// When no agent of this name is enrolled, or the store cannot be written.
+    pub fn revoke_agent(&self, name: &AgentName) -> Result<(), StoreError> {
+        let name = name.clone();
+        self.call(move |turn| revoke(turn, &name)).map(drop)
+    }
+
+    /// Records that an agent runs nothing from `at` on. It may still deliver what was due
+    /// before.
+    ///
+    /// # Errors
+    /// When nothing is known of such an agent, or the store cannot be written.
+    pub fn retire_agent(&self, name: &AgentName, at: Instant) -> Result<(), StoreError> {
+        let name = name.clone();
+        self.call(move |turn| retire(turn, &name, at)).map(drop)
+    }
+
+    /// Whose token this is, if it is anybody's and not revoked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn authenticate(&self, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
+        self.read(|conn| authenticate(conn, token))
+    }
+}
+
 /// A new token.
-pub(super) fn new_token() -> Result<Secret, StoreError> {
+fn new_token() -> Result<Secret, StoreError> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
     let mut token = String::with_capacity(PREFIX.len() + 64);
@@ -32,7 +96,7 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 /// Enrols an agent, or takes one back that was revoked or retired.
-pub(super) fn add(
+fn add(
     turn: &mut Turn<'_, '_>,
     name: &AgentName,
     site: Option<&SiteName>,
@@ -76,26 +140,18 @@ fn update(
 }
 
 /// Gives an agent a new token.
-pub(super) fn rotate(
-    turn: &Turn<'_, '_>,
-    name: &AgentName,
-    token: &Secret,
-) -> Result<Accepted, StoreError> {
+fn rotate(turn: &Turn<'_, '_>, name: &AgentName, token: &Secret) -> Result<Accepted, StoreError> {
     let set = "token_hash = ?1, token_made_ms = ?2, revoked_ms = NULL";
     update(turn, name, set, &[&hash(token.expose()), &turn.now_ms])
 }
 
 /// Refuses an agent's token.
-pub(super) fn revoke(turn: &Turn<'_, '_>, name: &AgentName) -> Result<Accepted, StoreError> {
+fn revoke(turn: &Turn<'_, '_>, name: &AgentName) -> Result<Accepted, StoreError> {
     update(turn, name, "revoked_ms = coalesce(revoked_ms, ?1)", &[&turn.now_ms])
 }
 
 /// Records that an agent runs nothing from `at` on: an empty roster, at the site it stood at.
-pub(super) fn retire(
-    turn: &mut Turn<'_, '_>,
-    name: &AgentName,
-    at: Instant,
-) -> Result<Accepted, StoreError> {
+fn retire(turn: &mut Turn<'_, '_>, name: &AgentName, at: Instant) -> Result<Accepted, StoreError> {
     let known = find(turn.conn, name)?;
     let rosters = versions::rosters(turn.conn, i64::MAX)?;
     let before = rosters.iter().rfind(|r| r.agent == *name && r.at <= at);
@@ -123,7 +179,7 @@ fn find(conn: &Connection, name: &AgentName) -> Result<Option<EnrolledAgent>, St
 }
 
 /// All agents, in order of name.
-pub(super) fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> {
+fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> {
     let failed = StoreError::sql("list the agents");
     let mut select = conn.prepare_cached(&format!("{COLUMNS}ORDER BY name")).map_err(&failed)?;
     let rows = select.query_map([], read).map_err(&failed)?;
@@ -131,10 +187,7 @@ pub(super) fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> 
 }
 
 /// Whose token this is, if it is anybody's and not revoked.
-pub(super) fn authenticate(
-    conn: &Connection,
-    token: &str,
-) -> Result<Option<EnrolledAgent>, StoreError> {
+fn authenticate(conn: &Connection, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
     let failed = StoreError::sql("look for a token");
     let wanted = hash(token);
     let mut select =

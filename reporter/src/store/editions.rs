@@ -5,10 +5,67 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::writer::Turn;
-use super::{Accepted, EditionHead, NewEdition};
+use super::{Accepted, EditionHead, NewEdition, Store};
+
+impl Store {
+    /// The number the next edition of a month will have.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn next_edition(&self, month: &str) -> Result<u32, StoreError> {
+        self.read(|conn| next(conn, month))
+    }
+
+    /// Freezes an edition.
+    ///
+    /// # Errors
+    /// When its number is not the next one, a reason is missing, or the store cannot be written.
+    pub fn put_edition(&self, edition: NewEdition) -> Result<u32, StoreError> {
+        let number = edition.edition;
+        self.call(move |turn| put(turn, &edition))?;
+        Ok(number)
+    }
+
+    /// Editions of a month, or of all, in order of month, then number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn editions(&self, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
+        self.read(|conn| list(conn, month))
+    }
+
+    /// One edition with its files; the latest where no number is given.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn edition(
+        &self,
+        month: &str,
+        edition: Option<u32>,
+    ) -> Result<Option<NewEdition>, StoreError> {
+        self.read(|conn| get(conn, month, edition))
+    }
+
+    /// What was noted under `key`: the calendar's ledger of what was done.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn ledger_get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.read(|conn| noted(conn, key))
+    }
+
+    /// Notes `value` under `key`, replacing what was there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn ledger_put(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.call(move |turn| note(turn, &key, &value)).map(drop)
+    }
+}
 
 /// The number the next edition of a month will have.
-pub(super) fn next(conn: &Connection, month: &str) -> Result<u32, StoreError> {
+fn next(conn: &Connection, month: &str) -> Result<u32, StoreError> {
     conn.query_row(
         "SELECT coalesce(max(edition), 0) + 1 FROM edition WHERE month = ?1",
         [month],
@@ -18,7 +75,7 @@ pub(super) fn next(conn: &Connection, month: &str) -> Result<u32, StoreError> {
 }
 
 /// Freezes an edition.
-pub(super) fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, StoreError> {
+fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, StoreError> {
     let next = next(turn.conn, &new.month)?;
     if next != new.edition {
         let (month, wanted) = (new.month.clone(), new.edition);
@@ -52,7 +109,7 @@ pub(super) fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, Sto
 }
 
 /// Editions of a month, or of all, in order of month, then number.
-pub(super) fn list(conn: &Connection, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
+fn list(conn: &Connection, month: Option<&str>) -> Result<Vec<EditionHead>, StoreError> {
     let failed = StoreError::sql("list the editions");
     let mut select = conn
         .prepare_cached(
@@ -76,7 +133,7 @@ pub(super) fn list(conn: &Connection, month: Option<&str>) -> Result<Vec<Edition
 }
 
 /// One edition with its files; the latest where no number is given.
-pub(super) fn get(
+fn get(
     conn: &Connection,
     month: &str,
     edition: Option<u32>,
@@ -108,14 +165,14 @@ pub(super) fn get(
 }
 
 /// What was noted under a key.
-pub(super) fn noted(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+fn noted(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     conn.query_row("SELECT value FROM done WHERE key = ?1", [key], |row| row.get(0))
         .optional()
         .map_err(StoreError::sql("read what was done"))
 }
 
 /// Notes a value under a key.
-pub(super) fn note(turn: &Turn<'_, '_>, key: &str, value: &str) -> Result<Accepted, StoreError> {
+fn note(turn: &Turn<'_, '_>, key: &str, value: &str) -> Result<Accepted, StoreError> {
     turn.conn
         .execute(
             "INSERT OR REPLACE INTO done (key, value, noted_ms) VALUES (?1, ?2, ?3)",

@@ -8,10 +8,11 @@ use rusqlite::Connection;
 
 use super::Accepted;
 use super::bytes::{Broken, Reader, put_bytes, put_uint};
-use super::codec::{self, Key, Packed, Want};
+use super::codec::{self, Key, Packed};
 use super::error::StoreError;
 use super::raw::Raw;
 use super::refold::Segments;
+use super::run::{self, Want};
 use super::words::Words;
 
 /// A stream: one agent looking with one probe.
@@ -143,7 +144,7 @@ impl Head {
             let stream = i64::try_from(reader.uint()?).map_err(|_| Broken("a stream"))?;
             let entries = self.fresh.entry(stream).or_default();
             let before = entries.len();
-            codec::decode(reader.bytes()?, &self.words, want, entries)?;
+            run::decode(reader.bytes()?, &self.words, want, entries)?;
             self.outcomes += entries.len() - before;
         }
         Ok(())
@@ -175,7 +176,7 @@ impl Head {
                 continue;
             }
             put_uint(&mut arrival, stream.cast_unsigned());
-            put_bytes(&mut arrival, &codec::encode(&new, &self.words, None));
+            put_bytes(&mut arrival, &run::encode(&new, &self.words, None));
             arrived += new.len();
             let fresh = self.fresh.entry(stream).or_default();
             fresh.extend(new);

@@ -4,8 +4,9 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bytes::Broken;
-use super::codec::{self, Key, Packed, Want};
+use super::codec::{Key, Packed};
 use super::error::StoreError;
+use super::run::{self, Want};
 use super::words::Words;
 
 /// Where a block stands and what it holds.
@@ -93,7 +94,7 @@ impl<'a> Raw<'a> {
                 }
                 None => Vec::new(),
             };
-            codec::decode(run, self.words, want, &mut entries).map_err(self.damaged())?;
+            run::decode(run, self.words, want, &mut entries).map_err(self.damaged())?;
             self.opened = Some((meta.id, want, entries));
         }
         Ok(self.opened.as_ref().map_or(&[], |(_, _, entries)| entries))
@@ -259,7 +260,9 @@ impl Blocks<'_, '_> {
                 let inside = entries.first().is_some_and(|e| e.key.due_ns <= meta.last_ns);
                 let fits = meta.entries + entries.len() <= self.size;
                 // small blocks are merged as they meet their like, not anew for each arrival
-                if !inside && !(fits && meta.entries <= 2 * entries.len()) {
+                let alike = meta.entries <= 2 * entries.len();
+                let merge = inside || (fits && alike);
+                if !merge {
                     break;
                 }
                 let mut merged = raw.take(meta)?;
@@ -294,7 +297,7 @@ impl Blocks<'_, '_> {
         while !entries.is_empty() {
             let (block, later) = entries.split_at(cut(entries, self.size));
             entries = later;
-            let run = codec::encode(block, self.words, self.compressor.as_deref_mut());
+            let run = run::encode(block, self.words, self.compressor.as_deref_mut());
             let (first, last) = (&block[0], &block[block.len() - 1]);
             let counts = (block.len() as i64, current(block).count() as i64);
             statement

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use mailward_evidence::{AgentName, Instant, ProbeId, SiteName, Verdict};
 use rusqlite::Connection;
 
-use super::codec::{self, Key, Packed, Want};
+use super::codec::{self, Key, Packed};
 use super::error::StoreError;
 use super::flush::{change, histogram_changes};
 use super::head::{Head, StreamInfo};
 use super::histogram::Histogram;
 use super::raw::{Raw, within};
 use super::refold::{Change, Segments};
+use super::run::Want;
 use super::span::Span;
 use super::{AgentSeen, HourHistogram, LiveStream, Tally, versions};
 use crate::segment::{Delivery, Evidence, Run, Stream};

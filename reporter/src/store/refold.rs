@@ -4,9 +4,10 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::bytes::Broken;
-use super::codec::{self, Key, Packed, Want};
+use super::codec::{self, Key, Packed};
 use super::error::StoreError;
 use super::raw::Raw;
+use super::run::Want;
 use super::span::{self, Span};
 
 /// Segments that begin in `[from, to]` become these.
@@ -128,10 +129,10 @@ impl Segments<'_> {
             span::push_outcome(&mut spans, outcome).map_err(damaged)
         })?;
         // fresh outcomes with listings carry their rest, as do stored ones (see Want::Front)
-        if let Some(right) = self.before(hi)? {
-            if let Some(rest) = rest_from(right, raw, hi)? {
-                span::push(&mut spans, rest);
-            }
+        if let Some(right) = self.before(hi)?
+            && let Some(rest) = rest_from(right, raw, hi)?
+        {
+            span::push(&mut spans, rest);
         }
         let mut to = last.key;
         if let Some(next) = self.from(hi)? {

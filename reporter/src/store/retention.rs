@@ -5,11 +5,12 @@
 use rusqlite::Connection;
 
 use super::Accepted;
-use super::codec::{self, Key, Want};
+use super::codec::Key;
 use super::error::StoreError;
 use super::flush::write_bounds;
 use super::raw::current;
 use super::read::sent;
+use super::run::{self, Want};
 use super::writer::Turn;
 
 /// Deletes blocks of all streams that end before `before_ms`; `accepted` is how many outcomes
@@ -65,7 +66,7 @@ fn forget_stream(turn: &mut Turn<'_, '_>, stream: i64, before_ns: i64) -> Result
 fn keep_deliveries(turn: &Turn<'_, '_>, stream: i64, block: i64) -> Result<(), StoreError> {
     let mut entries = Vec::new();
     let run = read_run(turn.conn, block)?;
-    codec::decode(&run, &turn.head.words, Want::All, &mut entries)
+    run::decode(&run, &turn.head.words, Want::All, &mut entries)
         .map_err(|b| StoreError::Damaged(format!("block {block}: {b}")))?;
     let failed = StoreError::sql("keep a delivery");
     let mut insert = turn

@@ -38,7 +38,8 @@ pub(super) fn open_reader(data_dir: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
+/// Whether files can be made in the directory.
+pub(super) fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Directory { path: data_dir.to_owned(), source };
     std::fs::create_dir_all(data_dir).map_err(failed)?;
     // SQLite's own message for a directory it cannot write says little

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mailward_evidence::{
     AgentName, Clock, Count, Exclusion, Extra, Instant, Listing, ManualClock, Outcome, ProbeId,
-    Reason, Record, Roster, RosterProbe, SiteName, Ticket, Verdict, wire,
+    Reason, Record, Roster, RosterProbe, SiteName, Verdict, wire,
 };
 use proptest::prelude::*;
 

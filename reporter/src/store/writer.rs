@@ -8,10 +8,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use mailward_evidence::{Clock, Outcome, Record};
 use rusqlite::Connection;
 
-use super::codec::Want;
 use super::error::StoreError;
 use super::flush::flush;
 use super::head::Head;
+use super::run::Want;
 use super::{Accepted, Source, versions};
 
 /// Pieces of work that may wait; beyond, callers are told to come back.
