@@ -185,9 +185,9 @@ fn met<F: Future<Output = ()> + Send + 'static>(
 async fn spoil(mut stream: TcpStream, first_bytes: FirstBytes, fault: &Fault) {
     match fault {
         Fault::Rubbish => {
-            if stream.write_all(&rubbish(RUBBISH_BYTES)).await.is_ok() {
-                until_closed(&mut stream).await;
-            }
+            // one that has closed already is found out by the reading
+            let _ = stream.write_all(&rubbish(RUBBISH_BYTES)).await;
+            until_closed(&mut stream).await;
         }
         Fault::Drip(each) => drip(stream, first_bytes, *each).await,
         Fault::Hang => until_closed(&mut stream).await,

@@ -55,21 +55,21 @@ pub(crate) fn weather(
     at_ms: i64,
     attempt: u32,
 ) -> Option<Weather> {
-    for episode in episodes.iter().filter(|episode| episode.touches(agent, probe, at_ms)) {
-        return match &episode.effect {
-            Effect::Silent => None,
-            Effect::Down(reason) => Some(Weather::Down(reason.clone())),
-            Effect::Isolated => Some(Weather::Unknown(Reason::Isolated)),
-            Effect::Slow(times) => Some(Weather::Heavy(*times)),
-            Effect::Listed(listings) => Some(Weather::Listed(listings.clone())),
-            Effect::Blips(share, reason) => {
-                let words = [seed(agent), seed(probe), at_ms.unsigned_abs(), 3];
-                let hit = attempt == 0 && chance(&words) < *share;
-                Some(if hit { Weather::Down(reason.clone()) } else { Weather::Fair })
-            }
-        };
+    let Some(episode) = episodes.iter().find(|e| e.touches(agent, probe, at_ms)) else {
+        return Some(Weather::Fair);
+    };
+    match &episode.effect {
+        Effect::Silent => None,
+        Effect::Down(reason) => Some(Weather::Down(reason.clone())),
+        Effect::Isolated => Some(Weather::Unknown(Reason::Isolated)),
+        Effect::Slow(times) => Some(Weather::Heavy(*times)),
+        Effect::Listed(listings) => Some(Weather::Listed(listings.clone())),
+        Effect::Blips(share, reason) => {
+            let words = [seed(agent), seed(probe), at_ms.unsigned_abs(), 3];
+            let hit = attempt == 0 && chance(&words) < *share;
+            Some(if hit { Weather::Down(reason.clone()) } else { Weather::Fair })
+        }
     }
-    Some(Weather::Fair)
 }
 
 fn listing(address: &str, list: &str, code: &str) -> Listing {

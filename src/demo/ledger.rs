@@ -148,7 +148,7 @@ fn night(month: &Month, zone: &TimeZone, records: &mut Vec<Record>) -> Result<()
 
 fn busy(month: &Month, zone: &TimeZone, records: &mut Vec<Record>) -> Result<()> {
     let day = provider_failure_day(month)?;
-    let (from_ms, to_ms) = (month.at(zone, day, 10, 5)?, month.at(zone, day, 12, 50)?);
+    let (from_ms, to_ms) = (month.at(zone, day, 10, 0)?, month.at(zone, day, 13, 0)?);
     let provider = Agreed {
         id: "TP-7",
         class: ExclusionClass::ThirdParty,

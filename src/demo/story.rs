@@ -395,7 +395,7 @@ mod tests {
             [
                 ("MW-101", maintenance, at("2026-08-11T21:00:00Z")),
                 ("MW-103", maintenance, at("2026-09-17T20:30:00Z")),
-                ("TP-7", ExclusionClass::ThirdParty, at("2026-10-12T09:05:00Z")),
+                ("TP-7", ExclusionClass::ThirdParty, at("2026-10-12T09:00:00Z")),
                 ("MW-110", maintenance, at("2026-11-28T22:00:00Z")),
             ]
         );
