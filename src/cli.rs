@@ -122,6 +122,17 @@ pub(crate) struct DataArg {
     pub(crate) data: PathBuf,
 }
 
+/// The store alone; the definition is taken too, so that one set of options suits every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StoreArg {
+    /// The directory with the store
+    #[arg(long, value_name = "DIR", default_value = "mailward-data")]
+    pub(crate) data: PathBuf,
+    /// Accepted like everywhere; this command has no need of it
+    #[arg(long, value_name = "FILE", default_value = "probes.toml")]
+    pub(crate) config: PathBuf,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     #[command(flatten)]
@@ -190,13 +201,13 @@ pub(crate) struct Import {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) data: DataArg,
+    pub(crate) data: StoreArg,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
-    pub(crate) data: DataArg,
+    pub(crate) data: StoreArg,
     /// Outcomes due from this instant on
     #[arg(long, value_name = "INSTANT")]
     pub(crate) from: Option<String>,
@@ -265,26 +276,26 @@ pub(crate) enum Agents {
         #[arg(long, default_value = "")]
         site: String,
         #[command(flatten)]
-        data: DataArg,
+        data: StoreArg,
     },
     /// List enrolled agents
     List {
         #[command(flatten)]
-        data: DataArg,
+        data: StoreArg,
     },
     /// Give an agent a new token; prints it once, the old one ends at once
     Rotate {
         /// The agent's name
         name: String,
         #[command(flatten)]
-        data: DataArg,
+        data: StoreArg,
     },
     /// Refuse an agent from now on
     Revoke {
         /// The agent's name
         name: String,
         #[command(flatten)]
-        data: DataArg,
+        data: StoreArg,
     },
     /// End an agent's roster: its probes are no longer due
     Retire {
@@ -294,6 +305,6 @@ pub(crate) enum Agents {
         #[arg(long, value_name = "INSTANT")]
         at: Option<String>,
         #[command(flatten)]
-        data: DataArg,
+        data: StoreArg,
     },
 }

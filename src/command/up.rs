@@ -44,6 +44,7 @@ pub(crate) struct Joined {
     reporter: tokio::task::JoinHandle<Result<(), mailward_reporter::run::RunError>>,
     watching: tokio::task::JoinHandle<Result<(), mailward_agent::run::RunError>>,
     stop: watch::Sender<bool>,
+    stop_reporter: watch::Sender<bool>,
 }
 
 impl Joined {
@@ -61,6 +62,7 @@ impl Joined {
         let (name, site, trust) = identity(&definition)?;
         let token = enrol(data, &name, &site)?;
         let (stop, stopped) = watch::channel(false);
+        let (stop_reporter, reporter_stopped) = watch::channel(false);
         let relay = stop.clone();
         tokio::spawn(async move {
             if shutdown.wait_for(|asked| *asked).await.is_ok() {
@@ -76,7 +78,7 @@ impl Joined {
                 clock: clock(),
                 demo,
             },
-            stopped.clone(),
+            reporter_stopped,
         ));
         let watching = tokio::spawn(mailward_agent::run::run(
             mailward_agent::run::Settings {
@@ -92,7 +94,7 @@ impl Joined {
             },
             stopped,
         ));
-        Ok(Self { page, token, reporter, watching, stop })
+        Ok(Self { page, token, reporter, watching, stop, stop_reporter })
     }
 
     /// Asks both sides to stop.
@@ -100,9 +102,10 @@ impl Joined {
         let _ = self.stop.send(true);
     }
 
-    /// Waits until both sides have ended; when one fails, the other is asked to stop.
+    /// Waits until both sides have ended. The agent stops first, so that what it still holds
+    /// can be delivered; when one side fails, the other is asked to stop.
     pub(crate) async fn ended(self) -> Result<(), Failure> {
-        let Self { reporter, watching, stop, .. } = self;
+        let Self { reporter, watching, stop, stop_reporter, .. } = self;
         let reporter = async {
             let ended = reporter.await;
             let _ = stop.send(true);
@@ -110,7 +113,7 @@ impl Joined {
         };
         let watching = async {
             let ended = watching.await;
-            let _ = stop.send(true);
+            let _ = stop_reporter.send(true);
             ended
         };
         let (reporter, watching) = tokio::join!(reporter, watching);

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use super::support::{Running, free_port, run, run_ok, scratch, write};
+use super::support::{Running, free_port, get, http, run, run_ok, scratch, wait_for, write};
 
 const DEFINITION: &str = r#"
 [service]
@@ -217,7 +217,6 @@ fn the_schema_and_the_manual_are_there() {
 
 #[test]
 fn ingest_refuses_what_it_must() {
-    use super::support::{get, http};
     let scratch = scratch();
     let config = write(scratch.path(), "probes.toml", DEFINITION);
     let data = scratch.path().join("data");
@@ -241,9 +240,7 @@ fn ingest_refuses_what_it_must() {
     ]);
     reporter.wait_line("listens");
     let url = format!("http://{address}/api/v1/evidence");
-    super::support::wait_for("the reporter", || {
-        http("GET", &format!("http://{address}/healthz"), &[], Vec::new())
-    });
+    wait_for("the reporter", || http("GET", &format!("http://{address}/healthz"), &[], Vec::new()));
     let line = |agent: &str| {
         format!(
             r#"{{"v":1,"kind":"outcome","agent":"{agent}","probe":"front","due":"2026-03-01T00:00:00Z","attempt":0,"next_due_s":60,"took_ms":1,"verdict":"up","reason":null,"phases":{{}},"facts":{{}}}}"#
@@ -277,9 +274,12 @@ fn ingest_refuses_what_it_must() {
     assert_eq!(post(&bearer, Some("zstd"), bomb).0, 413, "100 MB once opened");
     let huge = http("POST", &url, &[("authorization", &bearer)], vec![b' '; 100 << 20]);
     assert!(huge.is_none_or(|(status, _)| status == 413), "a 100 MB body");
-    let (status, text) = get(&format!("http://{address}/metrics"));
-    assert_eq!(status, 200);
-    assert!(text.contains("mailward_evidence_records_total"), "{text}");
+    // the metrics follow the store within a second or so
+    let text = wait_for("the metrics", || {
+        let (status, text) = get(&format!("http://{address}/metrics"));
+        assert_eq!(status, 200);
+        text.contains("mailward_evidence_records_total{").then_some(text)
+    });
     assert!(!text.contains(token.trim()));
     run_ok([
         "agents".as_ref(),
@@ -288,7 +288,7 @@ fn ingest_refuses_what_it_must() {
         "--data".as_ref(),
         data.as_os_str(),
     ]);
-    super::support::wait_for("the revocation", || {
+    wait_for("the revocation", || {
         let (status, _) = post(&bearer, None, line("a").into_bytes());
         matches!(status, 401 | 403).then_some(())
     });

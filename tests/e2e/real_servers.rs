@@ -2,6 +2,7 @@
 //! a confirmed and backdated outage with the right reason when one stops, and its end.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ id = "smtp"
 component = "mail"
 kind = "smtp"
 host = "localhost"
-port = 10025
+port = 22025
 tls = "starttls"
 upto = "tls"
 every = "2s"
@@ -47,7 +48,7 @@ confirm = 2
 id = "https"
 component = "web"
 kind = "http"
-url = "https://localhost:18444/portal/healthcheck.htm"
+url = "https://localhost:22443/owa/healthcheck.htm"
 expect_body = "200 OK"
 every = "2s"
 retry_every = "1s"
@@ -58,8 +59,8 @@ id = "lists"
 component = "reputation"
 kind = "dnsbl"
 addresses = ["192.0.2.200"]
-lists = ["zen.dnsbl.test"]
-resolver = "127.0.0.1:10053"
+lists = ["zen.peers.test"]
+resolver = "127.0.0.1:22053"
 every = "2s"
 timeout = "2s"
 effect = "availability"
@@ -73,12 +74,14 @@ struct Peers<'a>(&'a Path);
 impl Drop for Peers<'_> {
     fn drop(&mut self) {
         for group in ["mail", "web", "dnsbl"] {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/peers")
-                .join(group)
-                .join("down.sh");
-            let _ =
-                std::process::Command::new("bash").arg(script).env("PEERS_DIR", self.0).output();
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(group);
+            let _ = Command::new("bash")
+                .arg(script.join("down.sh"))
+                .env("PEERS_DIR", self.0)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
         }
     }
 }
@@ -117,26 +120,31 @@ fn real_servers_come_and_go() {
     ]);
     up.wait_line("The page is at");
     let status = format!("http://{address}/api/v1/status");
+    let wait_state = |component: &str, wanted: &str| {
+        wait_for(&format!("{component} to be {wanted}"), || {
+            state(&status, component).filter(|s| s == wanted)
+        });
+    };
     for component in ["mail", "web", "reputation"] {
-        wait_for(&format!("{component} to be up"), || {
-            state(&status, component).filter(|s| s == "up")
-        });
+        wait_state(component, "working");
     }
-    for (group, component, reason) in
-        [("web", "web", "connect_refused"), ("mail", "mail", "connect_refused")]
-    {
+    for (group, component) in [("web", "web"), ("mail", "mail")] {
         peer(group, "down", &directory);
-        wait_for(&format!("{component} to be down"), || {
-            state(&status, component).filter(|s| s == "down")
-        });
+        wait_state(component, "not_working");
         peer(group, "up", &directory);
-        wait_for(&format!("{component} to be up again"), || {
-            state(&status, component).filter(|s| s == "up")
-        });
-        assert_outage(&data, component, reason);
+        wait_state(component, "working");
+        assert_outage(&data, component, "connect_refused");
     }
+    let zone = directory.join("dnsbl/zen4");
+    let before = std::fs::read_to_string(&zone).expect("the list's zone");
+    let listed = format!("{before}:127.0.0.2:listed for the test\n192.0.2.200\n");
+    std::fs::write(&zone, listed).expect("list an address");
+    wait_state("reputation", "not_working");
+    std::fs::write(&zone, before).expect("delist it");
+    wait_state("reputation", "working");
+    // a list that does not answer says nothing about the address, neither good nor bad
     peer("dnsbl", "down", &directory);
-    wait_for("the lists to be unknown", || state(&status, "reputation").filter(|s| s == "unknown"));
+    wait_state("reputation", "no_data");
     assert!(up.stop().success());
     drop(peers);
 }
@@ -173,6 +181,13 @@ fn assert_outage(data: &Path, component: &str, reason: &str) {
         down.iter().any(|i| outcomes[*i]["attempt"].as_u64().is_some_and(|a| a > 0)),
         "{component}: no re-probe between scheduled runs"
     );
+    let due_ms = |i: usize| {
+        let due = outcomes[i]["due"].as_str().expect("a due");
+        due.parse::<jiff::Timestamp>().expect("an instant").as_millisecond()
+    };
+    let confirmed_ms = due_ms(down[1]) - due_ms(down[0]);
+    // retry_every x confirm, and one interval
+    assert!(confirmed_ms <= 2 * 1000 + 2000, "{component}: confirmed after {confirmed_ms} ms");
     let last = down[down.len() - 1];
     assert!(outcomes[last + 1..].iter().any(|o| o["verdict"] == "up"), "{component} came back");
 }

@@ -11,22 +11,22 @@ use mailward_evidence::Stopwatch;
 
 /// How long a state may take before a test gives up on it. Generous: a loaded machine is no
 /// failure of the program.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary under test.
-pub fn mailward() -> Command {
+pub(crate) fn mailward() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailward"));
     command.env("NO_COLOR", "1").env_remove("MAILWARD_LOG").stdin(Stdio::null());
     command
 }
 
 /// Runs the binary to its end.
-pub fn run<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Output {
+pub(crate) fn run<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Output {
     mailward().args(args).output().expect("start mailward")
 }
 
 /// Runs the binary and expects exit code 0; gives standard output.
-pub fn run_ok<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> String {
+pub(crate) fn run_ok<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> String {
     let output = run(args);
     assert!(
         output.status.success(),
@@ -39,12 +39,12 @@ pub fn run_ok<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> S
 }
 
 /// A directory for one test, removed at its end.
-pub fn scratch() -> tempfile::TempDir {
+pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir().expect("make a directory for the test")
 }
 
 /// Writes a file and gives its path.
-pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).expect("make a directory");
@@ -55,12 +55,12 @@ pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 /// A port on loopback that is free now.
-pub fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("find a free port")
 }
 
 /// Asks `state` again and again until it gives something.
-pub fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
     let watch = Stopwatch::start();
     loop {
         if let Some(found) = state() {
@@ -72,13 +72,13 @@ pub fn wait_for<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A process of the binary that runs until the test ends it.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
-    pub fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
+    pub(crate) fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
         let mut command = mailward();
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start mailward");
@@ -92,13 +92,8 @@ impl Running {
         Self { child, lines }
     }
 
-    /// What it has printed so far.
-    pub fn said(&self) -> String {
-        self.lines.lock().expect("lines").join("\n")
-    }
-
     /// Waits for a line that holds `text`.
-    pub fn wait_line(&mut self, text: &str) -> String {
+    pub(crate) fn wait_line(&mut self, text: &str) -> String {
         let lines = Arc::clone(&self.lines);
         let child = &mut self.child;
         wait_for(&format!("a line with {text:?}"), || {
@@ -114,13 +109,13 @@ impl Running {
     }
 
     /// Ends it at once, as a power cut would.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Asks it to stop (SIGTERM) and waits.
-    pub fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("run kill");
         assert!(asked.success());
@@ -145,7 +140,7 @@ fn collect(stream: impl std::io::Read + Send + 'static, lines: Arc<Mutex<Vec<Str
 }
 
 /// One HTTP exchange; `None` where the server cannot be reached.
-pub fn http(
+pub(crate) fn http(
     method: &str,
     url: &str,
     headers: &[(&str, &str)],
@@ -172,33 +167,34 @@ pub fn http(
 }
 
 /// GET, expecting an answer.
-pub fn get(url: &str) -> (u16, String) {
+pub(crate) fn get(url: &str) -> (u16, String) {
     http("GET", url, &[], Vec::new()).unwrap_or_else(|| panic!("no answer from {url}"))
 }
 
 /// GET of JSON, `None` while there is none.
-pub fn get_json(url: &str) -> Option<serde_json::Value> {
+pub(crate) fn get_json(url: &str) -> Option<serde_json::Value> {
     let (status, text) = http("GET", url, &[], Vec::new())?;
     (status == 200).then(|| serde_json::from_str(&text).ok()).flatten()
 }
 
 /// Starts or stops a group of real servers under `tests/peers/`.
-pub fn peer(group: &str, action: &str, directory: &Path) {
+pub(crate) fn peer(group: &str, action: &str, directory: &Path) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/peers")
         .join(group)
         .join(format!("{action}.sh"));
-    let output = Command::new("bash")
+    // into a file: a server that stays behind would hold a pipe open for ever
+    let log = directory.join(format!("{group}-{action}.log"));
+    let out = std::fs::File::create(&log).expect("make a log");
+    let err = out.try_clone().expect("share the log");
+    let ended = Command::new("bash")
         .arg(&script)
         .env("PEERS_DIR", directory)
         .stdin(Stdio::null())
-        .output()
+        .stdout(out)
+        .stderr(err)
+        .status()
         .expect("run a peer's script");
-    assert!(
-        output.status.success(),
-        "{}: {}{}",
-        script.display(),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = std::fs::read_to_string(&log).unwrap_or_default();
+    assert!(ended.success(), "{}: {said}", script.display());
 }
