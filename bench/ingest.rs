@@ -2,6 +2,8 @@
 //! 10,000 and of 1,000 outcomes, an fsync before each answer. Printed beside two limits taken
 //! in the same run: decoding the same bodies and doing nothing else, and bare fsyncs.
 
+#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -45,7 +47,7 @@ fn body(agent: usize, start_s: i64, count: usize) -> Vec<u8> {
         let due = jiff::Timestamp::from_second(second).expect("in range");
         let probe = index % PROBES;
         let took = 20.0 + (index % 977) as f64 / 10.0;
-        let failing = (index / 4000 + probe) % 97 == 0;
+        let failing = (index / 4000 + probe).is_multiple_of(97);
         let (verdict, reason) = if failing { ("down", "\"timeout\"") } else { ("up", "null") };
         writeln!(
             text,

@@ -38,7 +38,17 @@ fn ansi() -> bool {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A runtime for one command.
+/// A runtime on one thread: what an agent does is small and often, and waking a second thread
+/// for it would cost more than the work itself.
+pub(crate) fn single_threaded() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io(anyhow::Error::new(error).context("start the runtime")))
+}
+
+/// A runtime on the machine's cores.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread()

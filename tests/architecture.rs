@@ -54,10 +54,12 @@ fn dependencies(crate_name: &str) -> Vec<String> {
     for line in text.lines() {
         if line.starts_with('[') {
             inside = line == "[dependencies]" || line == "[build-dependencies]";
-        } else if inside && let Some(name) = line.split(['.', ' ', '=']).next() {
-            if !name.is_empty() && !name.starts_with('#') {
-                names.push(name.to_owned());
-            }
+        } else if inside
+            && let Some(name) = line.split(['.', ' ', '=']).next()
+            && !name.is_empty()
+            && !name.starts_with('#')
+        {
+            names.push(name.to_owned());
         }
     }
     assert!(!names.is_empty(), "{crate_name} has no [dependencies]");

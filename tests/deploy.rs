@@ -22,7 +22,7 @@ fn metrics_in(text: &str) -> BTreeSet<&str> {
 }
 
 fn dashboard() -> Value {
-    serde_json::from_str(include_str!("../deploy/grafana/mailward.json")).unwrap()
+    serde_json::from_str(include_str!("../deploy/grafana/mailward.json")).expect("JSON")
 }
 
 #[test]

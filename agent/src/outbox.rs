@@ -124,7 +124,7 @@ pub struct Batch {
 /// # Durability
 ///
 /// [`Outbox::append`] returns once the records are synced (`fdatasync`; a new segment's directory
-/// entry too). The keeper ([`keeper`]) gathers what comes within 50 ms into one such write.
+/// entry too). The keeper ([`keeper`]) gathers what comes within 200 ms into one such write.
 /// A write that fails leaves the file as it was before, or is followed by a new segment.
 ///
 /// # Limits

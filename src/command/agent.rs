@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Agent) -> Outcome {
         clock: clock(),
         catalogue: definition.catalogue.clone(),
     };
-    process::runtime()?.block_on(async {
+    process::single_threaded()?.block_on(async {
         let shutdown = process::shutdown_signal()?;
         mailward_agent::run::run(settings, shutdown)
             .await

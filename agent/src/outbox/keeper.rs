@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::{Batch, Outbox, Stats};
 
 /// How long the first record of a write waits for others.
-const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(200);
 /// How long a write that failed is left alone before it is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// How often the limits are looked at when nothing happens.
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Command {
 pub struct Closed;
 
 impl OutboxHandle {
-    /// Takes a record in; it is on disk within about 50 ms, unless the disk refuses. Records
+    /// Takes a record in; it is on disk within about 200 ms, unless the disk refuses. Records
     /// that find neither disk nor memory are counted in [`OutboxHandle::lost`] and logged.
     pub fn keep(&self, record: &Record) {
         let mut line = Vec::with_capacity(512);
