@@ -3,9 +3,9 @@
 //! others.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,15 +21,23 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How often the limits are looked at when nothing happens.
 const IDLE: Duration = Duration::from_secs(10);
 /// The most commands that wait for the thread.
-const QUEUE: usize = 8192;
+const QUEUE: usize = 64;
+/// The most records that wait for the thread to look at them.
+const INBOX_RECORDS: usize = 8192;
+/// After so many records more, the thread is woken again.
+const WAKE_EVERY: usize = 1024;
 /// The most bytes and records of one write.
 const WRITE_BYTES: usize = 1 << 20;
 const WRITE_RECORDS: usize = 4096;
 /// The most bytes of records that wait in memory while the disk refuses them.
 const PENDING_BYTES: usize = 8 << 20;
 
+/// Records on their way to the thread. It is woken for the first and then finds them all, since
+/// waking it for each would cost more than the record.
+type Inbox = Arc<Mutex<Vec<Box<[u8]>>>>;
+
 enum Command {
-    Keep(Box<[u8]>),
+    Arrived,
     Read { max_records: usize, max_bytes: usize, reply: oneshot::Sender<Batch> },
     Acknowledge { through: u64, reply: oneshot::Sender<()> },
     Flush { reply: oneshot::Sender<()> },
@@ -40,6 +48,7 @@ enum Command {
 #[derive(Clone, Debug)]
 pub struct OutboxHandle {
     commands: SyncSender<Command>,
+    inbox: Inbox,
     written: watch::Receiver<u64>,
     stats: watch::Receiver<Stats>,
     lost: Arc<AtomicU64>,
@@ -48,7 +57,7 @@ pub struct OutboxHandle {
 impl std::fmt::Debug for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Keep(_) => "Keep",
+            Self::Arrived => "Arrived",
             Self::Read { .. } => "Read",
             Self::Acknowledge { .. } => "Acknowledge",
             Self::Flush { .. } => "Flush",
@@ -69,10 +78,19 @@ impl OutboxHandle {
         let mut line = Vec::with_capacity(512);
         wire::encode_line(record, &mut line);
         line.pop();
-        match self.commands.try_send(Command::Keep(line.into_boxed_slice())) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.count_lost("the disk does not keep up"),
-            Err(TrySendError::Disconnected(_)) => self.count_lost("the outbox is closed"),
+        let waiting = {
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            if inbox.len() >= INBOX_RECORDS {
+                drop(inbox);
+                return self.count_lost("the disk does not keep up");
+            }
+            inbox.push(line.into_boxed_slice());
+            inbox.len()
+        };
+        if waiting % WAKE_EVERY == 1
+            && let Err(TrySendError::Disconnected(_)) = self.commands.try_send(Command::Arrived)
+        {
+            self.count_lost("the outbox is closed");
         }
     }
 
@@ -168,10 +186,18 @@ impl Keeper {
         let (written_to, written) = watch::channel(0);
         let (stats_to, stats) = watch::channel(outbox.stats());
         let lost = Arc::new(AtomicU64::new(0));
-        let handle = OutboxHandle { commands: commands.clone(), written, stats, lost };
+        let inbox = Inbox::default();
+        let handle = OutboxHandle {
+            commands: commands.clone(),
+            inbox: Arc::clone(&inbox),
+            written,
+            stats,
+            lost,
+        };
         let mut shelf = Shelf {
             outbox,
             clock,
+            inbox,
             pending: VecDeque::new(),
             pending_bytes: 0,
             failing: None,
@@ -197,6 +223,7 @@ impl Keeper {
 struct Shelf {
     outbox: Outbox,
     clock: Arc<dyn Clock>,
+    inbox: Inbox,
     pending: VecDeque<Box<[u8]>>,
     pending_bytes: usize,
     /// Since when the disk refuses.
@@ -215,7 +242,9 @@ impl Shelf {
                 (None, Some(since)) => GATHER.saturating_sub(since.elapsed()),
                 (None, None) => IDLE,
             };
-            let over = match commands.recv_timeout(wait) {
+            let heard = commands.recv_timeout(wait);
+            self.take_in();
+            let over = match heard {
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => {
                     self.outbox.bound(self.now_ms());
@@ -243,14 +272,21 @@ impl Shelf {
         }
     }
 
+    /// Takes what has arrived since the last look.
+    fn take_in(&mut self) {
+        let arrived = {
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *inbox)
+        };
+        self.pending_bytes += arrived.iter().map(|line| line.len()).sum::<usize>();
+        self.pending.extend(arrived);
+        self.shed();
+    }
+
     /// Does what it is told; whether that was to end.
     fn obey(&mut self, command: Command) -> bool {
         match command {
-            Command::Keep(line) => {
-                self.pending_bytes += line.len();
-                self.pending.push_back(line);
-                self.shed();
-            }
+            Command::Arrived => {}
             Command::Read { max_records, max_bytes, reply } => {
                 let mut batch = self.outbox.read(max_records, max_bytes);
                 if batch.records == 0 && batch.through > 0 {

@@ -35,6 +35,7 @@ pub(super) fn strips(sheet: &mut Sheet<'_>, report: &Report) {
         sheet.paragraph(Style::BODY, "There is no day to show.");
         return;
     }
+    legend(sheet);
     axis(sheet, report, days);
     for component in &report.components {
         let name = sheet.wrap(Style::BODY, &component.name, NAME_WIDTH - 3.0);
@@ -48,7 +49,12 @@ pub(super) fn strips(sheet: &mut Sheet<'_>, report: &Report) {
         sheet.y += height;
         sheet.rule(0.4, RULE);
     }
-    legend(sheet);
+    sheet.y += 0.8;
+    sheet.paragraph(
+        Style::SMALL,
+        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never too \
+         thin to be seen.",
+    );
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a month has 31 days")]
@@ -192,7 +198,7 @@ fn hatch(sheet: &mut Sheet<'_>, x: f32, width: f32, base: f32) {
     sheet.draw(Mark::Outline { points, width_pt: 0.4, colour: EXCLUDED });
 }
 
-/// What the forms mean, under the strips.
+/// What the forms mean, above the strips, so that they never part.
 fn legend(sheet: &mut Sheet<'_>) {
     let entries = [
         (Form::Up, "Working"),
@@ -201,8 +207,7 @@ fn legend(sheet: &mut Sheet<'_>) {
         (Form::Excluded, "Agreed not to count"),
         (Form::Unknown, "No data"),
     ];
-    sheet.need(BAR + 2.5 + 2.0 * Style::SMALL.line_mm);
-    sheet.y += 1.2;
+    sheet.need(BAR + 2.0 + AXIS + ROW);
     let base = sheet.y + BAR;
     let mut x = MARGIN;
     for (form, word) in entries {
@@ -211,10 +216,5 @@ fn legend(sheet: &mut Sheet<'_>) {
         sheet.text_at(x, base - 3.6, Style::SMALL, word);
         x += sheet.width_of(Style::SMALL, word) + 6.0;
     }
-    sheet.y = base + 1.0;
-    sheet.paragraph(
-        Style::SMALL,
-        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never too \
-         thin to be seen.",
-    );
+    sheet.y = base + 1.6;
 }
