@@ -349,21 +349,23 @@ impl Outbox {
         Ok(())
     }
 
-    /// Moves the cursor to the first record that has not left.
+    /// Moves the cursor to the first record that has not left, or behind the last one.
     fn advance_cursor(&mut self) {
         let waiting = self.segments.iter().find(|segment| segment.last > self.acknowledged);
-        self.cursor = waiting.map(|segment| {
-            let start = self.start_in(segment);
-            let bytes = segment.read_from(start).unwrap_or_default();
-            let mut frames = Frames::new(&bytes, 0);
-            let mut passed = 0;
-            while let Some(frame) = frames.next()
-                && frame.number <= self.acknowledged
-            {
-                passed = frames.offset();
-            }
-            (segment.first, start + passed as u64)
-        });
+        let Some(segment) = waiting else {
+            self.cursor = self.segments.back().map(|newest| (newest.first, newest.bytes));
+            return;
+        };
+        let start = self.start_in(segment);
+        let bytes = segment.read_from(start).unwrap_or_default();
+        let mut frames = Frames::new(&bytes, 0);
+        let mut passed = 0;
+        while let Some(frame) = frames.next()
+            && frame.number <= self.acknowledged
+        {
+            passed = frames.offset();
+        }
+        self.cursor = Some((segment.first, start + passed as u64));
     }
 
     /// Removes segments of which every record has left.
