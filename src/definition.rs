@@ -46,6 +46,5 @@ fn read(path: &Path, with_secrets: bool) -> Result<Definition, Failure> {
             path.display()
         )));
     };
-    let text = std::fs::read_to_string(path).with_context(read).map_err(Failure::usage)?;
-    Ok(Definition { catalogue: Arc::new(catalogue), text })
+    Ok(Definition { catalogue: Arc::new(catalogue), text: parsed.text })
 }

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Starts the log on standard error. `MAILWARD_LOG` overrides the level, as
 /// `MAILWARD_LOG=mailward_agent=debug`.
@@ -27,15 +28,9 @@ pub(crate) fn start_log(format: LogFormat, quiet: u8, verbose: u8) {
         .with_writer(std::io::stderr)
         .with_target(false);
     match format {
-        LogFormat::Text => builder.with_ansi(ansi()).init(),
+        LogFormat::Text => builder.with_ansi(terminal::colour_on(&std::io::stderr())).init(),
         LogFormat::Json => builder.json().init(),
     }
-}
-
-fn ansi() -> bool {
-    use std::io::IsTerminal;
-    std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A runtime on one thread: what an agent does is small and often, and waking a second thread

@@ -24,10 +24,14 @@ pub(crate) fn complain(text: &str) {
     note(&format!("mailward: {text}"));
 }
 
-/// Whether standard output is a terminal that wants colour (<https://no-color.org>).
+/// Whether standard output is a terminal that wants colour.
 pub(crate) fn colour() -> bool {
-    std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    colour_on(&std::io::stdout())
+}
+
+/// Whether a stream is a terminal that wants colour (<https://no-color.org>).
+pub(crate) fn colour_on(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Columns of the terminal, for tables that adapt; 100 where it cannot be known.

@@ -38,6 +38,8 @@ pub struct Parsed {
     pub catalogue: Option<Catalogue>,
     /// Errors and warnings in the order of the file.
     pub faults: Vec<Fault>,
+    /// The text that was read, for whoever keeps what was judged by; empty where it is no text.
+    pub text: String,
     /// Secrets by reference: what each is for, where it is kept, where that is said.
     secrets: Vec<(String, SecretRef, Fault)>,
     /// Where components and credentials stand, for what is judged later.
@@ -114,12 +116,14 @@ fn read_text(path: &Path) -> std::io::Result<Result<String, String>> {
 /// A definition while it is read.
 #[derive(Default)]
 struct Definition {
+    text: String,
     draft: Draft,
     faults: Faults,
 }
 
 impl Definition {
     fn with_main(mut self, file: &str, text: &str) -> Self {
+        text.clone_into(&mut self.text);
         let file = self.read(file, text, SECTIONS);
         if !self.draft.seen.contains("service") {
             let message = "expected a section [service]".to_owned();
@@ -152,7 +156,7 @@ impl Definition {
         }
         for part in parts {
             let (document, _) = DeTable::parse_recoverable(&part.text);
-            let Self { draft, faults } = self;
+            let Self { draft, faults, .. } = self;
             let mut reader = Reader { draft, faults, file, base: part.base, allowed };
             reader.document(document.get_ref());
         }
@@ -164,7 +168,7 @@ impl Definition {
         // Tables come in the order of their names; hours have an order of their own.
         self.draft.hours.sort_by_key(|hours| hours.place);
         cross::check(&mut self.draft, &mut self.faults);
-        let Self { draft, faults } = self;
+        let Self { text, draft, faults } = self;
         let catalogue = match faults.has_errors() {
             true => None,
             false => build::catalogue(&draft, &faults),
@@ -181,7 +185,7 @@ impl Definition {
         let components = draft.components.iter().filter_map(|c| place("component", c));
         let credentials = draft.credentials.iter().filter_map(|c| place("credential", c));
         let places = components.chain(credentials).collect();
-        Parsed { catalogue, faults: faults.finish(), secrets, places }
+        Parsed { catalogue, faults: faults.finish(), text, secrets, places }
     }
 
     /// Sections that are absent hold their defaults.
