@@ -1,12 +1,12 @@
-//! What one probe run saw: the outcome, its verdict, and the closed list of reasons.
+//! What one probe run saw: the outcome and its verdict.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{AgentName, ProbeId};
+use crate::reason::Reason;
 use crate::record::{Extra, Pairs};
 use crate::time::Instant;
 
@@ -43,148 +43,6 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
-    }
-}
-
-macro_rules! reasons {
-    ($($variant:ident $label:literal $plain:literal,)*) => {
-        /// Why a verdict is not plainly up. One reason per failure that a reader would act on
-        /// differently; a reason this version does not know is kept as it came.
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Reason {
-            $(#[doc = $plain] $variant,)*
-            /// A reason of a newer or foreign agent.
-            Other(Arc<str>),
-        }
-
-        impl Reason {
-            /// Every reason of this version.
-            pub const KNOWN: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word on the wire.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $label,)*
-                    Self::Other(text) => text,
-                }
-            }
-
-            /// The word for a metric's label: from a closed set, so `other` for a foreign reason.
-            #[must_use]
-            pub const fn label(&self) -> &'static str {
-                match self {
-                    $(Self::$variant => $label,)*
-                    Self::Other(_) => "other",
-                }
-            }
-
-            /// The reason in plain words, without jargon, as a clause without a full stop.
-            #[must_use]
-            pub const fn plain(&self) -> &'static str {
-                match self {
-                    $(Self::$variant => $plain,)*
-                    Self::Other(_) => "the check failed for a reason this version does not know",
-                }
-            }
-
-            fn known(text: &str) -> Option<Self> {
-                match text {
-                    $($label => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-reasons! {
-    Slow "slow" "it answers, but slower than it should",
-    Timeout "timeout" "no answer came in time",
-    DnsNotFound "dns_not_found" "its name is not in the DNS",
-    DnsFailure "dns_failure" "the DNS gave no usable answer for its name",
-    DnsWrong "dns_wrong" "the DNS answers something other than was expected",
-    ConnectRefused "connect_refused" "the connection was refused",
-    ConnectTimeout "connect_timeout" "no connection could be made in time",
-    Unreachable "unreachable" "there is no way to it through the network",
-    ConnectionLost "connection_lost" "the connection was closed before the answer was complete",
-    TlsHandshake "tls_handshake" "the encrypted connection could not be set up",
-    TlsNotOffered "tls_not_offered" "encryption was expected and is not offered",
-    CertExpired "cert_expired" "its certificate has expired",
-    CertNotYetValid "cert_not_yet_valid" "its certificate is not valid yet",
-    CertWrongName "cert_wrong_name" "its certificate is for another name",
-    CertUntrusted "cert_untrusted" "its certificate comes from an authority that is not trusted",
-    CertInvalid "cert_invalid" "its certificate is not acceptable",
-    CertExpiring "cert_expiring" "its certificate expires soon",
-    HttpStatus "http_status" "the server answered with a status that was not expected",
-    ServerError "server_error" "the server reported an error of its own",
-    ServiceUnavailable "service_unavailable" "the server says that it is not available for now",
-    WrongContent "wrong_content" "the answer does not hold what it should",
-    RedirectLoop "redirect_loop" "the server redirects without end",
-    RedirectRefused "redirect_refused" "the server redirects to a place a check must not follow",
-    AnswerTooLarge "answer_too_large" "the answer is larger than any honest answer",
-    ProtocolError "protocol_error" "the server does not keep to the protocol",
-    NotOffered "not_offered" "the server does not offer what it should",
-    SmtpRefused "smtp_refused" "the mail server refuses the conversation",
-    SmtpTemporary "smtp_temporary" "the mail server says to come back later",
-    Greylisted "greylisted" "the mail server asked to come back later, as it does with strangers",
-    RecipientRefused "recipient_refused" "the mail server does not accept the recipient",
-    SenderRefused "sender_refused" "the mail server does not accept the sender",
-    AuthRejected "auth_rejected" "accounts that were proven good are refused",
-    Credential "credential" "the check's own account is refused, so the check could not tell",
-    CredentialHeld "credential_held" "the check's own account was refused before and is being spared",
-    CredentialMissing "credential_missing" "the check's own password could not be read",
-    LogonFailed "logon_failed" "logging on does not lead to the mailbox",
-    AccountDisabled "account_disabled" "the check's own account may not use this way in",
-    Listed "listed" "a blocklist names one of its addresses",
-    ListUnusable "list_unusable" "no blocklist gave an answer that can be believed",
-    HealthFailed "health_failed" "the server's own health page does not say that it is well",
-    HealthHidden "health_hidden" "the server's own health page may not be read",
-    EgressBlocked "egress_blocked" "the network the check stands in does not let it out",
-    Isolated "isolated" "the agent's own network was cut off",
-    Starved "starved" "the agent's own machine was too busy to judge",
-    Shutdown "shutdown" "the agent was being stopped",
-    ProbeFault "probe_fault" "the check itself could not be carried out",
-}
-
-impl Reason {
-    /// Reads a reason; one that is not known is kept.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        Self::known(text).unwrap_or_else(|| Self::Other(Arc::from(text)))
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Reason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
-            type Value = Reason;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a reason")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Reason, E> {
-                if text.is_empty() || text.len() > 64 || text.chars().any(char::is_control) {
-                    return Err(E::custom("a reason has 1 to 64 bytes and no control characters"));
-                }
-                Ok(Reason::parse(text))
-            }
-        }
-        deserializer.deserialize_str(Text)
     }
 }
 
