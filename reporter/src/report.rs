@@ -3,6 +3,7 @@
 
 mod availability;
 mod delivery;
+pub mod grounds;
 mod ledger;
 mod listing;
 mod method;
@@ -82,21 +83,21 @@ pub fn build(
 /// A month with its evidence laid out: what every level is judged on.
 #[derive(Debug)]
 pub struct Case<'a> {
-    catalogue: &'a Catalogue,
-    evidence: &'a Evidence,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) evidence: &'a Evidence,
     month: Month,
-    whole: Span,
-    period: Span,
-    now_ms: i64,
+    pub(crate) whole: Span,
+    pub(crate) period: Span,
+    pub(crate) now_ms: i64,
     rows: Vec<Row<'a>>,
 }
 
 /// A component's month.
 #[derive(Debug)]
-struct Row<'a> {
-    component: &'a Component,
-    timeline: ComponentTimeline,
-    ruling: Ruling,
+pub(crate) struct Row<'a> {
+    pub(crate) component: &'a Component,
+    pub(crate) timeline: ComponentTimeline,
+    pub(crate) ruling: Ruling,
 }
 
 impl<'a> Case<'a> {
@@ -206,10 +207,10 @@ impl<'a> Case<'a> {
             Measure::Ratio { target, series } => share::of_counts(self, series, *target),
         };
         let component = level.component.clone();
-        Ok(LevelFigure { id: level.id.clone(), component, figure, met })
+        Ok(LevelFigure { id: level.id.clone(), component, figure, met, grounds: None })
     }
 
-    fn row(&self, level: &Level) -> Result<&Row<'a>, ReportError> {
+    pub(crate) fn row(&self, level: &Level) -> Result<&Row<'a>, ReportError> {
         let name = level.component.as_deref().unwrap_or_default();
         self.rows.iter().find(|row| row.component.id == name).ok_or_else(|| {
             ReportError::Unresolved {

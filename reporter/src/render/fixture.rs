@@ -52,6 +52,7 @@ pub(crate) fn availability(
         id: format!("{component}-availability"),
         component: Some(component.to_owned()),
         met: Some(met),
+        grounds: None,
         figure: Figure::Availability(Box::new(Availability {
             hours: "24x7".to_owned(),
             target_pct: target_pct.to_owned(),
@@ -199,6 +200,7 @@ pub(crate) fn october() -> Report {
             id: "outgoing-reputation".to_owned(),
             component: Some("outgoing".to_owned()),
             met: Some(false),
+            grounds: None,
             figure: Figure::Listing(ListingTime {
                 exposed_s: Ms(20 * HOUR),
                 list_s: Ms(26 * HOUR),
@@ -231,12 +233,14 @@ pub(crate) fn october() -> Report {
             id: "owa-success".to_owned(),
             component: Some("owa".to_owned()),
             met: Some(true),
+            grounds: None,
             figure: Figure::Success(share(44_611, 44_700, "99.5")),
         },
         LevelFigure {
             id: "owa-response".to_owned(),
             component: Some("owa".to_owned()),
             met: Some(true),
+            grounds: None,
             figure: Figure::ResponseTime(Share {
                 within_s: Some(Ms(4000)),
                 ..share(43_802, 44_611, "95")
@@ -249,6 +253,7 @@ pub(crate) fn october() -> Report {
             id: "calls-answered".to_owned(),
             component: None,
             met: Some(true),
+            grounds: None,
             figure: Figure::Ratio(share(27_100, 27_800, "97")),
         },
     ];
@@ -285,6 +290,7 @@ fn delivery() -> LevelFigure {
         id: "incoming-delivery".to_owned(),
         component: Some("incoming".to_owned()),
         met: Some(true),
+        grounds: None,
         figure: Figure::DeliveryTime(DeliveryTime {
             sent: 8940,
             delivered: 8938,
@@ -313,6 +319,7 @@ fn resolution() -> LevelFigure {
         id: "severity-2-resolution".to_owned(),
         component: None,
         met: Some(true),
+        grounds: None,
         figure: Figure::Resolution(Resolution {
             severity: "2".to_owned(),
             tickets: vec![

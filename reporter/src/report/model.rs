@@ -109,6 +109,9 @@ pub struct LevelFigure {
     pub figure: Figure,
     /// Whether the promise was kept; null where it cannot be said.
     pub met: Option<bool>,
+    /// What made the figure: the way from it to the records. Not every report is asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Box<super::grounds::Grounds>>,
 }
 
 /// The figures of a measure.
