@@ -96,6 +96,11 @@ pub enum Shape {
     Table,
     /// A table of HTTP header names to values.
     Headers,
+    /// A table of its own with these keys.
+    Group(&'static [Key]),
+    /// Header names and what their value must match: a table of patterns, or one
+    /// `"NAME: PATTERN"`, or a list of them.
+    HeaderPatterns,
     /// A mail address.
     Mailbox,
     /// A mail address, or empty for the null sender.
@@ -162,7 +167,7 @@ pub enum Value {
     Addresses(Vec<IpAddr>),
     /// Statuses as inclusive ranges.
     Statuses(Vec<(u16, u16)>),
-    /// Table, Headers.
+    /// Table, Headers, HeaderPatterns.
     Table(BTreeMap<String, String>),
     /// Secret.
     Secret(SecretRef),
@@ -178,10 +183,12 @@ pub enum Value {
     Networks(Vec<(IpAddr, u8)>),
     /// Path.
     Path(PathBuf),
+    /// Group.
+    Group(Settings),
 }
 
 /// The validated keys of one probe. A getter for a key that is absent gives `None` or empty.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings(pub BTreeMap<&'static str, Value>);
 
 impl Settings {
@@ -324,6 +331,23 @@ impl Settings {
             Some(Value::Path(path)) => Some(path),
             _ => None,
         }
+    }
+
+    /// The keys of a table of its own.
+    #[must_use]
+    pub fn group(&self, key: &str) -> Option<&Self> {
+        match self.0.get(key) {
+            Some(Value::Group(keys)) => Some(keys),
+            _ => None,
+        }
+    }
+
+    /// All tables of their own, by the name of their key.
+    pub fn groups(&self) -> impl Iterator<Item = (&'static str, &Self)> {
+        self.0.iter().filter_map(|(name, value)| match value {
+            Value::Group(keys) => Some((*name, keys)),
+            _ => None,
+        })
     }
 
     /// A table of texts.

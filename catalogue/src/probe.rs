@@ -46,6 +46,12 @@ impl Probe {
         self.sites.is_empty() || self.sites.iter().any(|s| s == site)
     }
 
+    /// The ids of all credentials it uses, those in tables of its own included.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let of_groups = self.settings.groups().flat_map(|(_, keys)| keys.texts("credential"));
+        self.credentials.iter().chain(of_groups).map(String::as_str)
+    }
+
     /// Seconds between scheduled runs as the roster has it: `None` for a cron.
     #[must_use]
     pub fn every_s(&self) -> Option<u64> {

@@ -144,6 +144,11 @@ fn of_shape(shape: Shape) -> Json {
             let status = matching(r"^([1-5]xx|[1-5]\d\d(-[1-5]\d\d)?)$");
             one_or_list(json!({ "anyOf": [whole(100, 599), status] }))
         }
+        Shape::Group(keys) => table(keys.iter(), &[]),
+        Shape::HeaderPatterns => {
+            let of_names = json!({ "type": "object", "additionalProperties": text() });
+            json!({ "anyOf": [of_names, text(), list(text())] })
+        }
         Shape::Table | Shape::Headers => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }

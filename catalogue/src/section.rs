@@ -217,7 +217,7 @@ pub static PROBE: Section = Section {
             "timeout",
             Shape::Period,
             "deadline of one run; 10s where absent, 30s for \
-            owa and eas",
+            owa and eas, 5m for mail",
         ),
         Key::optional("slow", Shape::Period, "slower than this is degraded"),
         Key::optional(
@@ -258,6 +258,16 @@ pub static SINK: Section = Section {
         Key::required("id", Shape::Id, "its id"),
         Key::required("listen", Shape::Listen, "the address it listens on"),
         Key::required("hostname", Shape::Host, "the name it greets with"),
+        Key::optional(
+            "certificate",
+            Shape::Path,
+            "PEM file of its certificate and chain; one it \
+            makes itself where absent",
+        ),
+        Key::optional("private_key", Shape::Path, "PEM file of the certificate's key"),
+        Key::optional("max_message", Shape::Size, "larger mail is refused").or("\"1 MiB\""),
+        Key::optional("max_connections", Shape::Integer(1, 10_000), "the most connections at once")
+            .or("100"),
         Key::optional("sites", Shape::Labels, "the sites whose agents run it; all where absent"),
     ],
 };

@@ -60,6 +60,12 @@ impl Catalogue {
         self.credentials.iter().find(|c| c.id == id)
     }
 
+    /// The sink with this id.
+    #[must_use]
+    pub fn sink(&self, id: &str) -> Option<&Sink> {
+        self.sinks.iter().find(|s| s.id == id)
+    }
+
     /// The hours with this name.
     #[must_use]
     pub fn hours_named(&self, name: &str) -> Option<&Hours> {
@@ -177,6 +183,12 @@ pub struct Sink {
     pub listen: std::net::SocketAddr,
     /// The name it greets with.
     pub hostname: String,
+    /// PEM files of its certificate with chain, and of the key; `None`: it makes one itself.
+    pub identity: Option<(std::path::PathBuf, std::path::PathBuf)>,
+    /// Larger mail is refused, in bytes; default 1 MiB.
+    pub max_message_bytes: u64,
+    /// The most connections at once; default 100.
+    pub max_connections: usize,
     /// Which agents run it; empty for all.
     pub sites: Vec<String>,
 }
@@ -188,6 +200,14 @@ pub struct Maintenance {
     pub cap_per_month: Option<Duration>,
     /// The least notice; `None`: announced no later than its start.
     pub notice: Option<Duration>,
+}
+
+impl Sink {
+    /// Whether an agent at `site` runs it.
+    #[must_use]
+    pub fn runs_at(&self, site: &str) -> bool {
+        self.sites.is_empty() || self.sites.iter().any(|s| s == site)
+    }
 }
 
 /// `[report]`

@@ -63,7 +63,7 @@ sun = "09:00-12:00"
     probes.toml:12:9: users: expected a whole number from 0 to 100000000000, got -1
     probes.toml:15:6: id: expected an id of ASCII letters, digits, '.', '_' and '-', at most 128; got "owa logon"
     probes.toml:16:13: unknown component "owaa"; did you mean "owa"?
-    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl)
+    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl, mail)
     probes.toml:18:9: every: expected a duration such as "500ms", "60s", "5m" or "1h30m"; got "60"
     probes.toml:25:1: key "host" does not belong to kind http, but to smtp and tls; the nearest known is "cron"
     probes.toml:26:1: unknown key "evry" in [[probe]] of kind http; did you mean "every"?
@@ -126,7 +126,7 @@ id = \"c\"
 [[probe]]
 id = \"in\"
 component = \"c\"
-kind = \"mail\"
+kind = \"sip\"
 every = \"60s\"
 direction = \"incoming\"
 [[probe]]
@@ -153,7 +153,7 @@ addresses = \"each\"
 "
     );
     insta::assert_snapshot!(told(&text), @r##"
-    probes.toml:10:8: kind mail is not available in this version; available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl
+    probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, tls, dns, dnsbl, mail
     probes.toml:16:8: dnsbl needs addresses or domains, or both
     probes.toml:18:1: key "mx_of" of kind dnsbl is not available in this version; the nearest known is "cron"
     probes.toml:26:9: depth: "inbox" is not available in this version; expected "options"
@@ -201,7 +201,7 @@ headers = {{ \"X Y\" = \"hunter2\", Authorization = 7 }}
     probes.toml:21:21: password: expected the name of a place, not empty, got a number
     probes.toml:22:1: unknown key "passwort" in [[credential]]; did you mean "password"?
     probes.toml:28:7: url: expected a URL without user name and password; use a credential
-    probes.toml:29:13: headers: expected the name of an HTTP header; got "X Y"
+    probes.toml:29:13: headers: expected the name of a header; got "X Y"
     probes.toml:29:48: headers: expected text in quotes, got a number
     "##);
 }
@@ -299,7 +299,7 @@ site = \"moon\"
     probes.toml:24:15: warning: retry_every is longer than every = 20s: the edges of outages will be less sharp
     probes.toml:25:8: warning: slow is not below the timeout of 30s: nothing will be slow
     probes.toml:30:8: warning: the password travels unencrypted; expected tls = "starttls" or "implicit"
-    probes.toml:42:1: warning: no probe of this version receives mail through a sink
+    probes.toml:42:1: warning: no probe receives mail through the sink "sink"
     probes.toml:48:13: warning: a level without a probe: component "empty" has none
     probes.toml:53:13: warning: component "advised" has advisory probes only: it can never be down
     probes.toml:57:16: warning: min_coverage has no effect but under unknown = "exclude"

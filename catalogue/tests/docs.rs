@@ -96,7 +96,11 @@ fn with_its_world(example: &str) -> String {
     let rows = ["owa", "portal", "outlook", "mobile", "reputation"];
     world.extend(rows.map(component));
     world.extend(["incoming-internet", "outgoing-internet"].map(component));
-    world.extend(["owa-probe", "relay-probe"].map(credential));
+    world.extend(["owa-probe", "relay-probe", "mailbox"].map(credential));
+    world.push(
+        "[[sink]]\nid = \"sink-1\"\nlisten = \"0.0.0.0:25\"\nhostname = \"probe.example.net\"\n"
+            .to_owned(),
+    );
     let declares = |block: &String| {
         let mut head = block.lines();
         let (header, first) = (head.next().unwrap_or(""), head.next().unwrap_or(""));

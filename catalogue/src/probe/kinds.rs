@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+mod mail;
+
 use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
 
 /// Every kind of this version.
-pub const KINDS: &[&Kind] = &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL];
+pub const KINDS: &[&Kind] =
+    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL, &MAIL];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
 pub const LATER: &[&str] = &[
@@ -17,13 +20,14 @@ pub const LATER: &[&str] = &[
     "graph",
     "imap",
     "pop3",
-    "mail",
     "domain",
     "tcp",
     "icmp",
     "sip",
     "command",
 ];
+
+pub use mail::MAIL;
 
 /// The kind of this name.
 #[must_use]

@@ -139,6 +139,12 @@ fn sink(fields: &Fields) -> Option<Sink> {
         id: owned(settings, "id")?,
         listen: settings.socket("listen")?,
         hostname: owned(settings, "hostname")?,
+        identity: settings
+            .path("certificate")
+            .zip(settings.path("private_key"))
+            .map(|(certificate, key)| (certificate.to_owned(), key.to_owned())),
+        max_message_bytes: u64::try_from(settings.integer("max_message")?).ok()?,
+        max_connections: usize::try_from(settings.integer("max_connections")?).ok()?,
         sites: settings.texts("sites").to_vec(),
     })
 }

@@ -8,6 +8,7 @@ use super::draft::{Draft, Fields, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
 use super::text;
 use crate::fault::Gravity;
+use crate::key::Settings;
 use crate::probe::{Declared, Effect, Wants};
 use crate::quantity::show_duration;
 use crate::service::Need;
@@ -30,8 +31,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     accounts(draft, faults);
     agent_site(draft, faults);
     for sink in &draft.sinks {
-        let message = "no probe of this version receives mail through a sink".to_owned();
-        faults.warning(sink.header, message);
+        sink_needs(sink, draft, faults);
     }
 }
 
@@ -39,6 +39,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
 struct Names {
     components: BTreeSet<String>,
     credentials: BTreeSet<String>,
+    sinks: BTreeSet<String>,
     hours: BTreeSet<String>,
 }
 
@@ -47,10 +48,10 @@ impl Names {
         let components = unique("[[component]]", draft.components.iter(), faults);
         unique("[[probe]]", draft.probes.iter().map(|probe| &probe.fields), faults);
         let credentials = unique("[[credential]]", draft.credentials.iter(), faults);
-        unique("[[sink]]", draft.sinks.iter(), faults);
+        let sinks = unique("[[sink]]", draft.sinks.iter(), faults);
         unique("[[level]]", draft.levels.iter().map(|level| &level.fields), faults);
         let hours = draft.hours.iter().map(|hours| hours.name.clone()).collect();
-        Self { components, credentials, hours }
+        Self { components, credentials, sinks, hours }
     }
 }
 
@@ -102,6 +103,15 @@ fn probe_keys(probe: &mut ProbeDraft, names: &Names, faults: &mut Faults) {
     for id in fields.settings.texts("credential").iter().filter(|_| !useless) {
         let place = fields.place("credential");
         resolve("credential", "[[credential]]", id, &names.credentials, place, faults);
+    }
+    for (key, group) in fields.settings.groups() {
+        let place = fields.place(key);
+        for id in group.texts("credential") {
+            resolve("credential", "[[credential]]", id, &names.credentials, place, faults);
+        }
+        if let Some(id) = group.text("sink") {
+            resolve("sink", "[[sink]]", id, &names.sinks, place, faults);
+        }
     }
     if let [first, second] = fields.settings.texts("credential")
         && first == second
@@ -174,7 +184,9 @@ fn probe_times(probe: &ProbeDraft, faults: &mut Faults) {
     }
     let Some(every) = settings.duration("every") else { return };
     let of_every = show_duration(every);
-    if timeout > every {
+    // a message under way does not keep the next one from being sent
+    let goes_on = probe.kind.is_some_and(|kind| kind.name == "mail");
+    if timeout > every && !goes_on {
         let key = if fields.is_written("timeout") { "timeout" } else { "every" };
         let message = format!(
             "the timeout of {shown} is longer than every = {of_every}: a run \
@@ -298,6 +310,62 @@ fn availability_evidence(level: &LevelDraft, id: &str, draft: &Draft, faults: &m
     }
 }
 
+/// The credentials that a probe names, also in tables of its own.
+fn accounts_of(probe: &ProbeDraft) -> impl Iterator<Item = &String> {
+    let settings = &probe.fields.settings;
+    let of_groups = settings.groups().flat_map(|(_, keys)| keys.texts("credential"));
+    settings.texts("credential").iter().chain(of_groups)
+}
+
+/// The probes that receive mail or bounces through the sink.
+fn users_of<'d>(draft: &'d Draft, sink: &'d str) -> impl Iterator<Item = &'d ProbeDraft> {
+    draft.probes.iter().filter(move |probe| {
+        probe.fields.settings.groups().any(|(_, keys)| keys.text("sink") == Some(sink))
+    })
+}
+
+fn sink_needs(sink: &Fields, draft: &Draft, faults: &mut Faults) {
+    let settings = &sink.settings;
+    let (certificate, key) = (settings.path("certificate"), settings.path("private_key"));
+    match (certificate.is_some(), key.is_some()) {
+        (true, false) => {
+            faults.error(sink.place("certificate"), "certificate needs private_key".to_owned());
+        }
+        (false, true) => {
+            faults.error(sink.place("private_key"), "private_key needs certificate".to_owned());
+        }
+        _ => {}
+    }
+    let Some(id) = settings.text("id") else { return };
+    if users_of(draft, id).next().is_none() {
+        faults.warning(sink.header, format!("no probe receives mail through the sink {id:?}"));
+    }
+    let same = |other: &&Fields| {
+        other.settings.text("id") != Some(id)
+            && other.settings.socket("listen").filter(|socket| socket.port() != 0)
+                == settings.socket("listen")
+            && may_share_a_site(&other.settings, settings)
+    };
+    if draft.sinks.iter().any(|other| same(&other)) {
+        let message = "another sink of the same site listens on the same address".to_owned();
+        faults.error(sink.place("listen"), message);
+    }
+    let here = settings.texts("sites");
+    for probe in users_of(draft, id).filter(|_| !here.is_empty()) {
+        let fields = &probe.fields;
+        let away = fields.settings.texts("sites").iter().find(|site| !here.contains(site));
+        if let Some(site) = away {
+            let message = format!("the sink {id:?} does not run at the site {site:?}");
+            faults.warning(fields.place("sites"), message);
+        }
+    }
+}
+
+fn may_share_a_site(a: &Settings, b: &Settings) -> bool {
+    let (a, b) = (a.texts("sites"), b.texts("sites"));
+    a.is_empty() || b.is_empty() || a.iter().any(|site| b.contains(site))
+}
+
 /// Warns of accounts that several agents may use without having been told so.
 fn accounts(draft: &Draft, faults: &mut Faults) {
     let everywhere = sites(draft).len();
@@ -307,7 +375,7 @@ fn accounts(draft: &Draft, faults: &mut Faults) {
         if settings.bool("shared") == Some(true) {
             continue;
         }
-        let uses = |p: &&ProbeDraft| p.fields.settings.texts("credential").iter().any(|c| c == id);
+        let uses = |p: &&ProbeDraft| accounts_of(p).any(|account| account == id);
         let users: Vec<&ProbeDraft> = draft.probes.iter().filter(uses).collect();
         let named: BTreeSet<&String> =
             users.iter().flat_map(|p| p.fields.settings.texts("sites")).collect();

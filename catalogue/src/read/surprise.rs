@@ -95,7 +95,7 @@ fn of_quorum(quorum: Need, site: &str, agents: &[&str]) -> Option<String> {
 fn of_accounts<'c>(catalogue: &'c Catalogue, agents: &[EnrolledAt]) -> Vec<(&'c str, String)> {
     let accounts = catalogue.credentials.iter().filter(|account| !account.shared);
     let shared = accounts.filter_map(|account| {
-        let uses = |probe: &&Probe| probe.credentials.contains(&account.id);
+        let uses = |probe: &&Probe| probe.accounts().any(|id| id == account.id);
         let users: Vec<&Probe> = catalogue.probes.iter().filter(uses).collect();
         let runs = |(_, site): &&EnrolledAt| users.iter().any(|probe| probe.runs_at(site));
         let names: Vec<&str> = agents.iter().filter(runs).map(|(name, _)| name.as_str()).collect();

@@ -149,6 +149,15 @@ pub(crate) fn mailbox(text: &str) -> Judged<String> {
     Ok(text.to_owned())
 }
 
+/// `NAME: PATTERN` of a header.
+pub(crate) fn header_pattern(text: &str) -> Judged<(String, String)> {
+    let Some((name, wanted)) = text.split_once(':') else {
+        return refuse("a header and what it must match, as \"NAME: PATTERN\"", text);
+    };
+    header(name, "x")?;
+    Ok((name.to_owned(), pattern(wanted.trim())?))
+}
+
 pub(crate) fn pattern(text: &str) -> Judged<String> {
     any(text)?;
     let built = regex::RegexBuilder::new(text).size_limit(1 << 20).nest_limit(100).build();
@@ -170,7 +179,7 @@ pub(crate) fn header(name: &str, value: &str) -> Judged<()> {
     // RFC 9110 5.6.2: token.
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.chars().all(token) {
-        return refuse("the name of an HTTP header", name);
+        return refuse("the name of a header", name);
     }
     if value.len() > MAX_TEXT_BYTES || value.chars().any(char::is_control) {
         return Err(format!("expected the value of {name} to be one line of text"));
