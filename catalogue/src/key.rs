@@ -10,6 +10,7 @@ use jiff::civil::Date;
 
 use crate::credential::SecretRef;
 use crate::hours::Span;
+use crate::level::Credit;
 use crate::quantity::Percent;
 use crate::service::Need;
 
@@ -119,6 +120,8 @@ pub enum Shape {
     Secret,
     /// A percentage such as `"99.9%"`.
     Percent,
+    /// A list of tables `{ below = PERCENT, credit = PERCENT }`: thresholds fall, credits rise.
+    Credits,
     /// A duration above zero.
     Period,
     /// A whole number of seconds, 1 or more, as a duration.
@@ -173,6 +176,8 @@ pub enum Value {
     Secret(SecretRef),
     /// Percent.
     Percent(Percent),
+    /// Credits, worst last.
+    Credits(Vec<Credit>),
     /// Date (one) or Dates.
     Dates(Vec<Date>),
     /// Need.
@@ -285,6 +290,15 @@ impl Settings {
         match self.0.get(key) {
             Some(Value::Percent(percent)) => Some(*percent),
             _ => None,
+        }
+    }
+
+    /// Tiers of service credits.
+    #[must_use]
+    pub fn credits(&self, key: &str) -> &[Credit] {
+        match self.0.get(key) {
+            Some(Value::Credits(tiers)) => tiers,
+            _ => &[],
         }
     }
 

@@ -9,8 +9,10 @@ use crate::quantity::Percent;
 pub struct Level {
     /// Its id.
     pub id: String,
-    /// The component it is about; `None` for `resolution` and `ratio` over the whole service.
+    /// The component it is about; `None` for a level of the whole service.
     pub component: Option<String>,
+    /// How the components make one figure, where availability of the whole service is measured.
+    pub over: Option<Over>,
     /// What is measured, with the keys of that measure.
     pub measure: Measure,
     /// The hours in which it is measured.
@@ -19,7 +21,7 @@ pub struct Level {
     pub unknown: UnknownPolicy,
     /// Under [`UnknownPolicy::Exclude`]: the least evidence for a verdict (availability).
     pub min_coverage: Percent,
-    /// Service credits by tiers, worst last.
+    /// Service credits by tiers, worst last: thresholds fall, credits rise.
     pub credits: Vec<Credit>,
 }
 
@@ -102,6 +104,26 @@ pub enum LevelHours {
     Named(String),
     /// Their complement.
     Not(String),
+}
+
+/// How the components make one figure of the whole service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Weighted by the users of the components that declare some.
+    Users,
+    /// As one component that is down while any of them is.
+    Composite,
+}
+
+impl Over {
+    /// The word in probes.toml.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Composite => "composite",
+        }
+    }
 }
 
 /// What becomes of unknown time.

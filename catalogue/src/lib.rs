@@ -17,7 +17,7 @@ pub use credential::{Credential, Secret, SecretRef};
 pub use fault::{Fault, Gravity};
 pub use hours::{Hours, Span};
 pub use key::{Key, Settings, Shape, Value};
-pub use level::{Credit, Level, LevelHours, Measure, UnknownPolicy};
+pub use level::{Credit, Level, LevelHours, Measure, Over, UnknownPolicy};
 pub use probe::{Effect, Kind, Probe, Schedule};
 pub use quantity::Percent;
 pub use read::{EnrolledAt, Parsed, load, parse};

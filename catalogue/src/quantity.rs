@@ -11,6 +11,9 @@ impl Percent {
     /// How many units make 100 %.
     pub const WHOLE: u64 = 10_000_000_000;
 
+    /// 0 %.
+    pub const NOTHING: Self = Self(0);
+
     /// From units of 10⁻⁸ per cent; `None` above 100 %.
     #[must_use]
     pub const fn from_units(units: u64) -> Option<Self> {

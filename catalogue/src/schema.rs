@@ -62,6 +62,9 @@ fn levels() -> Vec<Json> {
         let mut one = table(keys, &[("measure", measure.name, measure.about)]);
         one["title"] = json!(measure.name);
         one["description"] = json!(measure.about);
+        if measure.keys.iter().any(|key| key.name == "over") {
+            one["oneOf"] = json!([{ "required": ["component"] }, { "required": ["over"] }]);
+        }
         one
     });
     of_measure.collect()
@@ -171,6 +174,20 @@ fn of_shape(shape: Shape) -> Json {
             json!({ "oneOf": [place("file"), place("env"), place("systemd")] })
         }
         Shape::Percent => matching(r"^\d{1,3}(\.\d+)? ?%$"),
+        Shape::Credits => json!({
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1000,
+            "items": {
+                "type": "object",
+                "required": ["below", "credit"],
+                "additionalProperties": false,
+                "properties": {
+                    "below": of_shape(Shape::Percent),
+                    "credit": of_shape(Shape::Percent),
+                },
+            },
+        }),
         Shape::Date => matching(r"^\d{4}-\d\d-\d\d$"),
         Shape::Dates => list(matching(r"^\d{4}-\d\d-\d\d$")),
         Shape::Need(words) => {

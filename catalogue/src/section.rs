@@ -48,6 +48,8 @@ pub struct MeasureKeys {
     pub about: &'static str,
     /// Its own keys.
     pub keys: &'static [Key],
+    /// Keys of other measures that have no meaning here, and why.
+    pub never: &'static [(&'static str, &'static str)],
 }
 
 /// Every section, in the order of the reference.
@@ -321,6 +323,12 @@ const HOURS_OF: Key =
     Key::optional("hours", Shape::Hours, "the hours that count: 24x7, a name, or \"not NAME\"")
         .or("\"24x7\"");
 const SHARE: Key = Key::required("target", Shape::Percent, "at least this share");
+const CREDITS: Key = Key::optional(
+    "credits",
+    Shape::Credits,
+    "service credits by tiers, worst last: \
+    below this share, this credit is due",
+);
 
 /// The measures, in the order of the reference.
 pub const MEASURES: &[MeasureKeys] = &[
@@ -328,9 +336,21 @@ pub const MEASURES: &[MeasureKeys] = &[
         name: "availability",
         about: "share of service time that is not downtime",
         keys: &[
-            OF,
+            Key::optional(
+                "component",
+                Shape::Id,
+                "the component it is about; this, or over \
+                for the whole service",
+            ),
+            Key::optional(
+                "over",
+                Shape::Word(&["users", "composite"]),
+                "instead of component: \
+                the whole service, weighted by users, or as one that is down while any row is",
+            ),
             SHARE,
             HOURS_OF,
+            CREDITS,
             Key::optional(
                 "unknown",
                 Shape::Word(&["exclude", "up", "down"]),
@@ -346,16 +366,19 @@ pub const MEASURES: &[MeasureKeys] = &[
             )
             .or("\"90%\""),
         ],
+        never: &[],
     },
     MeasureKeys {
         name: "success",
         about: "share of scheduled runs that were not down",
-        keys: &[OF, SHARE, HOURS_OF],
+        keys: &[OF, SHARE, HOURS_OF, CREDITS],
+        never: &[],
     },
     MeasureKeys {
         name: "response_time",
         about: "share of scheduled runs that answered within a time, of those that answered",
-        keys: &[OF, SHARE, HOURS_OF, Key::required("within", Shape::Period, "the time")],
+        keys: &[OF, SHARE, HOURS_OF, CREDITS, Key::required("within", Shape::Period, "the time")],
+        never: &[],
     },
     MeasureKeys {
         name: "delivery_time",
@@ -363,9 +386,11 @@ pub const MEASURES: &[MeasureKeys] = &[
         keys: &[
             OF,
             SHARE,
+            CREDITS,
             Key::required("within", Shape::Period, "the time"),
             Key::optional("lost_after", Shape::Period, "later than this is lost").or("\"15m\""),
         ],
+        never: &[("hours", "all mail due in the month counts, whenever it was sent")],
     },
     MeasureKeys {
         name: "resolution",
@@ -374,6 +399,7 @@ pub const MEASURES: &[MeasureKeys] = &[
             MAY_BE_OF,
             SHARE,
             HOURS_OF,
+            CREDITS,
             Key::required("severity", Shape::Text, "the severity of the tickets"),
             Key::required("within", Shape::Period, "the time, in the level's hours"),
             Key::optional(
@@ -383,16 +409,22 @@ pub const MEASURES: &[MeasureKeys] = &[
                 this after its resolution stays resolved; no limit where absent",
             ),
         ],
+        never: &[],
     },
     MeasureKeys {
         name: "listing",
         about: "time on any blocklist in the month",
         keys: &[OF, Key::required("target", Shape::Duration, "at most this long in the month")],
+        never: &[
+            ("hours", "a listing counts around the clock"),
+            ("credits", "tiers are of a share, and its target is a length of time"),
+        ],
     },
     MeasureKeys {
         name: "ratio",
         about: "a share from imported counts",
-        keys: &[MAY_BE_OF, SHARE, Key::required("series", Shape::Text, "which counts")],
+        keys: &[MAY_BE_OF, SHARE, CREDITS, Key::required("series", Shape::Text, "which counts")],
+        never: &[("hours", "each count says itself from when to when it was taken")],
     },
 ];
 

@@ -384,3 +384,59 @@ cap_per_month = \"4000d\"
     probes.toml:41:17: cap_per_month: expected at most 3650d; got "4000d"
     "##);
 }
+
+#[test]
+fn credits_and_service_wide_levels_are_checked() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"owa\"
+[[component]]
+id = \"portal\"
+users = 10
+[[level]]
+id = \"a\"
+measure = \"availability\"
+target = \"99.9%\"
+credits = [{{ below = \"99.95%\", credit = \"5%\" }}, {{ below = \"99.95%\", credit = \"5%\" }}]
+[[level]]
+id = \"b\"
+component = \"owa\"
+over = \"users\"
+measure = \"availability\"
+target = \"99.9%\"
+credits = [{{ below = \"99.95%\", credit = \"5%\" }}]
+[[level]]
+id = \"c\"
+over = \"user\"
+measure = \"availability\"
+target = \"99.9%\"
+credits = [{{ belwo = \"99%\", credit = \"5%\" }}, {{ below = 99, credit = \"7\" }}, {{ below = \"9%\" }}]
+[[level]]
+id = \"d\"
+component = \"owa\"
+measure = \"listing\"
+target = \"0s\"
+hours = \"core\"
+credits = []
+[[level]]
+id = \"e\"
+measure = \"ratio\"
+series = \"calls\"
+target = \"97%\"
+hours = \"core\"
+credits = \"10%\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @"");
+}
+
+#[test]
+fn weights_need_users() {
+    let level = "[[level]]\nid = \"a\"\nover = \"users\"\nmeasure = \"availability\"\n\
+                 target = \"99.9%\"\n";
+    let text = format!("{HEAD}[[component]]\nid = \"owa\"\n{level}");
+    insta::assert_snapshot!(told(&text), @"");
+    let text = format!("{HEAD}[[component]]\nid = \"owa\"\nusers = \"many\"\n{level}");
+    insta::assert_snapshot!(told(&text), @"");
+}

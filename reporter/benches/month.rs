@@ -55,6 +55,7 @@ fn catalogue() -> Catalogue {
     let level = |i: usize| Level {
         id: format!("l{i}"),
         component: Some(format!("c{i}")),
+        over: None,
         measure: Measure::Availability { target: per_cent(9_990_000_000) },
         hours: LevelHours::Always,
         unknown: UnknownPolicy::Exclude,

@@ -1,7 +1,9 @@
 //! From states to a figure: service time, what is excluded, down and unknown of it, and the
-//! share that is left (rules 6, 7 and 10). Integers in, integers out.
+//! share that is left (rules 6, 7 and 10). Integers in, integers out. How several components
+//! make one figure is `whole`'s.
 
 pub mod exact;
+pub mod whole;
 
 use mailward_catalogue::{Credit, Percent, UnknownPolicy};
 
@@ -77,6 +79,14 @@ impl Account {
     }
 }
 
+/// How often something failed: the stretches of being down, whatever the hours, of which a part
+/// counts. `down` counts, and lies within `measured`.
+#[must_use]
+pub fn failures(down: &Set, measured: &Set) -> u64 {
+    let counted = |span: &&Span| down.len_within_ms(**span) > 0;
+    measured.spans().iter().filter(counted).count() as u64
+}
+
 /// How long an outage was, at least and at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
@@ -120,6 +130,8 @@ pub struct Judgement {
     pub high: Option<Ratio>,
     /// Share of countable time that is known.
     pub coverage: Option<Ratio>,
+    /// Whether there is less evidence than the least for a verdict.
+    pub thin: bool,
     /// Downtime allowed in the month, cut off to the millisecond.
     pub budget_ms: i64,
     /// What is left of it.
@@ -139,55 +151,16 @@ impl Sums {
         unknown: UnknownPolicy,
         min_coverage: Percent,
     ) -> Judgement {
-        let countable_ms = self.service_ms - self.excluded_ms;
-        let left_out_ms =
-            self.excluded_ms + if unknown == UnknownPolicy::Exclude { self.unknown_ms } else { 0 };
-        let bad_ms =
-            self.down_ms + if unknown == UnknownPolicy::Down { self.unknown_ms } else { 0 };
-        let availability = Ratio::without(bad_ms, self.service_ms - left_out_ms);
-        let coverage = Ratio::without(self.unknown_ms, countable_ms);
-        let high = Ratio::without(self.shortest_ms, countable_ms);
-        let low = Ratio::without(self.doubtful_ms, countable_ms);
-        let surely_met = low.is_some_and(|low| low.reaches(target));
-        let surely_missed = high.is_some_and(|high| !high.reaches(target));
-        let thin = unknown == UnknownPolicy::Exclude
-            && coverage.is_some_and(|coverage| !coverage.reaches(min_coverage));
-        let met = match availability {
-            None => None,
-            Some(_) if thin => surely_missed.then_some(false),
-            Some(availability) => Some(availability.reaches(target)),
-        };
-        let budget_ms = exact::allowance_ms(self.whole_service_ms - left_out_ms, target);
-        Judgement {
-            availability,
-            low,
-            high,
-            coverage,
-            budget_ms,
-            budget_left_ms: budget_ms - bad_ms,
-            met,
-            provable: availability.is_some() && (surely_met || surely_missed),
-        }
+        whole::Weighed::of(&[(1, *self)]).judge(target, unknown, min_coverage)
     }
 }
 
 /// The service credit that a share brings: that of the worst tier it lies strictly below.
 #[must_use]
-pub fn credit(availability: Ratio, tiers: &[Credit]) -> Option<Percent> {
+pub fn credit(share: Ratio, tiers: &[Credit]) -> Option<Percent> {
     tiers
         .iter()
-        .filter(|tier| !availability.reaches(tier.below))
+        .filter(|tier| !share.reaches(tier.below))
         .min_by_key(|tier| tier.below)
         .map(|tier| tier.credit)
-}
-
-/// The share of user time that was good, of groups of users that saw different downtime:
-/// (users, bad milliseconds, milliseconds counted). `None` of no user time.
-#[must_use]
-pub fn by_users(groups: &[(u64, i64, i64)]) -> Option<Ratio> {
-    let sum = |part: fn(&(u64, i64, i64)) -> i64| {
-        groups.iter().map(|group| i128::from(group.0) * i128::from(part(group))).sum::<i128>()
-    };
-    let (bad, all) = (sum(|group| group.1), sum(|group| group.2));
-    Ratio::new(all - bad, all)
 }

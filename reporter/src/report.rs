@@ -8,21 +8,24 @@ mod ledger;
 mod listing;
 mod method;
 pub mod model;
+mod parts;
 mod resolution;
 mod rows;
 mod share;
 
 use std::collections::BTreeMap;
 
-use mailward_catalogue::{Catalogue, Component, Level, Measure, Probe};
+use mailward_catalogue::{Catalogue, Component, Credit, Level, Measure, Over, Percent, Probe};
 
-use crate::availability::Account;
+use crate::availability::exact::Ratio;
+use crate::availability::{Account, credit};
 use crate::clock::{self, Month};
 use crate::exclusions::{self, Ruling};
 use crate::interval::{Set, Span};
 use crate::segment::{Delivery, Evidence, Run};
 use crate::timeline::{ComponentTimeline, Index};
-use model::{At, LevelFigure, Ms, Period, Report};
+use model::{At, CreditTier, Credits, Figure, LevelFigure, Ms, Period, Report, ServiceWide};
+use parts::Parts;
 
 /// Why no report could be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +95,24 @@ pub struct Case<'a> {
     rows: Vec<Row<'a>>,
 }
 
+/// A figure and what it comes to.
+struct Judged {
+    figure: Figure,
+    met: Option<bool>,
+    /// The exact share; `None` of nothing, and for time on blocklists.
+    share: Option<Ratio>,
+    /// The share that brings credits.
+    credited: Option<Ratio>,
+}
+
+impl Judged {
+    /// A share against its target.
+    fn share(figure: Figure, share: Option<Ratio>, target: Percent) -> Self {
+        let met = share.map(|share| share.reaches(target));
+        Self { figure, met, share, credited: share }
+    }
+}
+
 /// A component's month.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
@@ -149,6 +170,7 @@ impl<'a> Case<'a> {
                 seconds: Ms(self.period.len_ms()),
             },
             levels: levels.collect::<Result<_, _>>()?,
+            service_wide: self.service_wide(),
             components: self.rows.iter().map(|row| rows::component_month(self, row)).collect(),
             exclusions: ledger::entries(self),
             method: method::method(self),
@@ -169,14 +191,13 @@ impl<'a> Case<'a> {
         Ok(hours.subtract(&row.ruling.excluded))
     }
 
-    /// A component's time as a level counts it.
+    /// The time that a level of availability counts: a component's, that of several as one, or,
+    /// where users weigh them, of each component by itself.
     ///
     /// # Errors
     /// When the level names what the definition does not hold.
-    pub fn account(&self, level: &Level) -> Result<Account, ReportError> {
-        let row = self.row(level)?;
-        let service = self.hours(level, row.component.since, self.period)?;
-        Ok(Account::new(&row.timeline, service, &row.ruling.excluded))
+    pub fn accounts(&self, level: &Level) -> Result<Vec<Account>, ReportError> {
+        Ok(Parts::of_level(self, level)?.accounts())
     }
 
     /// The month's instants, up to now where it still runs.
@@ -193,7 +214,7 @@ impl<'a> Case<'a> {
                 name: level.measure.word().to_owned(),
             })
         };
-        let (figure, met) = match &level.measure {
+        let Judged { figure, met, credited, .. } = match &level.measure {
             Measure::Availability { target } => availability::figure(self, level, *target)?,
             Measure::Success { target } => share::of_runs(tally()?, *target, None),
             Measure::ResponseTime { target, within } => {
@@ -206,8 +227,28 @@ impl<'a> Case<'a> {
             Measure::Listing { target } => listing::figure(self, level, *target)?,
             Measure::Ratio { target, series } => share::of_counts(self, series, *target),
         };
-        let component = level.component.clone();
-        Ok(LevelFigure { id: level.id.clone(), component, figure, met, grounds: None })
+        Ok(LevelFigure {
+            id: level.id.clone(),
+            component: level.component.clone(),
+            over: level.over.map(|over| over.word().to_owned()),
+            figure,
+            met,
+            credits: credits(&level.credits, met, credited),
+            change: None,
+            change_s: None,
+            trend: Vec::new(),
+            grounds: None,
+        })
+    }
+
+    /// The service as a whole: weighted by users where components declare some, and as one
+    /// where there are components that can be down.
+    fn service_wide(&self) -> ServiceWide {
+        let overall = |over| {
+            let parts = Parts::of_service(self, over);
+            (!parts.is_empty()).then(|| availability::overall(&parts))
+        };
+        ServiceWide { users: overall(Over::Users), composite: overall(Over::Composite) }
     }
 
     pub(crate) fn row(&self, level: &Level) -> Result<&Row<'a>, ReportError> {
@@ -231,6 +272,20 @@ impl<'a> Case<'a> {
         let zone = &self.catalogue.service.zone;
         Ok(clock::service_hours(&level.hours, named, zone, since, window))
     }
+}
+
+/// What of service credits falls due; that cannot be said where the level is neither met nor
+/// missed.
+fn credits(tiers: &[Credit], met: Option<bool>, credited: Option<Ratio>) -> Option<Credits> {
+    let due = credited.filter(|_| met.is_some()).map(|share| {
+        credit(share, tiers).map_or_else(|| "0".to_owned(), |credit| credit.to_string())
+    });
+    let tier = |tier: &Credit| CreditTier {
+        below_pct: tier.below.to_string(),
+        credit_pct: tier.credit.to_string(),
+    };
+    let listed = || Credits { tiers: tiers.iter().map(tier).collect(), due_pct: due };
+    (!tiers.is_empty()).then(listed)
 }
 
 /// The month's instants, up to now where it still runs.

@@ -7,7 +7,7 @@ use super::faults::{Faults, Place};
 use crate::credential::{Credential, SecretRef};
 use crate::hours::Hours;
 use crate::key::Settings;
-use crate::level::{Level, LevelHours, Measure, UnknownPolicy};
+use crate::level::{Level, LevelHours, Measure, Over, UnknownPolicy};
 use crate::probe::{Effect, Probe, Schedule};
 use crate::quantity::Percent;
 use crate::service::{
@@ -175,11 +175,16 @@ fn level(draft: &LevelDraft) -> Option<Level> {
     Some(Level {
         id: owned(settings, "id")?,
         component: owned(settings, "component"),
+        over: match settings.text("over") {
+            Some("users") => Some(Over::Users),
+            Some(_) => Some(Over::Composite),
+            None => None,
+        },
         measure: measure(draft.measure?.name, settings)?,
         hours,
         unknown,
         min_coverage: settings.percent("min_coverage").unwrap_or(ninety),
-        credits: Vec::new(),
+        credits: settings.credits("credits").to_vec(),
     })
 }
 

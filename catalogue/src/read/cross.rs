@@ -41,6 +41,32 @@ struct Names {
     credentials: BTreeSet<String>,
     sinks: BTreeSet<String>,
     hours: BTreeSet<String>,
+    users: Users,
+}
+
+/// Which components say how many users they have.
+#[derive(Default)]
+struct Users {
+    with: usize,
+    without: Vec<String>,
+}
+
+impl Users {
+    fn of(components: &[Fields]) -> Self {
+        let mut users = Self::default();
+        for fields in components {
+            // what is written and faulty is told elsewhere
+            let settings = &fields.settings;
+            match settings.integer("users").is_some_and(|n| n > 0) {
+                true => users.with += 1,
+                false if fields.is_meant("users") && settings.integer("users").is_none() => {
+                    users.with += 1;
+                }
+                false => users.without.push(settings.text("id").unwrap_or_default().to_owned()),
+            }
+        }
+        users
+    }
 }
 
 impl Names {
@@ -51,7 +77,8 @@ impl Names {
         let sinks = unique("[[sink]]", draft.sinks.iter(), faults);
         unique("[[level]]", draft.levels.iter().map(|level| &level.fields), faults);
         let hours = draft.hours.iter().map(|hours| hours.name.clone()).collect();
-        Self { components, credentials, sinks, hours }
+        let users = Users::of(&draft.components);
+        Self { components, credentials, sinks, hours, users }
     }
 }
 
@@ -209,6 +236,8 @@ fn level_keys(level: &LevelDraft, names: &Names, faults: &mut Faults) {
         let place = fields.place("component");
         resolve("component", "[[component]]", id, &names.components, place, faults);
     }
+    over(fields, names, faults);
+    credits(fields, faults);
     if let Some(hours) = settings.text("hours").filter(|hours| *hours != "24x7") {
         let name = hours.strip_prefix("not ").unwrap_or(hours);
         resolve("hours", "[hours.NAME]", name, &names.hours, fields.place("hours"), faults);
@@ -226,6 +255,59 @@ fn level_keys(level: &LevelDraft, names: &Names, faults: &mut Faults) {
         let message = "min_coverage has no effect but under unknown = \"exclude\"".to_owned();
         faults.warning(fields.place("min_coverage"), message);
     }
+}
+
+/// A level of availability is about a component, or over them all.
+fn over(fields: &Fields, names: &Names, faults: &mut Faults) {
+    let settings = &fields.settings;
+    if settings.text("measure") != Some("availability") {
+        return;
+    }
+    match (fields.is_meant("component"), fields.is_meant("over")) {
+        (true, true) => {
+            let message = "expected component or over, got both".to_owned();
+            faults.error(fields.place("over"), message);
+        }
+        (false, false) => {
+            let message = "[[level]] of measure availability needs the key \"component\", or \
+                           \"over\" for the whole service";
+            faults.missing(fields.header, message.to_owned());
+        }
+        _ => {}
+    }
+    if settings.text("over") != Some("users") {
+        return;
+    }
+    let (with, without) = (names.users.with, &names.users.without);
+    if with == 0 {
+        let message = "over = \"users\" weighs components by users, but no [[component]] says \
+                       how many it has; expected users = NUMBER there";
+        faults.missing(fields.place("over"), message.to_owned());
+    } else if let [first, rest @ ..] = without.as_slice() {
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "over = \"users\" leaves component {first:?}{more} out: without users it weighs nothing"
+        );
+        faults.warning(fields.place("over"), message);
+    }
+}
+
+/// Warns of a credit that is due although the level is met.
+fn credits(fields: &Fields, faults: &mut Faults) {
+    let settings = &fields.settings;
+    let Some(target) = settings.percent("target") else { return };
+    let Some(tier) = settings.credits("credits").iter().find(|tier| tier.below > target) else {
+        return;
+    };
+    let message = format!(
+        "below = \"{}%\" lies above the target of {target} %: a credit falls due although the \
+         level is met",
+        tier.below
+    );
+    faults.warning(fields.place("credits"), message);
 }
 
 fn probes_of<'d>(draft: &'d Draft, component: &'d str) -> impl Iterator<Item = &'d ProbeDraft> {

@@ -261,9 +261,16 @@ impl Reader<'_> {
             .map_or(section::LEVEL.written(), |m| format!("[[level]] of measure {}", m.name));
         let has = |measure: &&MeasureKeys, key: &str| measure.keys.iter().any(|k| k.name == key);
         let elsewhere = |key: &str| {
+            let measure = measure?;
+            if let Some((_, why)) = measure.never.iter().find(|(never, _)| *never == key) {
+                return Some(format!(
+                    "key {key:?} does not belong to measure {}: {why}",
+                    measure.name
+                ));
+            }
             let others = MEASURES.iter().filter(|other| has(other, key));
             let others = others.map(|measure| measure.name).collect();
-            belongs(key, &format!("measure {}", measure?.name), others)
+            belongs(key, &format!("measure {}", measure.name), others)
         };
         let any = |key: &str| measure.is_none() && MEASURES.iter().any(|m| has(&m, key));
         let keys = Keys { of: &of, sets: &sets, elsewhere: &elsewhere, ignored: &any };

@@ -1,6 +1,8 @@
 //! One value of a key, judged by its shape. Messages say what was expected and what was found,
 //! and never repeat what may be a secret.
 
+mod tiers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -85,6 +87,7 @@ impl Values<'_> {
                 self.filled(given, "status", list).map(Value::Statuses)
             }
             Shape::Spans => self.spans(given),
+            Shape::Credits => self.credits(given),
             Shape::Table => self.table(given, |_, _| Ok(())),
             Shape::Headers => self.table(given, text::header),
             Shape::HeaderPatterns => self.header_patterns(given),

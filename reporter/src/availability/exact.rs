@@ -28,15 +28,16 @@ impl Ratio {
         self.good * i128::from(Percent::WHOLE) >= i128::from(target.units()) * self.whole
     }
 
+    /// The exact parts: how much is good, of how much.
+    #[must_use]
+    pub const fn parts(self) -> (i128, i128) {
+        (self.good, self.whole)
+    }
+
     /// In per cent, as the nearest double.
     #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "exact below 2^53, which a month and any honest count stay under, so that the \
-                  division rounds once"
-    )]
     pub fn pct(self) -> f64 {
-        (self.good * 100) as f64 / self.whole as f64
+        nearest(self.good * 100, self.whole)
     }
 
     /// In per cent with three places, cut off.
@@ -47,12 +48,45 @@ impl Ratio {
     }
 }
 
-/// How much of `whole_ms` may be bad under a target, cut off to the millisecond.
+/// The double nearest to a fraction of positive whole; ties go to the even one.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "numbers below 2^53 are doubles, so that a division rounds once; above, 64 bits of \
+              the quotient and one for the rest are rounded once, and scaling by 2 is exact"
+)]
+fn nearest(part: i128, whole: i128) -> f64 {
+    const EXACT: i128 = 1 << 53;
+    if part.abs() <= EXACT && whole <= EXACT {
+        return part as f64 / whole as f64;
+    }
+    let (of, whole) = (part.unsigned_abs(), whole.unsigned_abs());
+    let (mut quotient, mut rest, mut scale) = (of / whole, of % whole, 1.0);
+    while quotient < 1 << 63 && rest > 0 && scale < 1e300 {
+        rest *= 2;
+        quotient = quotient * 2 + u128::from(rest >= whole);
+        rest %= whole;
+        scale *= 2.0;
+    }
+    let size = (quotient | u128::from(rest > 0)) as f64 / scale;
+    if part < 0 { -size } else { size }
+}
+
+/// How much of `whole` may be bad under a target, and how much of that is left after `bad`: for
+/// each of `heads` that share in it, cut off to the millisecond.
 #[must_use]
-pub fn allowance_ms(whole_ms: i64, target: Percent) -> i64 {
-    let share = i128::from(Percent::WHOLE - target.units());
-    let exact = (i128::from(whole_ms) * share).div_euclid(i128::from(Percent::WHOLE));
-    i64::try_from(exact).unwrap_or(i64::MAX)
+pub fn allowance(whole: i128, bad: i128, target: Percent, heads: i128) -> (i64, i64) {
+    let unit = i128::from(Percent::WHOLE);
+    let allowed = whole * i128::from(Percent::WHOLE - target.units());
+    (share_of(allowed, heads * unit), share_of(allowed - bad * unit, heads * unit))
+}
+
+/// What each of `heads` has of a sum, cut off; nothing of nobody.
+#[must_use]
+pub fn share_of(sum: i128, heads: i128) -> i64 {
+    if heads == 0 {
+        return 0;
+    }
+    i64::try_from(sum.div_euclid(heads)).unwrap_or(i64::MAX)
 }
 
 /// A share with three places, cut off; `n/a` of nothing.
@@ -64,8 +98,9 @@ pub fn shown_or_na(ratio: Option<Ratio>) -> String {
 #[cfg(test)]
 mod tests {
     use mailward_catalogue::Percent;
+    use proptest::prelude::*;
 
-    use super::{Ratio, allowance_ms};
+    use super::{Ratio, allowance, nearest};
 
     #[test]
     fn shown_is_cut_off() {
@@ -85,7 +120,19 @@ mod tests {
         let target = Percent::from_units(9_990_000_000).unwrap();
         assert!(Ratio::new(999, 1000).unwrap().reaches(target));
         assert!(!Ratio::new(9_989_999_999_999, 10_000_000_000_000).unwrap().reaches(target));
-        assert_eq!(allowance_ms(2_419_200_000, target), 2_419_200);
-        assert_eq!(allowance_ms(1_999, target), 1);
+        assert_eq!(allowance(2_419_200_000, 3_600_000, target, 1), (2_419_200, -1_180_800));
+        assert_eq!(allowance(1_999, 0, target, 1), (1, 1));
+        assert_eq!(allowance(3 * 1_999, 3, target, 3), (1, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn nearest_rounds_once(part in 0i64..1 << 53, whole in 1i64..1 << 53, by in 1i128..1 << 60) {
+            // the same fraction, written so large that a plain division would round twice
+            let plain = part as f64 / whole as f64;
+            let large = nearest(i128::from(part) * by, i128::from(whole) * by);
+            prop_assert!((plain - large).abs() == 0.0, "{plain} {large}");
+            prop_assert!((nearest(-i128::from(part) * by, i128::from(whole) * by) + plain).abs() == 0.0);
+        }
     }
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::report::model::{
     At, Availability, ComponentMonth, Day, DeliveryTime, ExclusionEntry, Figure, LevelFigure,
     ListingSpan, ListingTime, Method, MethodProbe, Ms, Outage, Period, RejectedExclusion, Report,
-    Resolution, Share, TicketFigure,
+    Resolution, ServiceWide, Share, TicketFigure,
 };
 
 pub(crate) const MINUTE: i64 = 60_000;
@@ -29,6 +29,7 @@ pub(crate) fn outage(from: &str, length_ms: i64, reasons: &[&str]) -> Outage {
         still_open: false,
         reasons: reasons.iter().map(|&r| r.to_owned()).collect(),
         probes: vec!["probe".to_owned()],
+        components: Vec::new(),
     }
 }
 
@@ -48,32 +49,56 @@ pub(crate) fn availability(
     let target: f64 = target_pct.parse().unwrap();
     let budget = (countable * (100.0 - target) / 100.0) as i64;
     let met = pct(down) >= target;
+    let failures = outages.len() as u64;
+    let mean = |ms: i64| (failures > 0).then(|| Ms(ms / failures as i64));
+    let figure = Figure::Availability(Box::new(Availability {
+        hours: "24x7".to_owned(),
+        target_pct: target_pct.to_owned(),
+        service_s: Ms(service),
+        excluded_s: Ms(excluded_ms),
+        down_s: Ms(down),
+        unknown_s: Ms(0),
+        degraded_s: Ms(0),
+        availability_pct: Some(pct(down)),
+        availability_shown: super::words::cut_pct(pct(down)),
+        low_pct: Some(pct(at_most)),
+        high_pct: Some(pct(at_least)),
+        provable: met == (pct(at_most) >= target) && met == (pct(at_least) >= target),
+        coverage_pct: Some(100.0),
+        budget_s: Ms(budget),
+        budget_left_s: Ms(budget - down),
+        blips: 0,
+        unknown_policy: "exclude".to_owned(),
+        min_coverage_pct: Some("90".to_owned()),
+        failures,
+        mttr_s: mean(down),
+        mtbf_s: mean(service - excluded_ms - down),
+        unknown_by_reason: Vec::new(),
+        parts: Vec::new(),
+        outages,
+        rejected_exclusions: Vec::new(),
+    }));
+    level(&format!("{component}-availability"), Some(component), Some(met), figure)
+}
+
+/// A level whose figure is seen for the first time.
+pub(crate) fn level(
+    id: &str,
+    component: Option<&str>,
+    met: Option<bool>,
+    figure: Figure,
+) -> LevelFigure {
     LevelFigure {
-        id: format!("{component}-availability"),
-        component: Some(component.to_owned()),
-        met: Some(met),
+        id: id.to_owned(),
+        component: component.map(str::to_owned),
+        over: None,
+        figure,
+        met,
+        credits: None,
+        change: None,
+        change_s: None,
+        trend: Vec::new(),
         grounds: None,
-        figure: Figure::Availability(Box::new(Availability {
-            hours: "24x7".to_owned(),
-            target_pct: target_pct.to_owned(),
-            service_s: Ms(service),
-            excluded_s: Ms(excluded_ms),
-            down_s: Ms(down),
-            unknown_s: Ms(0),
-            degraded_s: Ms(0),
-            availability_pct: Some(pct(down)),
-            availability_shown: super::words::cut_pct(pct(down)),
-            low_pct: Some(pct(at_most)),
-            high_pct: Some(pct(at_least)),
-            provable: met == (pct(at_most) >= target) && met == (pct(at_least) >= target),
-            coverage_pct: Some(100.0),
-            budget_s: Ms(budget),
-            budget_left_s: Ms(budget - down),
-            blips: 0,
-            unknown_policy: "exclude".to_owned(),
-            outages,
-            rejected_exclusions: Vec::new(),
-        })),
     }
 }
 
@@ -196,12 +221,11 @@ pub(crate) fn october() -> Report {
         availability("incoming", "99.9", Vec::new(), 0),
         delivery(),
         availability("outgoing", "99.9", Vec::new(), 0),
-        LevelFigure {
-            id: "outgoing-reputation".to_owned(),
-            component: Some("outgoing".to_owned()),
-            met: Some(false),
-            grounds: None,
-            figure: Figure::Listing(ListingTime {
+        level(
+            "outgoing-reputation",
+            Some("outgoing"),
+            Some(false),
+            Figure::Listing(ListingTime {
                 exposed_s: Ms(20 * HOUR),
                 list_s: Ms(26 * HOUR),
                 observed_s: Ms(744 * HOUR),
@@ -211,7 +235,7 @@ pub(crate) fn october() -> Report {
                     listed("192.0.2.11", "bl.example.org", 6 * HOUR),
                 ],
             }),
-        },
+        ),
         internal,
         availability(
             "portal",
@@ -229,33 +253,22 @@ pub(crate) fn october() -> Report {
             0,
         ),
         owa_core,
-        LevelFigure {
-            id: "owa-success".to_owned(),
-            component: Some("owa".to_owned()),
-            met: Some(true),
-            grounds: None,
-            figure: Figure::Success(share(44_611, 44_700, "99.5")),
-        },
-        LevelFigure {
-            id: "owa-response".to_owned(),
-            component: Some("owa".to_owned()),
-            met: Some(true),
-            grounds: None,
-            figure: Figure::ResponseTime(Share {
-                within_s: Some(Ms(4000)),
-                ..share(43_802, 44_611, "95")
-            }),
-        },
+        level(
+            "owa-success",
+            Some("owa"),
+            Some(true),
+            Figure::Success(share(44_611, 44_700, "99.5")),
+        ),
+        level(
+            "owa-response",
+            Some("owa"),
+            Some(true),
+            Figure::ResponseTime(Share { within_s: Some(Ms(4000)), ..share(43_802, 44_611, "95") }),
+        ),
         outlook,
         availability("mobile", "99.9", Vec::new(), 3 * HOUR),
         resolution(),
-        LevelFigure {
-            id: "calls-answered".to_owned(),
-            component: None,
-            met: Some(true),
-            grounds: None,
-            figure: Figure::Ratio(share(27_100, 27_800, "97")),
-        },
+        level("calls-answered", None, Some(true), Figure::Ratio(share(27_100, 27_800, "97"))),
     ];
     Report {
         service: "NHSmail".to_owned(),
@@ -271,6 +284,7 @@ pub(crate) fn october() -> Report {
             seconds: Ms(745 * HOUR),
         },
         levels,
+        service_wide: ServiceWide::default(),
         components,
         exclusions: exclusions(),
         method: method(),
@@ -286,12 +300,11 @@ fn listed(address: &str, list: &str, ms: i64) -> ListingSpan {
 }
 
 fn delivery() -> LevelFigure {
-    LevelFigure {
-        id: "incoming-delivery".to_owned(),
-        component: Some("incoming".to_owned()),
-        met: Some(true),
-        grounds: None,
-        figure: Figure::DeliveryTime(DeliveryTime {
+    level(
+        "incoming-delivery",
+        Some("incoming"),
+        Some(true),
+        Figure::DeliveryTime(DeliveryTime {
             sent: 8940,
             delivered: 8938,
             lost: 2,
@@ -303,7 +316,7 @@ fn delivery() -> LevelFigure {
             within_s: Ms(60_000),
             target_pct: "95".to_owned(),
         }),
-    }
+    )
 }
 
 fn resolution() -> LevelFigure {
@@ -315,12 +328,11 @@ fn resolution() -> LevelFigure {
         met,
         ignored: Vec::new(),
     };
-    LevelFigure {
-        id: "severity-2-resolution".to_owned(),
-        component: None,
-        met: Some(true),
-        grounds: None,
-        figure: Figure::Resolution(Resolution {
+    level(
+        "severity-2-resolution",
+        None,
+        Some(true),
+        Figure::Resolution(Resolution {
             severity: "2".to_owned(),
             tickets: vec![
                 ticket("INC9588056", 31 * HOUR, Some(true)),
@@ -330,7 +342,7 @@ fn resolution() -> LevelFigure {
             within_pct: Some(100.0),
             target_pct: "100".to_owned(),
         }),
-    }
+    )
 }
 
 fn exclusions() -> Vec<ExclusionEntry> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mailward_catalogue::Percent;
 
-use super::Tally;
 use super::model::{DeliveryTime, Figure, Ms};
+use super::{Judged, Tally};
 use crate::availability::exact::Ratio;
 use crate::clock::duration_ms;
 
@@ -15,7 +15,7 @@ pub(super) fn figure(
     target: Percent,
     within: Duration,
     lost_after: Duration,
-) -> (Figure, Option<bool>) {
+) -> Judged {
     let (within_ms, lost_after_ms) = (duration_ms(within), duration_ms(lost_after));
     let mails = match tally {
         Tally::Deliveries(mails) => mails.as_slice(),
@@ -43,7 +43,7 @@ pub(super) fn figure(
         within_s: Ms(within_ms),
         target_pct: target.to_string(),
     };
-    (Figure::DeliveryTime(figure), ratio.map(|ratio| ratio.reaches(target)))
+    Judged::share(Figure::DeliveryTime(figure), ratio, target)
 }
 
 /// The value of rank ⌈p · sent ÷ 100⌉ of all that was sent; `None` where that rank is lost.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mailward_catalogue::Level;
 
 use super::model::{Figure, ListingSpan, ListingTime, Ms};
-use super::{Case, ReportError};
+use super::{Case, Judged, ReportError};
 use crate::clock::duration_ms;
 use crate::interval::{Set, Span};
 use crate::timeline::spoken;
@@ -16,7 +16,7 @@ pub(super) fn figure(
     case: &Case<'_>,
     level: &Level,
     target: Duration,
-) -> Result<(Figure, Option<bool>), ReportError> {
+) -> Result<Judged, ReportError> {
     let row = case.row(level)?;
     let probes: Vec<&str> = case
         .catalogue
@@ -56,5 +56,10 @@ pub(super) fn figure(
             })
             .collect(),
     };
-    Ok((Figure::Listing(figure), Some(exposed_ms <= target_ms)))
+    Ok(Judged {
+        figure: Figure::Listing(figure),
+        met: Some(exposed_ms <= target_ms),
+        share: None,
+        credited: None,
+    })
 }

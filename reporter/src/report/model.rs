@@ -1,6 +1,9 @@
 //! The report's model: `report.json` is this, serialised. Renderers read it and do no
 //! arithmetic. Instants are milliseconds inside and RFC 3339 on the wire.
 
+mod beside;
+
+pub use beside::{CreditTier, Credits, Overall, Part, ServiceWide, TrendMonth};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A month's report.
@@ -24,6 +27,9 @@ pub struct Report {
     pub period: Period,
     /// The figures, in the order of probes.toml.
     pub levels: Vec<LevelFigure>,
+    /// The service as a whole, around the clock.
+    #[serde(default, skip_serializing_if = "ServiceWide::is_empty")]
+    pub service_wide: ServiceWide,
     /// The rows, in the order of probes.toml, with their days.
     pub components: Vec<ComponentMonth>,
     /// Exclusions that touch the month, counted or not.
@@ -42,6 +48,17 @@ pub struct Report {
     /// Why this edition replaces the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition_reason: Option<String>,
+}
+
+impl Report {
+    /// The report without what is for operators only: service credits.
+    #[must_use]
+    pub fn for_the_public(mut self) -> Self {
+        for level in &mut self.levels {
+            level.credits = None;
+        }
+        self
+    }
 }
 
 /// An instant in milliseconds; RFC 3339 in UTC on the wire.
@@ -104,11 +121,28 @@ pub struct LevelFigure {
     /// The component it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// Availability of the whole service: `users` or `composite`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
     /// What it measures, with the figures of that measure.
     #[serde(flatten)]
     pub figure: Figure,
     /// Whether the promise was kept; null where it cannot be said.
     pub met: Option<bool>,
+    /// Service credits, for operators; a public report has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credits: Option<Credits>,
+    /// Percentage points more than the month before, cut off towards zero: `+0.012`, `-1.250`,
+    /// `0.000`; null where either has no share.
+    #[serde(default)]
+    pub change: Option<String>,
+    /// The same for time on blocklists, as a length of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_s: Option<Ms>,
+    /// Up to twelve months before and this one, oldest first. Months in which there was nothing
+    /// to measure are absent; empty where no earlier month is known.
+    #[serde(default)]
+    pub trend: Vec<TrendMonth>,
     /// What made the figure: the way from it to the records. Not every report is asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Box<super::grounds::Grounds>>,
@@ -134,7 +168,8 @@ pub enum Figure {
     Ratio(Share),
 }
 
-/// Availability of a component in the level's hours.
+/// Availability of a component, or of the service, in the level's hours. Weighted by users, times
+/// are those of the mean user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Availability {
     /// The hours as probes.toml names them.
@@ -171,6 +206,25 @@ pub struct Availability {
     pub blips: u64,
     /// What becomes of unknown time: exclude, up or down.
     pub unknown_policy: String,
+    /// Under exclude: the least coverage for a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_coverage_pct: Option<String>,
+    /// How often it failed: outages that count, those that only service hours or an exclusion
+    /// interrupt as one.
+    #[serde(default)]
+    pub failures: u64,
+    /// Mean time to restore: D ÷ failures, cut off; null without any.
+    #[serde(default)]
+    pub mttr_s: Option<Ms>,
+    /// Mean time between failures: time known to be up ÷ failures, cut off; null without any.
+    #[serde(default)]
+    pub mtbf_s: Option<Ms>,
+    /// Unknown time in these hours by reason, longest first; time with two reasons under both.
+    #[serde(default)]
+    pub unknown_by_reason: Vec<(String, Ms)>,
+    /// The components of a figure of the whole service, each by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Maximal intervals that count as D.
     pub outages: Vec<Outage>,
     /// Maintenance and third-party exclusions of the component that do not count.
@@ -201,6 +255,9 @@ pub struct Outage {
     /// Probes that were down in it.
     #[serde(default)]
     pub probes: Vec<String>,
+    /// Of a figure of the whole service: the components that were down in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
 }
 
 /// An exclusion that does not count, and why.

@@ -5,16 +5,13 @@ use mailward_catalogue::{Level, Measure};
 use mailward_evidence::Ticket;
 
 use super::model::{At, Figure, Ms, Resolution, TicketFigure};
-use super::{Case, ReportError, named_hours};
+use super::{Case, Judged, ReportError, named_hours};
 use crate::availability::exact::Ratio;
 use crate::clock::ticket::{Promise, Reading, read};
 use crate::clock::{duration_ms, service_hours};
 use crate::interval::Span;
 
-pub(super) fn figure(
-    case: &Case<'_>,
-    level: &Level,
-) -> Result<(Figure, Option<bool>), ReportError> {
+pub(super) fn figure(case: &Case<'_>, level: &Level) -> Result<Judged, ReportError> {
     let Measure::Resolution { target, severity, within, reopen_within } = &level.measure else {
         return Err(ReportError::Unresolved {
             level: level.id.clone(),
@@ -56,7 +53,7 @@ pub(super) fn figure(
         within_pct: ratio.map(Ratio::pct),
         target_pct: target.to_string(),
     };
-    Ok((Figure::Resolution(figure), ratio.map(|ratio| ratio.reaches(*target))))
+    Ok(Judged::share(Figure::Resolution(figure), ratio, *target))
 }
 
 fn concerns(level: &Level, severity: &str, ticket: &Ticket) -> bool {

@@ -32,9 +32,19 @@ fn unknown_by_reason(case: &Case<'_>, row: &Row<'_>) -> Vec<(String, Ms)> {
         row.component.since.map_or(case.period.from_ms, |since| clock::day_start_ms(since, zone));
     let served = Set::from(case.period).clip(Span::new(served_from_ms, case.period.to_ms));
     let counted = served.subtract(&row.ruling.excluded);
-    let mut rest = row.timeline.unknown().intersect(&counted);
+    let unknown = row.timeline.unknown().intersect(&counted);
+    let reasons = unknown_reasons(row, &unknown).into_iter();
+    let mut reasons: Vec<(String, Ms)> =
+        reasons.map(|(word, when)| (word, Ms(when.len_ms()))).collect();
+    reasons.sort_by_key(|(_, ms)| std::cmp::Reverse(*ms));
+    reasons
+}
+
+/// Why a row was unknown in `unknown`, and when.
+pub(super) fn unknown_reasons(row: &Row<'_>, unknown: &Set) -> Vec<(String, Set)> {
+    let mut rest = unknown.clone();
     let mut reasons: Vec<(String, Set)> = Vec::new();
-    for cause in row.timeline.unknown_causes(&counted) {
+    for cause in row.timeline.unknown_causes(unknown) {
         rest = rest.subtract(&cause.when);
         let word = cause.reason.as_ref().map_or("silent", Reason::as_str);
         match reasons.iter_mut().find(|(seen, _)| seen == word) {
@@ -45,8 +55,5 @@ fn unknown_by_reason(case: &Case<'_>, row: &Row<'_>) -> Vec<(String, Ms)> {
     if !rest.is_empty() {
         reasons.push(("unwatched".to_owned(), rest));
     }
-    let mut reasons: Vec<(String, Ms)> =
-        reasons.into_iter().map(|(word, when)| (word, Ms(when.len_ms()))).collect();
-    reasons.sort_by_key(|(_, ms)| std::cmp::Reverse(*ms));
     reasons
 }

@@ -7,7 +7,7 @@ use mailward_catalogue::{Effect, Measure, Percent};
 use mailward_evidence::Verdict;
 
 use super::model::{Figure, Ms, Share};
-use super::{Case, Tally};
+use super::{Case, Judged, Tally};
 use crate::availability::exact::{Ratio, shown_or_na};
 use crate::clock::duration_ms;
 use crate::segment::Run;
@@ -34,24 +34,21 @@ fn as_ms(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1_000_000.0
 }
 
-pub(super) fn of_runs(
-    tally: &Tally,
-    target: Percent,
-    within: Option<Duration>,
-) -> (Figure, Option<bool>) {
+pub(super) fn of_runs(tally: &Tally, target: Percent, within: Option<Duration>) -> Judged {
     let (good, total) = match tally {
         Tally::Runs { good, total } => (*good, *total),
         Tally::Deliveries(_) => (0, 0),
     };
-    let (share, met) = share(good, total, target, within);
-    match within {
-        Some(_) => (Figure::ResponseTime(share), met),
-        None => (Figure::Success(share), met),
-    }
+    let (share, ratio) = share(good, total, target, within);
+    let figure = match within {
+        Some(_) => Figure::ResponseTime(share),
+        None => Figure::Success(share),
+    };
+    Judged::share(figure, ratio, target)
 }
 
 /// Adds up the counts of a series that begin in the month and ended by now.
-pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> (Figure, Option<bool>) {
+pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> Judged {
     let own = case.evidence.counts.iter().filter(|count| {
         &*count.series == series
             && case.whole.contains(count.from.ms())
@@ -60,8 +57,8 @@ pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> (Figu
     let (good, total) = own.fold((0u64, 0u64), |(good, total), count| {
         (good.saturating_add(count.good), total.saturating_add(count.total))
     });
-    let (share, met) = share(good, total, target, None);
-    (Figure::Ratio(share), met)
+    let (share, ratio) = share(good, total, target, None);
+    Judged::share(Figure::Ratio(share), ratio, target)
 }
 
 fn share(
@@ -69,7 +66,7 @@ fn share(
     total: u64,
     target: Percent,
     within: Option<Duration>,
-) -> (Share, Option<bool>) {
+) -> (Share, Option<Ratio>) {
     let ratio = Ratio::new(i128::from(good), i128::from(total));
     let share = Share {
         good,
@@ -79,7 +76,7 @@ fn share(
         target_pct: target.to_string(),
         within_s: within.map(|within| Ms(duration_ms(within))),
     };
-    (share, ratio.map(|ratio| ratio.reaches(target)))
+    (share, ratio)
 }
 
 #[cfg(test)]

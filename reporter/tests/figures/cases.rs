@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mailward_catalogue::LevelHours;
 use mailward_evidence::Verdict;
-use mailward_reporter::availability::exact::allowance_ms;
+use mailward_reporter::availability::exact::allowance;
 use mailward_reporter::clock::{Month, service_hours};
 use mailward_reporter::interval::Span;
 use mailward_reporter::report::model::{Availability, Figure, Report};
@@ -272,7 +272,7 @@ fn months_and_their_hours() {
         assert_eq!(case.expected["total_s"], span.len_ms() / 1000, "{name}");
         assert_eq!(case.expected["core_s"], hours(LevelHours::Named("core".into())), "{name}");
         assert_eq!(case.expected["non_core_s"], hours(LevelHours::Not("core".into())), "{name}");
-        let budget_ms = allowance_ms(span.len_ms(), made::percent("99.9"));
+        let (budget_ms, _) = allowance(span.len_ms().into(), 0, made::percent("99.9"), 1);
         assert_eq!(case.expected["budget_s_at_99_9"], budget_ms as f64 / 1000.0, "{name}");
     }
 }

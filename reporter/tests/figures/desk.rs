@@ -43,6 +43,7 @@ fn judged(month: &str, measure: Measure, evidence: &Evidence) -> Value {
     catalogue.levels = vec![Level {
         id: "desk".to_owned(),
         component: None,
+        over: None,
         measure,
         hours: LevelHours::Named("core".to_owned()),
         unknown: mailward_catalogue::UnknownPolicy::Exclude,

@@ -59,6 +59,7 @@ pub(crate) fn level(id: &str, world: &World, measure: Measure) -> Level {
     Level {
         id: id.to_owned(),
         component: Some("c".to_owned()),
+        over: None,
         measure,
         hours: match (&world.hours, world.not) {
             (None, _) => LevelHours::Always,

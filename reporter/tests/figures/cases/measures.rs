@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mailward_catalogue::{Credit, Hours, Measure, Span as Declared};
+use mailward_catalogue::{Credit, Hours, Measure, Span as Declared, UnknownPolicy};
 use mailward_evidence::{Extra, Instant, Ticket, TicketEvent, TicketEventKind};
 use mailward_reporter::availability::exact::Ratio;
-use mailward_reporter::availability::{by_users, credit};
+use mailward_reporter::availability::whole::Weighed;
+use mailward_reporter::availability::{Sums, credit};
 use mailward_reporter::clock::Month;
 use mailward_reporter::report::model::Report;
 use mailward_reporter::report::{Tallies, Tally, build};
@@ -26,13 +27,17 @@ fn users_weigh() {
     let (all, some) = (&incidents[0], &incidents[1]);
     let minutes = |incident: &Value| incident["minutes"].as_i64().unwrap() * MINUTE;
     let fewer = some["users"].as_u64().unwrap();
-    let groups =
-        [(users - fewer, minutes(all), month), (fewer, minutes(all) + minutes(some), month)];
-    let weighted = by_users(&groups).unwrap();
+    let sums = |down_ms| Sums { service_ms: month, down_ms, ..Sums::default() };
+    let groups = [(users - fewer, sums(minutes(all))), (fewer, sums(minutes(all) + minutes(some)))];
+    let none = made::percent("0");
+    let judge = |groups: &[(u64, Sums)]| {
+        Weighed::of(groups).judge(none, UnknownPolicy::Exclude, none).availability
+    };
+    let weighted = judge(&groups).unwrap();
     close(&case.name, "uptime_pct", weighted.pct(), &case.expected["uptime_pct"]);
     let plain = Ratio::without(minutes(all) + minutes(some), month).unwrap();
     close(&case.name, "unweighted_pct", plain.pct(), &case.expected["unweighted_pct"]);
-    assert_eq!(by_users(&[]), None);
+    assert_eq!(judge(&[]), None);
 }
 
 #[test]
