@@ -4,6 +4,7 @@
 
 mod agents;
 mod bytes;
+mod changes;
 mod codec;
 mod editions;
 mod error;

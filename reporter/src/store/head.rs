@@ -1,13 +1,14 @@
 //! What arrived and is not yet in blocks: outcomes of acknowledged bodies, durable as they
 //! came, in order by stream. Decides what is new, a duplicate or a conflict.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mailward_evidence::{AgentName, Instant, Outcome, ProbeId};
 use rusqlite::Connection;
 
 use super::Accepted;
 use super::bytes::{Broken, Reader, put_bytes, put_uint};
+use super::changes;
 use super::codec::{self, Key, Packed};
 use super::error::StoreError;
 use super::raw::Raw;
@@ -150,12 +151,14 @@ impl Head {
         Ok(())
     }
 
-    /// Takes in the outcomes of one body. What is new is written as an arrival; where this
-    /// fails, the head no longer matches the database and is to be loaded anew.
+    /// Takes in the outcomes of one body. What is new is written as an arrival, and the days it
+    /// was due on are told; where this fails, the head no longer matches the database and is to
+    /// be loaded anew.
     pub(super) fn take(
         &mut self,
         conn: &Connection,
         outcomes: &[Outcome],
+        touched: &mut BTreeSet<i64>,
     ) -> Result<Accepted, StoreError> {
         let mut by_stream: BTreeMap<i64, Vec<Packed>> = BTreeMap::new();
         for outcome in outcomes {
@@ -178,6 +181,7 @@ impl Head {
             put_uint(&mut arrival, stream.cast_unsigned());
             put_bytes(&mut arrival, &run::encode(&new, &self.words, None));
             arrived += new.len();
+            touched.extend(new.iter().map(|e| changes::day_of(e.key.due_ms())));
             let fresh = self.fresh.entry(stream).or_default();
             fresh.extend(new);
             in_order(fresh);

@@ -14,7 +14,7 @@ pub(super) const FILE: &str = "mailward.sqlite";
 /// "MWRD": tells our files from other programs'.
 const APPLICATION_ID: i64 = 0x4d57_5244;
 /// Steps from one version to the next. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("0001.sql")];
+const STEPS: &[&str] = &[include_str!("0001.sql"), include_str!("0002.sql")];
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -156,6 +156,8 @@ fn check_step(conn: &Connection, path: &Path, version: u32, step: &str) -> Resul
 mod tests {
     use super::*;
 
+    /// A program that knows no more than the first version.
+    const FIRST: &[&str] = &[STEPS[0]];
     const NEXT: &str = "CREATE TABLE half (x INTEGER) STRICT;";
 
     fn file() -> (tempfile::TempDir, PathBuf) {
@@ -172,14 +174,14 @@ mod tests {
     fn a_step_that_fails_half_way_leaves_the_version_before() {
         let (_dir, path) = file();
         let mut conn = connect(&path).unwrap();
-        migrate(&mut conn, &path, STEPS, 0).unwrap();
+        migrate(&mut conn, &path, FIRST, 0).unwrap();
         let bad = "CREATE TABLE half (x INTEGER) STRICT; CREATE TABLE migration (y INTEGER);";
         assert!(migrate(&mut conn, &path, &[STEPS[0], bad], 0).is_err());
         assert_eq!(version(&conn), 1);
         assert!(conn.query_row("SELECT 1 FROM half", [], |_| Ok(())).is_err());
         migrate(&mut conn, &path, &[STEPS[0], NEXT], 0).unwrap();
         assert_eq!(version(&conn), 2);
-        let newer = migrate(&mut conn, &path, STEPS, 0).unwrap_err();
+        let newer = migrate(&mut conn, &path, FIRST, 0).unwrap_err();
         assert!(matches!(newer, StoreError::Newer { found: 2, known: 1, .. }), "{newer}");
         let altered = migrate(&mut conn, &path, &[STEPS[0], "SELECT 1;"], 0).unwrap_err();
         assert!(matches!(altered, StoreError::Altered { version: 2, .. }), "{altered}");
@@ -213,11 +215,11 @@ mod tests {
     fn a_store_held_by_another_is_locked() {
         let (_dir, path) = file();
         let mut conn = connect(&path).unwrap();
-        migrate(&mut conn, &path, STEPS, 0).unwrap();
+        migrate(&mut conn, &path, FIRST, 0).unwrap();
         let other = connect(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         conn.busy_timeout(Duration::from_millis(1)).unwrap();
-        migrate(&mut conn, &path, STEPS, 0).unwrap();
+        migrate(&mut conn, &path, FIRST, 0).unwrap();
         let error = migrate(&mut conn, &path, &[STEPS[0], NEXT], 0).unwrap_err();
         assert!(matches!(error, StoreError::Locked), "{error}");
     }

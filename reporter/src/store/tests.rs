@@ -15,6 +15,7 @@ use super::writer::Limits;
 use super::{Accepted, NewEdition, Source, Store, StoreError, codec, words::Words};
 use crate::segment::{Evidence, Segment};
 
+mod changes;
 mod model;
 
 fn clock() -> Arc<ManualClock> {

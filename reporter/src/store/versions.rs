@@ -23,8 +23,13 @@ fn key(record: &Record) -> Vec<u8> {
     }
 }
 
-/// Stores a record that is no outcome; false where it is a duplicate.
-pub(super) fn put(conn: &Connection, mut record: Record, now_ms: i64) -> Result<bool, StoreError> {
+/// Stores a record that is no outcome. Gives the first millisecond that it, or a version that it
+/// supersedes, speaks of; `None` where it is a duplicate.
+pub(super) fn put(
+    conn: &Connection,
+    mut record: Record,
+    now_ms: i64,
+) -> Result<Option<i64>, StoreError> {
     let failed = StoreError::sql("write a record");
     let told = match &mut record {
         Record::Exclusion(exclusion) => split_first_seen(exclusion),
@@ -39,10 +44,13 @@ pub(super) fn put(conn: &Connection, mut record: Record, now_ms: i64) -> Result<
         .map_err(&failed)?;
     let mut rows = select.query((kind, &key)).map_err(&failed)?;
     let (mut versions, mut first_seen_ms) = (0i64, told.unwrap_or(now_ms).min(now_ms));
+    let mut from_ms = begins_ms(&record);
     while let Some(row) = rows.next().map_err(&failed)? {
-        if decode(row.get_ref(0).and_then(|v| Ok(v.as_blob()?)).map_err(&failed)?)? == record {
-            return Ok(false);
+        let stored = decode(row.get_ref(0).and_then(|v| Ok(v.as_blob()?)).map_err(&failed)?)?;
+        if stored == record {
+            return Ok(None);
         }
+        from_ms = from_ms.min(begins_ms(&stored));
         first_seen_ms = row.get(1).map_err(&failed)?;
         versions += 1;
     }
@@ -57,7 +65,18 @@ pub(super) fn put(conn: &Connection, mut record: Record, now_ms: i64) -> Result<
     insert
         .execute((kind, key, versions, now_ms, first_seen_ms, body.trim_ascii_end()))
         .map_err(&failed)?;
-    Ok(true)
+    Ok(Some(from_ms))
+}
+
+/// The first millisecond that a record speaks of.
+fn begins_ms(record: &Record) -> i64 {
+    match record {
+        Record::Outcome(o) => o.due.ms(),
+        Record::Roster(r) => r.at.ms(),
+        Record::Exclusion(e) => e.from.ms(),
+        Record::Ticket(t) => t.opened.ms(),
+        Record::Count(c) => c.from.ms(),
+    }
 }
 
 fn decode(body: &[u8]) -> Result<Record, StoreError> {

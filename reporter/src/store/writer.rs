@@ -1,7 +1,7 @@
 //! The one thread that writes. It takes all work that waits, does each piece under a savepoint
 //! of its own, commits once (one fsync), and only then answers them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::flush::flush;
 use super::head::Head;
 use super::run::Want;
-use super::{Accepted, Source, versions};
+use super::{Accepted, Source, changes, versions};
 
 /// Pieces of work that may wait; beyond, callers are told to come back.
 const QUEUE: usize = 256;
@@ -146,6 +146,7 @@ impl Turn<'_, '_> {
             Source::Import => "",
         };
         let mut tallies: BTreeMap<&'static str, Accepted> = BTreeMap::new();
+        let mut touched = BTreeSet::new();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(body.records.len());
         for record in body.records {
             if let Record::Outcome(outcome) = record {
@@ -153,15 +154,17 @@ impl Turn<'_, '_> {
                 continue;
             }
             let tally = tallies.entry(record.kind()).or_default();
-            if versions::put(self.conn, record, self.now_ms)? {
+            if let Some(from_ms) = versions::put(self.conn, record, self.now_ms)? {
                 tally.accepted += 1;
+                touched.insert(changes::day_of(from_ms));
             } else {
                 tally.duplicates += 1;
             }
         }
         if !outcomes.is_empty() {
-            tallies.insert("outcome", self.head.take(self.conn, &outcomes)?);
+            tallies.insert("outcome", self.head.take(self.conn, &outcomes, &mut touched)?);
         }
+        changes::note(self.conn, &touched)?;
         let mut total = Accepted::default();
         for (kind, counted) in tallies {
             total.add(counted);
