@@ -14,7 +14,9 @@ pub mod cookies;
 pub mod dial;
 pub mod dns;
 pub mod http;
+pub mod imap;
 pub mod resolve;
+pub mod sasl;
 pub mod smtp;
 pub mod stream;
 pub mod tls;
@@ -69,6 +71,41 @@ impl Net {
 impl std::fmt::Debug for Net {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Net").finish_non_exhaustive()
+    }
+}
+
+/// A server, and how a connection to it is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its name or address; a certificate must be for it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub security: Security,
+}
+
+/// How a connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Not at all.
+    None,
+    /// By a command of the protocol.
+    StartTls,
+    /// From the first byte.
+    Implicit,
+}
+
+impl Security {
+    /// Reads the word of probes.toml.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        match word {
+            "none" => Some(Self::None),
+            "starttls" => Some(Self::StartTls),
+            "implicit" => Some(Self::Implicit),
+            _ => None,
+        }
     }
 }
 
@@ -162,6 +199,13 @@ impl Fault {
     pub const fn is_ours(&self) -> bool {
         matches!(self.reason, Reason::ProbeFault | Reason::EgressBlocked)
     }
+}
+
+/// What is said of a server that sent more than its answer to STARTTLS before the handshake.
+fn injected(trace: &mut Trace) -> Fault {
+    trace.fact("injection", "the server sent more after its answer to STARTTLS");
+    let detail = "expected nothing between the answer to STARTTLS and the handshake";
+    Fault::new(Reason::ProtocolError, detail)
 }
 
 /// `text` without control characters and cut to `limit` bytes, for facts and details.

@@ -87,9 +87,7 @@ impl Conversation {
     /// When the server sent something ahead of the handshake, or as [`Net::secure`].
     pub async fn secure(self, net: &Net, host: &str, trace: &mut Trace) -> Result<Self, Fault> {
         if !self.reader.is_empty() {
-            trace.fact("injection", "the server sent more after its answer to STARTTLS");
-            let detail = "expected nothing between the answer to STARTTLS and the handshake";
-            return Err(Fault::new(Reason::ProtocolError, detail));
+            return Err(super::injected(trace));
         }
         let Stream::Plain(tcp) = self.stream else {
             return Err(Fault::new(Reason::ProbeFault, "the connection is encrypted"));
