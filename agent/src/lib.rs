@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod net;
 pub mod once;
 pub mod outbox;
+pub mod policy;
 pub mod probe;
 pub mod run;
 pub mod schedule;

@@ -85,9 +85,9 @@ pub enum Shape {
     Resolver,
     /// A list of texts.
     Texts,
-    /// A list of IP addresses.
+    /// An IP address, or a list of them.
     Addresses,
-    /// A list of DNS names.
+    /// A DNS name, or a list of them.
     Names,
     /// One of these words, or a list of them.
     Words(&'static [&'static str]),

@@ -1,6 +1,7 @@
 //! probes.toml: what is watched and what was promised, parsed, validated and typed. It does
 //! not know how a probe is run, how evidence is stored, or what time it is.
 
+pub mod blocklist;
 pub mod credential;
 pub mod fault;
 pub mod hours;

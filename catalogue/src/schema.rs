@@ -140,7 +140,9 @@ fn of_shape(shape: Shape) -> Json {
         Shape::Seconds => matching(r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"),
         Shape::Texts | Shape::Labels | Shape::Networks | Shape::Targets => list(text()),
         Shape::Addresses | Shape::Names => {
-            json!({ "type": "array", "items": text(), "minItems": 1, "maxItems": 1000 })
+            let some =
+                |of: Json| json!({ "type": "array", "items": of, "minItems": 1, "maxItems": 1000 });
+            json!({ "anyOf": [text(), some(text())] })
         }
         Shape::Words(words) => one_or_list(json!({ "enum": words })),
         Shape::Statuses => {

@@ -27,6 +27,21 @@ pub struct Answer {
     pub records: Vec<Record>,
 }
 
+impl From<Message> for Answer {
+    fn from(message: Message) -> Self {
+        Self { code: message.metadata.response_code, records: message.answers }
+    }
+}
+
+/// What a question says beside name and type (RFC 4035 section 3.2, RFC 6840 section 5.7).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Signatures are wanted with the answer, and whether the server has proved it.
+    pub dnssec: bool,
+    /// The server is to answer what it has, proved or not.
+    pub unchecked: bool,
+}
+
 /// Asks `server` for `name`, once more over UDP where no answer comes, and over TCP where the
 /// answer does not fit.
 ///
@@ -38,6 +53,20 @@ pub async fn ask(
     kind: RecordType,
     deadline: Deadline,
 ) -> Result<Answer, Fault> {
+    ask_whole(server, name, kind, Manner::default(), deadline).await.map(Answer::from)
+}
+
+/// As [`ask`], in a manner of its own; gives the whole message.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_whole(
+    server: SocketAddr,
+    name: &Name,
+    kind: RecordType,
+    manner: Manner,
+    deadline: Deadline,
+) -> Result<Message, Fault> {
     let mut wait = FIRST_WAIT;
     let odd = AtomicBool::new(false);
     let silent = || {
@@ -48,7 +77,7 @@ pub async fn ask(
         }
     };
     loop {
-        let question = Question::new(name, kind)?;
+        let question = Question::put(name, kind, manner)?;
         let attempt = over_udp(server, &question, &odd);
         match deadline.within(wait).bound(attempt).await {
             Some(Ok(Some(answer))) => return Ok(answer),
@@ -74,11 +103,26 @@ pub async fn ask_any(
     kind: RecordType,
     deadline: Deadline,
 ) -> (Option<SocketAddr>, Result<Answer, Fault>) {
+    let (asked, answer) = ask_any_whole(servers, name, kind, Manner::default(), deadline).await;
+    (asked, answer.map(Answer::from))
+}
+
+/// As [`ask_any`], in a manner of its own; gives the whole message.
+///
+/// # Errors
+/// As [`ask_any`].
+pub async fn ask_any_whole(
+    servers: &[SocketAddr],
+    name: &Name,
+    kind: RecordType,
+    manner: Manner,
+    deadline: Deadline,
+) -> (Option<SocketAddr>, Result<Message, Fault>) {
     let mut last = Fault::new(Reason::ProbeFault, "there is no resolver to ask");
     for (at, server) in servers.iter().enumerate() {
         let share = u32::try_from(servers.len() - at).unwrap_or(1);
         let deadline = deadline.within(deadline.left() / share);
-        match ask(*server, name, kind, deadline).await {
+        match ask_whole(*server, name, kind, manner, deadline).await {
             Ok(answer) => return (Some(*server), Ok(answer)),
             Err(fault) => last = fault,
         }
@@ -126,7 +170,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    pub(crate) fn new(name: &Name, kind: RecordType) -> Result<Self, Fault> {
+    fn put(name: &Name, kind: RecordType, manner: Manner) -> Result<Self, Fault> {
         let ours = |detail: String| Fault::new(Reason::ProbeFault, detail);
         let mut id = [0u8; 2];
         getrandom::fill(&mut id).map_err(|error| ours(format!("draw a random id: {error}")))?;
@@ -135,9 +179,12 @@ impl Question {
         name.set_fqdn(true);
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = true;
+        message.metadata.authentic_data = manner.dnssec;
+        message.metadata.checking_disabled = manner.unchecked;
         message.add_query(Query::query(name.clone(), kind));
         let mut edns = Edns::new();
         edns.set_max_payload(UDP_BYTES);
+        edns.set_dnssec_ok(manner.dnssec);
         message.set_edns(edns);
         let wire = message
             .to_vec()
@@ -169,10 +216,7 @@ impl Question {
         if message.metadata.truncation {
             return Some(Read::Truncated);
         }
-        Some(Read::Answer(Answer {
-            code: message.metadata.response_code,
-            records: message.answers,
-        }))
+        Some(Read::Answer(Box::new(message)))
     }
 }
 
@@ -180,7 +224,7 @@ impl Question {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Read {
     /// The answer.
-    Answer(Answer),
+    Answer(Box<Message>),
     /// The answer did not fit.
     Truncated,
     /// Not a DNS message.
@@ -198,7 +242,7 @@ async fn over_udp(
     server: SocketAddr,
     question: &Question,
     odd: &AtomicBool,
-) -> Result<Option<Answer>, Fault> {
+) -> Result<Option<Message>, Fault> {
     let doing = || format!("asking {server}");
     let local: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -214,7 +258,7 @@ async fn over_udp(
         let count = socket.recv(&mut packet).await.map_err(fault)?;
         match question.answered_by(&packet[..count]) {
             None => odd.store(true, Relaxed),
-            Some(Read::Answer(answer)) => return Ok(Some(answer)),
+            Some(Read::Answer(answer)) => return Ok(Some(*answer)),
             Some(Read::Truncated) => return Ok(None),
             Some(Read::Rubbish) => return Err(rubbish(server)),
         }
@@ -222,7 +266,7 @@ async fn over_udp(
 }
 
 /// RFC 1035 section 4.2.2: the same message, its length before it.
-async fn over_tcp(server: SocketAddr, question: &Question) -> Result<Answer, Fault> {
+async fn over_tcp(server: SocketAddr, question: &Question) -> Result<Message, Fault> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(question.wire.len()).unwrap_or(u16::MAX);
@@ -237,7 +281,7 @@ async fn over_tcp(server: SocketAddr, question: &Question) -> Result<Answer, Fau
     let packet =
         exchange.await.map_err(|error| Fault::io(&error, &format!("asking {server} over TCP")))?;
     match question.answered_by(&packet) {
-        Some(Read::Answer(answer)) => Ok(answer),
+        Some(Read::Answer(answer)) => Ok(*answer),
         _ => Err(rubbish(server)),
     }
 }
@@ -250,7 +294,7 @@ mod tests {
 
     fn question() -> Question {
         let name = Name::from_ascii("2.0.0.127.bl.example.org.").unwrap();
-        Question::new(&name, RecordType::A).unwrap()
+        Question::put(&name, RecordType::A, Manner::default()).unwrap()
     }
 
     fn answer_to(question: &Question, change: impl FnOnce(&mut Message)) -> Vec<u8> {
@@ -268,7 +312,7 @@ mod tests {
     fn only_an_answer_to_the_question_counts() {
         let asked = question();
         let read = |change: fn(&mut Message)| asked.answered_by(&answer_to(&asked, change));
-        assert!(matches!(read(|_| {}), Some(Read::Answer(a)) if a.records.len() == 1));
+        assert!(matches!(read(|_| {}), Some(Read::Answer(a)) if a.answers.len() == 1));
         assert_eq!(read(|m| m.metadata.id ^= 1), None);
         assert_eq!(read(|m| m.metadata.message_type = MessageType::Query), None);
         assert_eq!(read(|m| m.queries.clear()), None);
@@ -282,7 +326,9 @@ mod tests {
         assert!(matches!(read(cased), Some(Read::Answer(_))));
         assert_eq!(read(|m| m.metadata.truncation = true), Some(Read::Truncated));
         let refused = |m: &mut Message| m.metadata.response_code = ResponseCode::Refused;
-        assert!(matches!(read(refused), Some(Read::Answer(a)) if a.code == ResponseCode::Refused));
+        assert!(
+            matches!(read(refused), Some(Read::Answer(a)) if a.metadata.response_code == ResponseCode::Refused)
+        );
     }
 
     #[tokio::test]

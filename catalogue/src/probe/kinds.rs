@@ -8,9 +8,15 @@ mod mail;
 use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
 
+mod dnsbl;
+mod domain;
+
+pub use dnsbl::DNSBL;
+pub use domain::DOMAIN;
+
 /// Every kind of this version.
 pub const KINDS: &[&Kind] =
-    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL, &MAIL];
+    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL, &DOMAIN, &MAIL];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
 pub const LATER: &[&str] = &[
@@ -20,7 +26,6 @@ pub const LATER: &[&str] = &[
     "graph",
     "imap",
     "pop3",
-    "domain",
     "tcp",
     "icmp",
     "sip",
@@ -237,28 +242,10 @@ pub static DNS: Kind = Kind {
 const RECORD_TYPES: &[&str] =
     &["A", "AAAA", "MX", "TXT", "CNAME", "NS", "SOA", "PTR", "SRV", "CAA", "TLSA"];
 
-/// `dnsbl`
-pub static DNSBL: Kind = Kind {
-    name: "dnsbl",
-    about: "asks blocklists for addresses and domains; a list is believed only while its test \
-            entries answer as RFC 5782 says",
-    effect: Effect::Advisory,
-    keys: &[
-        Key::optional("addresses", Shape::Addresses, "addresses asked for, IPv4 or IPv6"),
-        Key::optional("domains", Shape::Names, "domains asked for"),
-        Key::required("lists", Shape::Names, "zones of the lists"),
-        Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
-    ],
-    later: &["mx_of", "spf_of"],
-    settle: |settings, _| {
-        if settings.addresses("addresses").is_empty() && settings.texts("domains").is_empty() {
-            return vec![error("kind", "dnsbl needs addresses or domains, or both")];
-        }
-        Vec::new()
-    },
-    ..BASE
-};
-
 fn error(key: &'static str, message: &str) -> Advice {
     Advice { gravity: Gravity::Error, key, message: message.to_owned() }
+}
+
+fn warning(key: &'static str, message: &str) -> Advice {
+    Advice { gravity: Gravity::Warning, key, message: message.to_owned() }
 }

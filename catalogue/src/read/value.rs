@@ -62,8 +62,7 @@ impl Values<'_> {
             }
             Shape::Texts => self.texts(given, text::any),
             Shape::Names => {
-                let names =
-                    self.list(given, "a list of names", |v, g| v.text(g, text::dns_name))?;
+                let names = self.one_or_list(given, |v, g| v.text(g, text::dns_name))?;
                 self.filled(given, "name", names).map(Value::Texts)
             }
             Shape::Labels => self.texts(given, text::label),
@@ -74,8 +73,7 @@ impl Values<'_> {
             }
             Shape::Word(words) => self.word(given, words, key).map(Value::Text),
             Shape::Addresses => {
-                let form = "a list of addresses";
-                let list = self.list(given, form, |v, g| v.text(g, text::address))?;
+                let list = self.one_or_list(given, |v, g| v.text(g, text::address))?;
                 self.filled(given, "address", list).map(Value::Addresses)
             }
             Shape::Networks => {
