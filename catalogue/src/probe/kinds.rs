@@ -19,18 +19,8 @@ pub const KINDS: &[&Kind] =
     &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL, &DOMAIN, &MAIL];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
-pub const LATER: &[&str] = &[
-    "autodiscover",
-    "mapi",
-    "ews",
-    "graph",
-    "imap",
-    "pop3",
-    "tcp",
-    "icmp",
-    "sip",
-    "command",
-];
+pub const LATER: &[&str] =
+    &["autodiscover", "mapi", "ews", "graph", "imap", "pop3", "tcp", "icmp", "sip", "command"];
 
 pub use mail::MAIL;
 

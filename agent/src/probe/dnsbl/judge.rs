@@ -20,6 +20,15 @@ pub(super) enum Family {
 impl Family {
     pub(super) const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Domain];
 
+    /// Its name for readers.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+            Self::Domain => "domains",
+        }
+    }
+
     /// The entry that every list must hold: 127.0.0.2, ::FFFF:7F00:2, or the domain TEST.
     pub(super) fn present(self) -> String {
         match self {
@@ -119,6 +128,8 @@ pub(super) fn hear(answer: Result<Answer, Fault>) -> Heard {
 pub(super) struct TestEntries {
     pub(super) present: Heard,
     pub(super) absent: Heard,
+    /// Whether the list is believed without an entry that is listed.
+    pub(super) untested: bool,
 }
 
 /// Why a list is not believed.
@@ -153,6 +164,7 @@ impl TestEntries {
     pub(super) const fn usable(&self) -> Result<(), Unusable> {
         match (&self.present, &self.absent) {
             (Heard::Listed(_), Heard::NotListed) => Ok(()),
+            (Heard::NotListed, Heard::NotListed) if self.untested => Ok(()),
             (Heard::Refusing, _) | (_, Heard::Refusing) => Err(Unusable::Refusing),
             (_, Heard::Listed(_)) => Err(Unusable::Wildcarded),
             (Heard::Foreign, _) | (_, Heard::Foreign) => Err(Unusable::Parked),
@@ -203,7 +215,7 @@ mod tests {
     fn test_entries_decide() {
         let listed = || Heard::Listed(vec![Ipv4Addr::new(127, 0, 0, 2)]);
         let check = |present: Heard, absent: Heard, expect: Result<(), Unusable>| {
-            let entries = TestEntries { present, absent };
+            let entries = TestEntries { present, absent, untested: false };
             assert_eq!(entries.usable(), expect, "{entries:?}");
         };
         check(listed(), Heard::NotListed, Ok(()));
@@ -216,6 +228,11 @@ mod tests {
         check(Heard::Silent, Heard::NotListed, Err(Unusable::Silent));
         check(listed(), Heard::Silent, Err(Unusable::Silent));
         assert!(TestEntries::default().usable().is_err(), "nothing heard is nothing believed");
+        let untested = |present, absent| TestEntries { present, absent, untested: true };
+        assert_eq!(untested(Heard::NotListed, Heard::NotListed).usable(), Ok(()));
+        assert_eq!(untested(listed(), listed()).usable(), Err(Unusable::Wildcarded));
+        let silent = untested(Heard::Silent, Heard::Silent);
+        assert_eq!(silent.usable(), Err(Unusable::Silent));
     }
 
     #[test]

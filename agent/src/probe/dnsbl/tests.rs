@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use mailward_lab::{Lab, lists};
 
-use super::without_key;
 use crate::net::Net;
 use crate::probe::Seen;
 use crate::probe::trial::{Table, fact, lab, run_for, word};
@@ -89,13 +88,4 @@ async fn the_lists_that_answer_are_judged_in_time() {
     let seen = round(&lab, &net, ADDRESS, &lists).await;
     assert_eq!(word(&seen), "up", "{seen:?}");
     assert_eq!(fact(&seen, "lists_usable"), "1");
-}
-
-#[test]
-fn a_customers_key_is_not_shown() {
-    let check = |zone: &str, expect: &str| assert_eq!(without_key(zone), expect);
-    check("abcdef.zen.dq.spamhaus.net", "zen.dq.spamhaus.net");
-    check("abcdef.combined.mail.abusix.zone", "combined.mail.abusix.zone");
-    check("zen.dq.spamhaus.net", "zen.dq.spamhaus.net");
-    check("zen.spamhaus.org", "zen.spamhaus.org");
 }
