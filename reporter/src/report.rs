@@ -318,3 +318,8 @@ fn named_hours<'c>(
 pub fn judge_run(measure: &Measure, probe: &Probe, run: &Run) -> Option<bool> {
     share::judge_run(measure, probe.effect, run)
 }
+
+/// A limit in milliseconds, as the duration of a run is compared with it.
+pub(crate) fn limit_ms(limit: std::time::Duration) -> f64 {
+    share::as_ms(limit)
+}

@@ -63,6 +63,19 @@ pub struct Run {
     pub verdict: Verdict,
 }
 
+/// How the scheduled runs of a probe went. Runs that could not tell are in none of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Up or degraded.
+    pub good: u64,
+    /// Of these, in time.
+    pub good_in_time: u64,
+    /// Down.
+    pub down: u64,
+    /// Of these, in time.
+    pub down_in_time: u64,
+}
+
 /// One outcome of a mail probe that counts as sent (rule 11).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Delivery {

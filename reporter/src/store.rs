@@ -6,6 +6,7 @@ mod agents;
 mod bytes;
 mod changes;
 mod codec;
+mod counts;
 mod editions;
 mod error;
 mod flush;
@@ -13,9 +14,11 @@ mod head;
 mod histogram;
 mod raw;
 mod read;
+mod recount;
 mod refold;
 mod retention;
 mod run;
+mod runs;
 mod schema;
 mod span;
 #[cfg(test)]
@@ -36,11 +39,11 @@ use rusqlite::Connection;
 pub use error::StoreError;
 pub use histogram::Histogram;
 pub use types::{
-    Accepted, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LiveStream, NewEdition, Source,
-    Tally,
+    Accepted, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LiveStream, NewEdition, RunsOf,
+    Source, Tally,
 };
 
-use crate::segment::{Delivery, Evidence, Run};
+use crate::segment::{Delivery, Evidence, Run, RunCounts};
 use codec::Key;
 use read::View;
 use run::Want;
@@ -206,6 +209,22 @@ impl Store {
         self.read(|conn| View::new(conn, Want::Front)?.evidence(from_ms, to_ms, now_ms))
     }
 
+    /// The same evidence as [`Store::evidence`] gives, folded anew from raw outcomes and not from
+    /// segments: the other way to the same figures. Of the segments at its ends it gives only
+    /// what the period needs: from the last up or degraded outcome before it on, and to the
+    /// first one at or after its end.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or outcomes that are needed are past their retention.
+    pub fn evidence_from_raw(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+        now_ms: i64,
+    ) -> Result<Evidence, StoreError> {
+        self.read(|conn| View::new(conn, Want::Front)?.evidence_from_raw(from_ms, to_ms, now_ms))
+    }
+
     /// Hands over every current outcome with attempt 0 of the probes, due in the range.
     ///
     /// # Errors
@@ -231,6 +250,23 @@ impl Store {
         probes: &[ProbeId],
     ) -> Result<Vec<Delivery>, StoreError> {
         self.read(|conn| View::new(conn, Want::All)?.deliveries((from_ms, to_ms), probes))
+    }
+
+    /// How many scheduled runs of the probes of each question were due in the time it names, and
+    /// how they went: from counters, and from raw outcomes only where its edges or its limit cut
+    /// through what is counted together. Answers stand in the order of the questions, with one
+    /// entry for each of their probes.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or needs outcomes that are past their retention.
+    pub fn count_runs(&self, asked: &[RunsOf<'_>]) -> Result<Vec<Vec<RunCounts>>, StoreError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(|conn| {
+            let view = View::new(conn, Want::Front)?;
+            asked.iter().map(|of| view.count_runs(of)).collect()
+        })
     }
 
     /// How long up and degraded runs of the probes took, for hours that begin in the range.

@@ -30,7 +30,7 @@ pub(super) fn judge_run(measure: &Measure, effect: Effect, run: &Run) -> Option<
 
 /// The double nearest to a duration in milliseconds, as `took_ms` is the nearest to its own.
 #[allow(clippy::cast_precision_loss, reason = "exact up to a hundred days in nanoseconds")]
-fn as_ms(duration: Duration) -> f64 {
+pub(super) fn as_ms(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1_000_000.0
 }
 

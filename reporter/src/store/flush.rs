@@ -1,75 +1,14 @@
-//! Moves what arrived to where it stays: blocks of raw outcomes, segments, hourly histograms.
+//! Moves what arrived to where it stays: blocks of raw outcomes, segments, counters of runs.
 //! All of it happens in the transaction that takes the arrivals away, so that none is lost
 //! and none counts twice.
 
-use std::collections::BTreeMap;
+use rusqlite::Connection;
 
-use rusqlite::{Connection, OptionalExtension};
-
-use super::codec::{Packed, verdict_code};
+use super::counts;
 use super::error::StoreError;
 use super::head::{Head, StreamInfo};
-use super::histogram::Histogram;
-use super::raw::{Blocks, Raw, current};
+use super::raw::{Blocks, Raw};
 use super::refold::Segments;
-
-const HOUR_MS: i64 = 3_600_000;
-
-/// Changes to the histograms of a stream: hour (since the epoch), duration, counted or taken out.
-type Changes = BTreeMap<i64, Vec<(f64, bool)>>;
-
-fn counted(outcome: &Packed) -> Option<f64> {
-    outcome.took_ms.filter(|_| verdict_code(outcome.verdict) < 2)
-}
-
-/// How `fresh` (in order, new to the blocks) changes the histograms of its stream.
-pub(super) fn histogram_changes(
-    raw: &mut Raw<'_>,
-    info: &StreamInfo,
-    fresh: &[Packed],
-) -> Result<Changes, StoreError> {
-    let mut changes = Changes::new();
-    for outcome in current(fresh) {
-        let hour = outcome.key.due_ms().div_euclid(HOUR_MS);
-        if info.last_ns.is_some_and(|last| outcome.key.due_ns <= last)
-            && let Some(took) = raw.versions(outcome.key)?.last().and_then(counted)
-        {
-            changes.entry(hour).or_default().push((took, false));
-        }
-        if let Some(took) = counted(outcome) {
-            changes.entry(hour).or_default().push((took, true));
-        }
-    }
-    Ok(changes)
-}
-
-/// Carries changes out on one hour's histogram.
-pub(super) fn change(histogram: &mut Histogram, changes: &[(f64, bool)]) {
-    for (took, add) in changes {
-        if *add {
-            histogram.add(*took);
-        } else {
-            histogram.remove(*took);
-        }
-    }
-}
-
-/// The histogram of a stream and hour on disk.
-pub(super) fn histogram(
-    conn: &Connection,
-    stream: i64,
-    hour: i64,
-) -> Result<Histogram, StoreError> {
-    let failed = StoreError::sql("read a histogram");
-    let mut select = conn
-        .prepare_cached("SELECT took FROM histogram WHERE hour = ?1 AND stream = ?2")
-        .map_err(&failed)?;
-    let bytes: Option<Vec<u8>> =
-        select.query_row((hour, stream), |row| row.get(0)).optional().map_err(&failed)?;
-    bytes.map_or(Ok(Histogram::default()), |bytes| {
-        Histogram::decode(&bytes).map_err(|b| StoreError::Damaged(format!("histogram: {b}")))
-    })
-}
 
 /// Moves everything that arrived. Where this fails, the head is to be loaded anew.
 pub(super) fn flush(
@@ -85,7 +24,7 @@ pub(super) fn flush(
         if let Some(change) = segments.with(&mut raw, &fresh)? {
             segments.apply(&change)?;
         }
-        write_histograms(conn, stream, histogram_changes(&mut raw, info, &fresh)?)?;
+        counts::write(conn, stream, &counts::changes(&mut raw, info, &fresh)?)?;
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { continue };
         let (first_ns, last_ns) = (first.key.due_ns, last.key.due_ns);
         let mut blocks = Blocks {
@@ -103,21 +42,6 @@ pub(super) fn flush(
     }
     head.outcomes = 0;
     conn.execute("DELETE FROM arrival", []).map_err(StoreError::sql("clear what arrived"))?;
-    Ok(())
-}
-
-fn write_histograms(conn: &Connection, stream: i64, changes: Changes) -> Result<(), StoreError> {
-    let failed = StoreError::sql("write a histogram");
-    for (hour, changes) in changes {
-        let mut took = histogram(conn, stream, hour)?;
-        change(&mut took, &changes);
-        let mut replace = conn
-            .prepare_cached(
-                "INSERT OR REPLACE INTO histogram (hour, stream, took) VALUES (?1, ?2, ?3)",
-            )
-            .map_err(&failed)?;
-        replace.execute((hour, stream, took.encode())).map_err(&failed)?;
-    }
     Ok(())
 }
 

@@ -58,6 +58,16 @@ impl<'a> Raw<'a> {
         self.meta("first_due_ns > ?2 ORDER BY first_due_ns", due_ns)
     }
 
+    /// Where the block begins that begins last of those that begin before.
+    pub(super) fn begins_before(&self, due_ns: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.at_or_before(due_ns.saturating_sub(1))?.map(|meta| meta.first_ns))
+    }
+
+    /// Where the block begins that begins first of those that begin after.
+    pub(super) fn begins_after(&self, due_ns: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.after(due_ns)?.map(|meta| meta.first_ns))
+    }
+
     /// The blocks that may hold identities in `[lo, hi)`.
     fn metas(&self, lo: Key, hi: Key) -> Result<Vec<Meta>, StoreError> {
         let failed = StoreError::sql("list blocks of outcomes");

@@ -1,31 +1,28 @@
-//! Answers to the arithmetic and the page: evidence of a period, live state, runs, mails and
-//! histograms. Every answer is read from one snapshot: what stays, and what arrived since.
+//! Answers to the arithmetic and the page: evidence of a period, live state, runs and mails.
+//! Every answer is read from one snapshot: what stays, and what arrived since.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use mailward_evidence::{AgentName, Instant, ProbeId, SiteName, Verdict};
 use rusqlite::Connection;
 
 use super::codec::{self, Key, Packed};
 use super::error::StoreError;
-use super::flush::{change, histogram_changes};
 use super::head::{Head, StreamInfo};
-use super::histogram::Histogram;
 use super::raw::{Raw, within};
 use super::refold::{Change, Segments};
 use super::run::Want;
 use super::span::Span;
-use super::{AgentSeen, HourHistogram, LiveStream, Tally, versions};
+use super::{AgentSeen, LiveStream, Tally, versions};
 use crate::segment::{Delivery, Evidence, Run, Stream};
 
-const HOUR_MS: i64 = 3_600_000;
 /// An empty range of identities.
 const NOTHING: (Key, Key) = (Key::END, Key::FIRST);
 
 /// A snapshot of the store.
 pub(super) struct View<'a> {
-    conn: &'a Connection,
-    head: Head,
+    pub(super) conn: &'a Connection,
+    pub(super) head: Head,
 }
 
 impl<'a> View<'a> {
@@ -36,20 +33,20 @@ impl<'a> View<'a> {
     }
 
     /// Streams in order of agent, then probe.
-    fn ordered(&self) -> Vec<(i64, &StreamInfo)> {
+    pub(super) fn ordered(&self) -> Vec<(i64, &StreamInfo)> {
         let mut streams: Vec<_> = self.head.streams().collect();
         streams.sort_by(|(_, a), (_, b)| (&a.agent, &a.probe).cmp(&(&b.agent, &b.probe)));
         streams
     }
 
-    fn of_probes(&self, probes: &[ProbeId]) -> Vec<(i64, &StreamInfo)> {
+    pub(super) fn of_probes(&self, probes: &[ProbeId]) -> Vec<(i64, &StreamInfo)> {
         let wanted: HashSet<&ProbeId> = probes.iter().collect();
         let mut streams = self.ordered();
         streams.retain(|(_, info)| wanted.contains(&info.probe));
         streams
     }
 
-    fn raw(&self, stream: i64) -> Raw<'_> {
+    pub(super) fn raw(&self, stream: i64) -> Raw<'_> {
         Raw::new(self.conn, &self.head.words, stream)
     }
 
@@ -60,16 +57,26 @@ impl<'a> View<'a> {
         to_ms: i64,
         now_ms: i64,
     ) -> Result<Evidence, StoreError> {
+        self.evidence_with(now_ms, |id, info| {
+            let reader = StreamReader::new(self, id, info, now_ms)?;
+            reader.between(Key::at_ms(from_ms), Key::at_ms(to_ms))
+        })
+    }
+
+    /// Evidence with the segments that `spans` gives for each stream.
+    pub(super) fn evidence_with(
+        &self,
+        now_ms: i64,
+        spans: impl Fn(i64, &StreamInfo) -> Result<Vec<Span>, StoreError>,
+    ) -> Result<Evidence, StoreError> {
         let mut streams = Vec::new();
         for (id, info) in self.ordered() {
             let Some(first_due_ms) = self.first_due_ms(id, info, now_ms) else { continue };
-            let reader = StreamReader::new(self, id, info, now_ms)?;
-            let spans = reader.between(Key::at_ms(from_ms), Key::at_ms(to_ms))?;
             streams.push(Stream {
                 agent: info.agent.clone(),
                 probe: info.probe.clone(),
                 first_due_ms,
-                segments: spans.into_iter().map(Span::into_segment).collect(),
+                segments: spans(id, info)?.into_iter().map(Span::into_segment).collect(),
             });
         }
         Ok(Evidence {
@@ -82,7 +89,7 @@ impl<'a> View<'a> {
     }
 
     /// Due of the stream's first outcome, if that is before `now`.
-    fn first_due_ms(&self, id: i64, info: &StreamInfo, now_ms: i64) -> Option<i64> {
+    pub(super) fn first_due_ms(&self, id: i64, info: &StreamInfo, now_ms: i64) -> Option<i64> {
         let fresh = self.head.fresh(id).first().map(|e| e.key.due_ns);
         let first_ns = info.first_ns.into_iter().chain(fresh).min()?;
         Some(first_ns.div_euclid(1_000_000)).filter(|first_ms| *first_ms < now_ms)
@@ -187,64 +194,6 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Histograms of the probes for hours that begin in the range, in order of stream, then hour.
-    pub(super) fn histograms(
-        &self,
-        (from_ms, to_ms): (i64, i64),
-        probes: &[ProbeId],
-    ) -> Result<Vec<HourHistogram>, StoreError> {
-        let hours = (div_up(from_ms), div_up(to_ms));
-        let streams = self.of_probes(probes);
-        let wanted: HashSet<i64> = streams.iter().map(|(id, _)| *id).collect();
-        let mut found = self.stored_histograms(hours, &wanted)?;
-        for (id, info) in &streams {
-            let changes = histogram_changes(&mut self.raw(*id), info, self.head.fresh(*id))?;
-            for (hour, changes) in changes.range(hours.0..hours.1.max(hours.0)) {
-                change(found.entry((*id, *hour)).or_default(), changes);
-            }
-        }
-        let mut out = Vec::with_capacity(found.len());
-        for (id, info) in streams {
-            for ((_, hour), took) in found.range((id, i64::MIN)..=(id, i64::MAX)) {
-                if !took.is_empty() {
-                    out.push(HourHistogram {
-                        agent: info.agent.clone(),
-                        probe: info.probe.clone(),
-                        hour_ms: hour * HOUR_MS,
-                        took: took.clone(),
-                    });
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    fn stored_histograms(
-        &self,
-        hours: (i64, i64),
-        wanted: &HashSet<i64>,
-    ) -> Result<BTreeMap<(i64, i64), Histogram>, StoreError> {
-        let failed = StoreError::sql("read histograms");
-        let mut select = self
-            .conn
-            .prepare_cached(
-                "SELECT hour, stream, took FROM histogram WHERE hour >= ?1 AND hour < ?2",
-            )
-            .map_err(&failed)?;
-        let mut rows = select.query(hours).map_err(&failed)?;
-        let mut found = BTreeMap::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let (hour, stream) = (row.get(0).map_err(&failed)?, row.get(1).map_err(&failed)?);
-            if wanted.contains(&stream) {
-                let bytes = row.get_ref(2).and_then(|v| Ok(v.as_blob()?)).map_err(&failed)?;
-                let took = Histogram::decode(bytes)
-                    .map_err(|b| StoreError::Damaged(format!("histogram: {b}")))?;
-                found.insert((stream, hour), took);
-            }
-        }
-        Ok(found)
-    }
-
     /// Hands over every version of every outcome due in the range.
     pub(super) fn outcomes(
         &self,
@@ -262,11 +211,7 @@ impl<'a> View<'a> {
     }
 }
 
-fn div_up(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS) + i64::from(ms.rem_euclid(HOUR_MS) != 0)
-}
-
-fn raw_gone(info: &StreamInfo) -> StoreError {
+pub(super) fn raw_gone(info: &StreamInfo) -> StoreError {
     StoreError::RawGone {
         agent: info.agent.to_string(),
         probe: info.probe.to_string(),

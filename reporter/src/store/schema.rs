@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
+use super::counts;
 use super::error::StoreError;
 
 /// The file's name in the data directory.
@@ -14,7 +15,19 @@ pub(super) const FILE: &str = "mailward.sqlite";
 /// "MWRD": tells our files from other programs'.
 const APPLICATION_ID: i64 = 0x4d57_5244;
 /// Steps from one version to the next. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("0001.sql"), include_str!("0002.sql")];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("0001.sql"), fill: None },
+    Step { sql: include_str!("0002.sql"), fill: Some(counts::fill) },
+];
+
+/// A step from one version to the next.
+#[derive(Clone, Copy)]
+struct Step {
+    sql: &'static str,
+    /// Fills in what SQL cannot work out.
+    fill: Option<fn(&Connection) -> Result<(), StoreError>>,
+}
+
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -91,7 +104,7 @@ fn checksum(step: &str) -> String {
 fn migrate(
     conn: &mut Connection,
     path: &Path,
-    steps: &[&str],
+    steps: &[Step],
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let failed = told(path, "migrate the store");
@@ -103,10 +116,13 @@ fn migrate(
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
     let found = check(&tx, path, steps)?;
     for (version, step) in (1u32..).zip(steps).skip(found) {
-        tx.execute_batch(step).map_err(&failed)?;
+        tx.execute_batch(step.sql).map_err(&failed)?;
+        if let Some(fill) = step.fill {
+            fill(&tx)?;
+        }
         tx.execute(
             "INSERT INTO migration (version, checksum, applied_ms) VALUES (?1, ?2, ?3)",
-            (version, checksum(step), now_ms),
+            (version, checksum(step.sql), now_ms),
         )
         .map_err(&failed)?;
         tx.pragma_update(None, "user_version", version).map_err(&failed)?;
@@ -116,7 +132,7 @@ fn migrate(
 }
 
 /// How many of the steps were taken already; checks that they were these.
-fn check(conn: &Connection, path: &Path, steps: &[&str]) -> Result<usize, StoreError> {
+fn check(conn: &Connection, path: &Path, steps: &[Step]) -> Result<usize, StoreError> {
     let failed = told(path, "read the store's version");
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let found = pragma("user_version").map_err(&failed)?;
@@ -132,7 +148,7 @@ fn check(conn: &Connection, path: &Path, steps: &[&str]) -> Result<usize, StoreE
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
     for (version, step) in (1..=found).zip(steps) {
-        check_step(conn, path, version, step)?;
+        check_step(conn, path, version, step.sql)?;
     }
     Ok(found as usize)
 }
@@ -157,8 +173,12 @@ mod tests {
     use super::*;
 
     /// A program that knows no more than the first version.
-    const FIRST: &[&str] = &[STEPS[0]];
-    const NEXT: &str = "CREATE TABLE half (x INTEGER) STRICT;";
+    const FIRST: &[Step] = &[STEPS[0]];
+    const NEXT: Step = sql("CREATE TABLE half (x INTEGER) STRICT;");
+
+    const fn sql(sql: &'static str) -> Step {
+        Step { sql, fill: None }
+    }
 
     fn file() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -176,14 +196,14 @@ mod tests {
         let mut conn = connect(&path).unwrap();
         migrate(&mut conn, &path, FIRST, 0).unwrap();
         let bad = "CREATE TABLE half (x INTEGER) STRICT; CREATE TABLE migration (y INTEGER);";
-        assert!(migrate(&mut conn, &path, &[STEPS[0], bad], 0).is_err());
+        assert!(migrate(&mut conn, &path, &[STEPS[0], sql(bad)], 0).is_err());
         assert_eq!(version(&conn), 1);
         assert!(conn.query_row("SELECT 1 FROM half", [], |_| Ok(())).is_err());
         migrate(&mut conn, &path, &[STEPS[0], NEXT], 0).unwrap();
         assert_eq!(version(&conn), 2);
         let newer = migrate(&mut conn, &path, FIRST, 0).unwrap_err();
         assert!(matches!(newer, StoreError::Newer { found: 2, known: 1, .. }), "{newer}");
-        let altered = migrate(&mut conn, &path, &[STEPS[0], "SELECT 1;"], 0).unwrap_err();
+        let altered = migrate(&mut conn, &path, &[STEPS[0], sql("SELECT 1;")], 0).unwrap_err();
         assert!(matches!(altered, StoreError::Altered { version: 2, .. }), "{altered}");
     }
 

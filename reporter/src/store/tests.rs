@@ -16,6 +16,7 @@ use super::{Accepted, NewEdition, Source, Store, StoreError, codec, words::Words
 use crate::segment::{Evidence, Segment};
 
 mod changes;
+mod counted;
 mod model;
 
 fn clock() -> Arc<ManualClock> {

@@ -5,6 +5,7 @@ use mailward_evidence::{AgentName, ProbeId, SiteName};
 use serde::Serialize;
 
 use super::histogram::Histogram;
+use crate::interval::Set;
 use crate::segment::Segment;
 
 /// Where records come from: it decides what is remembered about them.
@@ -99,6 +100,17 @@ pub struct HourHistogram {
     pub hour_ms: i64,
     /// How long the up and degraded runs that were due in it took.
     pub took: Histogram,
+}
+
+/// Which scheduled runs are to be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct RunsOf<'a> {
+    /// Of which probes, by all agents.
+    pub probes: &'a [ProbeId],
+    /// Due in which time.
+    pub counted: &'a Set,
+    /// What counts as in time: at most so many milliseconds. Without it, nothing does.
+    pub within_ms: Option<f64>,
 }
 
 /// What is frozen when a month is published.

@@ -12,4 +12,5 @@ mod naive;
 mod random;
 mod stored;
 mod tickets;
+mod two_ways;
 mod world;

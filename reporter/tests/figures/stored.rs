@@ -13,7 +13,7 @@ use crate::made;
 use crate::random::report;
 use crate::world::World;
 
-fn records(world: &World) -> Vec<Record> {
+pub(crate) fn records(world: &World) -> Vec<Record> {
     let mut records: Vec<Record> = world
         .outcomes
         .iter()

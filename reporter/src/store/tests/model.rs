@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::*;
-use crate::segment::{Delivery, Run};
-use crate::store::Histogram;
+use crate::interval::{self, Set};
+use crate::segment::{Delivery, Run, RunCounts};
+use crate::store::{Histogram, RunsOf};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -112,6 +113,37 @@ impl Model {
         segments[start.min(end)..end].to_vec()
     }
 
+    /// The same from raw outcomes: no more than the outcomes that the period needs.
+    fn refolded(&self, probe: &str, from_ms: i64, to_ms: i64, now_ms: i64) -> Vec<Segment> {
+        let outcomes: Vec<_> = self.current(probe).filter(|o| o.due.ms() < now_ms).collect();
+        let good = |o: &&Outcome| matches!(o.verdict, Verdict::Up | Verdict::Degraded);
+        let start = outcomes.iter().rposition(|o| good(o) && o.due.ms() < from_ms).unwrap_or(0);
+        let end = outcomes.iter().position(|o| good(o) && o.due.ms() >= to_ms);
+        let end = end.map_or(outcomes.len(), |i| i + 1);
+        let (mut words, mut spans) = (Words::default(), Vec::new());
+        for outcome in &outcomes[start.min(end)..end] {
+            span::push_outcome(&mut spans, &codec::pack(outcome, &mut words)).unwrap();
+        }
+        spans.into_iter().map(Span::into_segment).collect()
+    }
+
+    /// How the runs of a set of time went, counted one by one.
+    fn counts(&self, probe: &str, counted: &Set, within_ms: f64) -> RunCounts {
+        let mut counts = RunCounts::default();
+        for run in self.runs(probe, 0, LATER) {
+            let in_time = run.took_ms.is_some_and(|took| took <= within_ms);
+            let (sum, timed) = match run.verdict {
+                _ if !counted.contains(run.due_ms) => continue,
+                Verdict::Up | Verdict::Degraded => (&mut counts.good, &mut counts.good_in_time),
+                Verdict::Down => (&mut counts.down, &mut counts.down_in_time),
+                Verdict::Unknown => continue,
+            };
+            *sum += 1;
+            *timed += u64::from(in_time);
+        }
+        counts
+    }
+
     fn runs(&self, probe: &str, from_ms: i64, to_ms: i64) -> Vec<Run> {
         self.current(probe)
             .filter(|o| o.attempt == 0 && (from_ms..to_ms).contains(&o.due.ms()))
@@ -163,6 +195,17 @@ impl Model {
             let mut runs = Vec::new();
             store.for_each_run(from_ms, to_ms, &ids, &mut |_, _, run| runs.push(run)).unwrap();
             assert_eq!(runs, self.runs(probe, from_ms, to_ms));
+            let raw = store.evidence_from_raw(from_ms, to_ms, now_ms).unwrap();
+            let raw = raw.streams.into_iter().find(|s| s.probe.as_str() == probe);
+            let expect = self.refolded(probe, from_ms, to_ms, now_ms);
+            assert_eq!(raw.map_or(vec![], |s| s.segments), expect, "{probe} from raw");
+            for limit_ms in [14.5, 15.0] {
+                let counted = [(from_ms, to_ms), (to_ms + 200, to_ms + 700)];
+                let counted = Set::of(counted.map(|(from, to)| interval::Span::new(from, to)));
+                let asked = RunsOf { probes: &ids, counted: &counted, within_ms: Some(limit_ms) };
+                let counts = store.count_runs(&[asked]).unwrap();
+                assert_eq!(counts, [[self.counts(probe, &counted, limit_ms)]], "{counted:?}");
+            }
             let hours = store.histograms(0, LATER, &ids).unwrap();
             let sum = hours.iter().fold(Histogram::default(), |mut sum, hour| {
                 sum.merge(&hour.took);
