@@ -9,7 +9,7 @@ use mailward_catalogue::{Catalogue, Gravity};
 use crate::failure::Failure;
 use crate::terminal;
 
-/// A definition and its text, which an edition keeps.
+/// A definition and its normal form, which an edition keeps.
 #[derive(Clone, Debug)]
 pub(crate) struct Definition {
     pub(crate) catalogue: Arc<Catalogue>,
@@ -46,5 +46,5 @@ fn read(path: &Path, with_secrets: bool) -> Result<Definition, Failure> {
             path.display()
         )));
     };
-    Ok(Definition { catalogue: Arc::new(catalogue), text: parsed.text })
+    Ok(Definition { catalogue: Arc::new(catalogue), text: parsed.normal })
 }

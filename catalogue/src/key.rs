@@ -102,6 +102,10 @@ pub enum Shape {
     /// Header names and what their value must match: a table of patterns, or one
     /// `"NAME: PATTERN"`, or a list of them.
     HeaderPatterns,
+    /// A table of text to one of these words, or to nothing (`""`).
+    WordTable(&'static [&'static str]),
+    /// One text, or a list of them.
+    OneOrTexts,
     /// A mail address.
     Mailbox,
     /// A mail address, or empty for the null sender.
@@ -164,13 +168,13 @@ pub enum Value {
     Duration(Duration),
     /// Listen; Resolver, whose port is 53 where none is given.
     Socket(SocketAddr),
-    /// Texts, Names, Words, Ids, Labels, Targets.
+    /// Texts, OneOrTexts, Names, Words, Ids, Labels, Targets.
     Texts(Vec<String>),
     /// Addresses.
     Addresses(Vec<IpAddr>),
     /// Statuses as inclusive ranges.
     Statuses(Vec<(u16, u16)>),
-    /// Table, Headers, HeaderPatterns.
+    /// Table, Headers, HeaderPatterns, WordTable.
     Table(BTreeMap<String, String>),
     /// Secret.
     Secret(SecretRef),

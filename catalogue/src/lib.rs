@@ -3,6 +3,7 @@
 
 pub mod blocklist;
 pub mod credential;
+pub mod desk;
 pub mod fault;
 pub mod hours;
 pub mod key;
@@ -15,6 +16,7 @@ pub mod section;
 pub mod service;
 
 pub use credential::{Credential, Secret, SecretRef};
+pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
 pub use fault::{Fault, Gravity};
 pub use hours::{Hours, Span};
 pub use key::{Key, Settings, Shape, Value};

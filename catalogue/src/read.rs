@@ -10,9 +10,11 @@ use toml::de::DeTable;
 
 mod build;
 mod cross;
+mod desk;
 mod draft;
 mod faults;
 mod hours;
+mod normal;
 mod source;
 mod surprise;
 mod text;
@@ -38,8 +40,10 @@ pub struct Parsed {
     pub catalogue: Option<Catalogue>,
     /// Errors and warnings in the order of the file.
     pub faults: Vec<Fault>,
-    /// The text that was read, for whoever keeps what was judged by; empty where it is no text.
-    pub text: String,
+    /// The definition in its normal form, for whoever keeps what was judged by: every default
+    /// written out, keys in order, no comments, without `[agent]`, `[reporter]` and the sections
+    /// on imports. Equal definitions have equal texts. Empty where it is refused.
+    pub normal: String,
     /// Secrets by reference: what each is for, where it is kept, where that is said.
     secrets: Vec<(String, SecretRef, Fault)>,
     /// Where components and credentials stand, for what is judged later.
@@ -116,14 +120,12 @@ fn read_text(path: &Path) -> std::io::Result<Result<String, String>> {
 /// A definition while it is read.
 #[derive(Default)]
 struct Definition {
-    text: String,
     draft: Draft,
     faults: Faults,
 }
 
 impl Definition {
     fn with_main(mut self, file: &str, text: &str) -> Self {
-        text.clone_into(&mut self.text);
         let file = self.read(file, text, SECTIONS);
         if !self.draft.seen.contains("service") {
             let message = "expected a section [service]".to_owned();
@@ -168,11 +170,12 @@ impl Definition {
         // Tables come in the order of their names; hours have an order of their own.
         self.draft.hours.sort_by_key(|hours| hours.place);
         cross::check(&mut self.draft, &mut self.faults);
-        let Self { text, draft, faults } = self;
+        let Self { draft, faults } = self;
         let catalogue = match faults.has_errors() {
             true => None,
             false => build::catalogue(&draft, &faults),
         };
+        let normal = catalogue.as_ref().and_then(|_| normal::text(&draft)).unwrap_or_default();
         let secrets = build::secrets(&draft).into_iter().map(|(what, secret, place)| {
             let fault = faults.at(place, Gravity::Error, String::new());
             (what, secret, fault)
@@ -185,7 +188,7 @@ impl Definition {
         let components = draft.components.iter().filter_map(|c| place("component", c));
         let credentials = draft.credentials.iter().filter_map(|c| place("credential", c));
         let places = components.chain(credentials).collect();
-        Parsed { catalogue, faults: faults.finish(), text, secrets, places }
+        Parsed { catalogue, faults: faults.finish(), normal, secrets, places }
     }
 
     /// Sections that are absent hold their defaults.

@@ -33,6 +33,11 @@ fn of_section(section: &'static Section) -> Json {
         Form::Table => one,
         Form::List => json!({ "type": "array", "items": one }),
         Form::Named => json!({ "type": "object", "additionalProperties": one }),
+        Form::Below(below) => json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": { below: one },
+        }),
     };
     whole["description"] = json!(section.about);
     whole
@@ -157,6 +162,11 @@ fn of_shape(shape: Shape) -> Json {
         Shape::Table | Shape::Headers => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
+        Shape::WordTable(words) => {
+            let word = json!({ "enum": words.iter().chain(&[""]).collect::<Vec<_>>() });
+            json!({ "type": "object", "additionalProperties": word })
+        }
+        Shape::OneOrTexts => one_or_list(text()),
         Shape::Id => matching("^[A-Za-z0-9._-]{1,128}$"),
         Shape::Ids => {
             let id = matching("^[A-Za-z0-9._-]{1,128}$");

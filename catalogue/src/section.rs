@@ -1,6 +1,7 @@
 //! The sections of probes.toml and their keys: the table from which reading, advice, the JSON
 //! schema and the reference follow. The keys of probe kinds stand in `probe/kinds`.
 
+use crate::desk;
 use crate::key::{Key, Shape};
 
 /// A section of probes.toml.
@@ -25,6 +26,8 @@ pub enum Form {
     List,
     /// `[name.NAME]`, once for each name.
     Named,
+    /// `[name.this]`, once.
+    Below(&'static str),
 }
 
 impl Section {
@@ -35,6 +38,7 @@ impl Section {
             Form::Table => format!("[{}]", self.name),
             Form::List => format!("[[{}]]", self.name),
             Form::Named => format!("[{}.NAME]", self.name),
+            Form::Below(below) => format!("[{}.{below}]", self.name),
         }
     }
 }
@@ -65,6 +69,8 @@ pub const SECTIONS: &[&Section] = &[
     &LEVEL,
     &MAINTENANCE,
     &REPORT,
+    &desk::TICKETS,
+    &desk::COUNTS,
 ];
 
 /// `[service]`

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::credential::{Credential, SecretRef};
+use crate::desk::{CountsCsv, TicketsCsv};
 use crate::hours::Hours;
 use crate::level::Level;
 use crate::probe::Probe;
@@ -33,6 +34,10 @@ pub struct Catalogue {
     pub maintenance: Maintenance,
     /// When reports are published.
     pub report: Report,
+    /// How a service desk's export of tickets is read.
+    pub tickets_csv: Option<TicketsCsv>,
+    /// How exported counts are read.
+    pub counts_csv: Option<CountsCsv>,
 }
 
 impl Catalogue {

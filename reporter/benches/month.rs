@@ -78,6 +78,8 @@ fn catalogue() -> Catalogue {
         levels: (0..COMPONENTS).map(level).collect(),
         maintenance: Maintenance::default(),
         report: Report { publish: Publish::Manual, publish_on: 5 },
+        tickets_csv: None,
+        counts_csv: None,
     }
 }
 

@@ -178,6 +178,8 @@ impl<'a> Case<'a> {
             published_by: None,
             published_at: None,
             edition_reason: None,
+            changes: None,
+            definition_changes: Vec::new(),
         })
     }
 

@@ -34,6 +34,8 @@ pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
         levels: draft.levels.iter().map(level).collect::<Option<_>>()?,
         maintenance: once("maintenance").map(maintenance).unwrap_or_default(),
         report: report(once("report")?)?,
+        tickets_csv: once("tickets").and_then(super::desk::tickets),
+        counts_csv: once("counts").and_then(super::desk::counts),
     })
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::desk;
 use super::draft::{Draft, Fields, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
 use super::text;
@@ -30,6 +31,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     }
     accounts(draft, faults);
     agent_site(draft, faults);
+    desk::check(draft, &names.components, faults);
     for sink in &draft.sinks {
         sink_needs(sink, draft, faults);
     }

@@ -81,7 +81,7 @@ pub(crate) struct HoursDraft {
 /// All that was written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
-    /// `[service]`, `[agent]`, `[reporter]`, `[maintenance]`, `[report]`.
+    /// Sections that stand once, by name.
     pub(crate) once: BTreeMap<&'static str, Fields>,
     /// Names of the sections that were written, be it in a wrong form.
     pub(crate) seen: BTreeSet<&'static str>,
@@ -194,6 +194,9 @@ impl Reader<'_> {
                     }
                 }
             }
+            (Form::Below(below), DeValue::Table(table)) => {
+                self.below(section, below, table);
+            }
             (_, DeValue::Table(_)) => {
                 self.faults.error(at, format!("expected {written}, got [{}]", section.name));
             }
@@ -202,6 +205,30 @@ impl Reader<'_> {
                 self.faults.error(at, message);
             }
             _ => self.faults.error(at, format!("expected {written}, got a value")),
+        }
+    }
+
+    /// The one table that may stand below a name, such as `[tickets.csv]`.
+    fn below(&mut self, section: &'static Section, below: &str, table: &DeTable<'_>) {
+        let written = section.written();
+        for (name, given) in table.iter() {
+            match (&**name.get_ref(), given.get_ref()) {
+                (name, DeValue::Table(table)) if name == below => {
+                    let at = self.place(given.span().start);
+                    if self.draft.once.contains_key(section.name) {
+                        return self.faults.error(at, format!("{written} stands twice"));
+                    }
+                    let fields = self.fields(table, at, &Keys::plain(&written, &[section.keys]));
+                    self.draft.once.insert(section.name, fields);
+                }
+                (name, _) => {
+                    let at = self.place(given.span().start);
+                    let shown = text::shown(name);
+                    let message =
+                        format!("unknown {shown} in [{}]; expected {written}", section.name);
+                    self.faults.error(at, message);
+                }
+            }
         }
     }
 

@@ -187,6 +187,17 @@ pub(crate) fn header(name: &str, value: &str) -> Judged<()> {
     Ok(())
 }
 
+/// One of these words, or nothing.
+pub(crate) fn word_or_nothing(text: &str, words: &[&str]) -> Judged<()> {
+    if text.is_empty() || words.contains(&text) {
+        return Ok(());
+    }
+    let near = close(text, words.iter().copied());
+    let advice = near.map_or(String::new(), |word| format!("; did you mean {word:?}?"));
+    let listed = super::value::quoted(words);
+    Err(format!("expected {listed}, or \"\" for nothing, got {}{advice}", shown(text)))
+}
+
 pub(crate) fn zone(text: &str) -> Judged<String> {
     match jiff::tz::db().get(text) {
         Ok(_) => Ok(text.to_owned()),

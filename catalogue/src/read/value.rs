@@ -90,6 +90,13 @@ impl Values<'_> {
             Shape::Headers => self.table(given, text::header),
             Shape::HeaderPatterns => self.header_patterns(given),
             Shape::Group(keys) => self.group(given, keys),
+            Shape::WordTable(words) => {
+                self.table(given, |_, word| text::word_or_nothing(word, words))
+            }
+            Shape::OneOrTexts => {
+                let list = self.one_or_list(given, |v, g| v.text(g, text::any))?;
+                self.filled(given, "text", list).map(Value::Texts)
+            }
             Shape::Secret => self.secret(given),
             _ => self.single(key, given),
         }

@@ -292,6 +292,8 @@ pub(crate) fn october() -> Report {
         published_by: Some("Service Management".to_owned()),
         published_at: Some(at("2026-11-06T09:30:00Z")),
         edition_reason: Some("evidence of the agent at hscn arrived late".to_owned()),
+        changes: None,
+        definition_changes: Vec::new(),
     }
 }
 

@@ -2,9 +2,12 @@
 //! arithmetic. Instants are milliseconds inside and RFC 3339 on the wire.
 
 mod beside;
+mod edition;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use beside::{CreditTier, Credits, Overall, Part, ServiceWide, TrendMonth};
-use serde::{Deserialize, Serialize, Serializer};
+pub use edition::{Changes, DefinitionChange, LevelChange, Stated};
 
 /// A month's report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +51,12 @@ pub struct Report {
     /// Why this edition replaces the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition_reason: Option<String>,
+    /// What this edition changes against the one it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// How the definition changed from the month's beginning until this report was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub definition_changes: Vec<DefinitionChange>,
 }
 
 impl Report {

@@ -136,6 +136,8 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
             notice: world.notice_ms.map(length),
         },
         report: Report { publish: Publish::Auto, publish_on: 5 },
+        tickets_csv: None,
+        counts_csv: None,
     }
 }
 
