@@ -63,9 +63,9 @@ pub(crate) enum Command {
     /// Validate the definition; every fault as FILE:LINE:COL: message
     #[command(after_help = "Example:\n  mailward check --config probes.toml")]
     Check(Check),
-    /// Read evidence records (JSON lines) into the store
+    /// Read evidence records (JSON lines), or a service desk's export (CSV), into the store
     #[command(
-        after_help = "Examples:\n  mailward import october.ndjson --data /var/lib/mailward\n  zstdcat october.ndjson.zst | mailward import -\n\nA file is taken whole or not at all. Importing it twice changes nothing."
+        after_help = "Examples:\n  mailward import october.ndjson --data /var/lib/mailward\n  zstdcat october.ndjson.zst | mailward import -\n  mailward import incidents.csv --config probes.toml --data /var/lib/mailward\n  mailward import calls.csv --as counts\n\nA file is taken whole or not at all. Importing it twice changes nothing. [tickets.csv] and\n[counts.csv] in the definition say what the columns of a CSV file are."
     )]
     Import(Import),
     /// Write the evidence in the store as JSON lines
@@ -197,11 +197,25 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Files of JSON lines, plain or zstd; `-` for standard input
+    /// Files of JSON lines, plain or zstd, or of CSV (by their name); `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Read the files as CSV with such rows; told by the first line where absent
+    #[arg(long = "as", value_enum, value_name = "ROWS")]
+    pub(crate) rows: Option<CsvRows>,
     #[command(flatten)]
-    pub(crate) data: StoreArg,
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+}
+
+/// What the rows of a CSV file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CsvRows {
+    /// Tickets, by [tickets.csv] of the definition
+    Tickets,
+    /// Counts, by [counts.csv]
+    Counts,
 }
 
 #[derive(Debug, Args)]

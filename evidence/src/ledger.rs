@@ -64,6 +64,9 @@ pub struct Ticket {
     /// What happened to it.
     #[serde(default)]
     pub events: Vec<TicketEvent>,
+    /// It was no incident after all, and counts for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// Fields of a newer version, kept as they came.
     #[serde(flatten)]
     pub extra: Extra,

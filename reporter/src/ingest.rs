@@ -1,6 +1,7 @@
 //! Takes in what agents deliver and operators import: says who may, decodes, hands the records
 //! to the store. It knows no SQL and no figures.
 
+pub mod csv;
 pub mod file;
 pub mod http;
 

@@ -95,7 +95,7 @@ pub struct Evidence {
     pub rosters: Vec<Roster>,
     /// All exclusions that are not cancelled.
     pub exclusions: Vec<SeenExclusion>,
-    /// All tickets opened before `now`.
+    /// All tickets opened before `now` that are not cancelled.
     pub tickets: Vec<Ticket>,
     /// All counts that end no later than `now`.
     pub counts: Vec<Count>,

@@ -1,10 +1,13 @@
-//! Imports evidence from a file: JSON lines, packed with zstd or not, all of it or nothing.
+//! Imports evidence from a file: JSON lines, packed with zstd or not, or a service desk's export;
+//! all of it or nothing.
 
 use std::io::{BufRead, BufReader, Read};
 
+use mailward_catalogue::Catalogue;
 use mailward_evidence::wire::{self, LineError, MAX_LINE_BYTES, WireError};
 
-use crate::store::{Accepted, Store, StoreError};
+use super::csv::{self, CsvError, Exported, MAX_FILE_BYTES, Rows};
+use crate::store::{Accepted, Source, Store, StoreError};
 
 /// Why nothing of a file was imported.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,9 @@ pub enum ImportError {
     /// A line that is not a record.
     #[error(transparent)]
     Line(#[from] LineError),
+    /// A service desk's export that cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
     /// The store could not take it.
     #[error("store the evidence")]
     Store(#[from] StoreError),
@@ -43,6 +49,37 @@ pub fn import(
     } else {
         import_lines(store, source, progress)
     }
+}
+
+/// What became of a service desk's export.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// What became of its records.
+    pub accepted: Accepted,
+    /// Times that were not quite what was written, each with its line.
+    pub notes: Vec<csv::Note>,
+    /// Tickets, or rows of counts, that the definition leaves out.
+    pub left_out: u64,
+}
+
+/// Imports all rows of a service desk's export, by the definition's `[tickets.csv]` or
+/// `[counts.csv]`.
+///
+/// # Errors
+/// The first line that cannot be read, or what could not be read or stored; nothing of the file
+/// is kept then.
+pub fn import_csv(
+    store: &Store,
+    source: impl Read,
+    catalogue: &Catalogue,
+    rows: Option<Rows>,
+) -> Result<Imported, ImportError> {
+    let mut bytes = Vec::new();
+    let limit = MAX_FILE_BYTES as u64 + 1;
+    source.take(limit).read_to_end(&mut bytes).map_err(ImportError::Read)?;
+    let Exported { records, notes, left_out } = csv::read(&bytes, catalogue, rows)?;
+    let accepted = store.ingest(records, Source::Import)?;
+    Ok(Imported { accepted, notes, left_out })
 }
 
 fn import_lines(

@@ -159,12 +159,13 @@ pub(super) fn exclusions(conn: &Connection, now_ms: i64) -> Result<Vec<SeenExclu
     Ok(exclusions)
 }
 
-/// All tickets opened before `now`, with their events before it.
+/// All tickets opened before `now` that are not cancelled, with their events before it.
 pub(super) fn tickets(conn: &Connection, now_ms: i64) -> Result<Vec<Ticket>, StoreError> {
     let mut tickets = Vec::new();
     each(conn, "ticket", false, &mut |record, _| {
         if let Record::Ticket(mut ticket) = record
             && ticket.opened.ms() < now_ms
+            && !ticket.cancelled
         {
             ticket.events.retain(|event| event.at.ms() < now_ms);
             tickets.push(ticket);

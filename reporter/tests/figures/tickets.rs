@@ -22,6 +22,7 @@ fn ticket(opened: i64, events: &[(i64, TicketEventKind)]) -> Ticket {
             .map(|(at, what)| TicketEvent {
                 at: Instant::from_ms(*at).unwrap(),
                 what: *what,
+                cancelled: false,
                 extra: Extra::default(),
             })
             .collect(),
