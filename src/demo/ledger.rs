@@ -65,6 +65,7 @@ fn ticket(
         component: Some(ComponentId::new(component)?),
         opened: instant(opened_ms)?,
         events: events.iter().map(event).collect::<Result<_>>()?,
+        cancelled: false,
         extra: Extra::default(),
     }))
 }

@@ -8,6 +8,7 @@ use super::draft::{Draft, HoursDraft};
 use crate::credential::SecretRef;
 use crate::hours::Span;
 use crate::key::{Key, Settings, Shape, Value};
+use crate::level::Credit;
 use crate::quantity::show_duration;
 use crate::section::{self, DAYS, Section};
 use crate::service::Need;
@@ -96,7 +97,18 @@ fn written(shape: Option<Shape>, value: &Value) -> Toml {
         Value::Spans(list) => texts(&mut list.iter().map(|s| span(*s))),
         Value::Networks(list) => texts(&mut list.iter().map(|(ip, bits)| format!("{ip}/{bits}"))),
         Value::Path(path) => path.display().to_string().into(),
+        Value::Credits(tiers) => Toml::Array(tiers.iter().map(credit).collect()),
+        Value::Group(settings) => match shape {
+            Some(Shape::Group(keys)) => Toml::Table(table(settings, &[keys])),
+            _ => Toml::Table(table(settings, &[])),
+        },
     }
+}
+
+fn credit(tier: &Credit) -> Toml {
+    let text = |percent| Toml::String(format!("{percent}%"));
+    let keys = [("below", tier.below), ("credit", tier.credit)];
+    Toml::Table(keys.map(|(name, percent)| (name.to_owned(), text(percent))).into_iter().collect())
 }
 
 fn status((from, to): (u16, u16)) -> Toml {
