@@ -3,13 +3,16 @@
 //! and no definition of a service.
 
 mod agents;
+mod blocks;
 mod bytes;
 mod changes;
 mod codec;
+mod columns;
 mod counts;
 mod editions;
 mod error;
 mod flush;
+mod front;
 mod head;
 mod histogram;
 mod raw;
@@ -20,6 +23,7 @@ mod retention;
 mod run;
 mod runs;
 mod schema;
+mod shape;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -363,11 +367,12 @@ impl Store {
         self.call(move |turn| retention::forget(turn, before_ms)).map(|done| done.accepted)
     }
 
-    /// Moves what arrived to where it stays; happens by itself when enough has arrived.
+    /// Moves what arrived to where it stays, and small blocks to large ones; happens by itself
+    /// when enough has arrived.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn settle(&self) -> Result<(), StoreError> {
-        self.call(|turn| turn.flush().map(|()| Accepted::default())).map(drop)
+        self.call(|turn| turn.settle().map(|()| Accepted::default())).map(drop)
     }
 }

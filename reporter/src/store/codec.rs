@@ -57,11 +57,11 @@ impl Packed {
     }
 }
 
-const DELIVERY: u8 = 1;
-const LISTINGS: u8 = 2;
-const PHASES: u8 = 4;
-const FACTS: u8 = 8;
-const EXTRA: u8 = 16;
+pub(super) const DELIVERY: u8 = 1;
+pub(super) const LISTINGS: u8 = 2;
+pub(super) const PHASES: u8 = 4;
+pub(super) const FACTS: u8 = 8;
+pub(super) const EXTRA: u8 = 16;
 
 /// Packs an outcome; words new to the store are learnt.
 pub(super) fn pack(outcome: &Outcome, words: &mut Words) -> Packed {

@@ -4,18 +4,20 @@
 
 use rusqlite::Connection;
 
+use super::blocks::{Blocks, Sizes};
+use super::columns::Zstd;
 use super::counts;
 use super::error::StoreError;
 use super::head::{Head, StreamInfo};
-use super::raw::{Blocks, Raw};
+use super::raw::Raw;
 use super::refold::Segments;
 
 /// Moves everything that arrived. Where this fails, the head is to be loaded anew.
 pub(super) fn flush(
     conn: &Connection,
     head: &mut Head,
-    mut compressor: Option<&mut zstd::bulk::Compressor<'_>>,
-    block_size: usize,
+    mut compressor: Option<&mut Zstd<'_>>,
+    sizes: Sizes,
 ) -> Result<(), StoreError> {
     for (stream, fresh) in std::mem::take(&mut head.fresh) {
         let info = head.stream(stream)?;
@@ -27,12 +29,8 @@ pub(super) fn flush(
         counts::write(conn, stream, &counts::changes(&mut raw, info, &fresh)?)?;
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else { continue };
         let (first_ns, last_ns) = (first.key.due_ns, last.key.due_ns);
-        let mut blocks = Blocks {
-            conn,
-            words: &head.words,
-            compressor: compressor.as_deref_mut(),
-            size: block_size,
-        };
+        let mut blocks =
+            Blocks { conn, words: &head.words, compressor: compressor.as_deref_mut(), sizes };
         blocks.add(stream, fresh)?;
         if let Some(info) = head.stream_mut(stream) {
             info.first_ns = Some(info.first_ns.map_or(first_ns, |known| known.min(first_ns)));

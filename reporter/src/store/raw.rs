@@ -1,5 +1,5 @@
-//! Raw outcomes of one stream on disk: blocks of some hundred in order, which share no due.
-//! Reads of them, alone or merged with outcomes that arrived since, and the merging itself.
+//! Raw outcomes of one stream on disk: blocks of them in order, which share no due. Reads of
+//! them, alone or merged with outcomes that arrived since; writing them is for `blocks`.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -11,11 +11,11 @@ use super::words::Words;
 
 /// Where a block stands and what it holds.
 #[derive(Clone, Copy, Debug)]
-struct Meta {
-    id: i64,
-    first_ns: i64,
-    last_ns: i64,
-    entries: usize,
+pub(super) struct Meta {
+    pub(super) id: i64,
+    pub(super) first_ns: i64,
+    pub(super) last_ns: i64,
+    pub(super) entries: usize,
     current: u64,
 }
 
@@ -49,12 +49,12 @@ impl<'a> Raw<'a> {
     }
 
     /// The block that begins last of those that begin at or before.
-    fn at_or_before(&self, due_ns: i64) -> Result<Option<Meta>, StoreError> {
+    pub(super) fn at_or_before(&self, due_ns: i64) -> Result<Option<Meta>, StoreError> {
         self.meta("first_due_ns <= ?2 ORDER BY first_due_ns DESC", due_ns)
     }
 
     /// The block that begins first of those that begin after.
-    fn after(&self, due_ns: i64) -> Result<Option<Meta>, StoreError> {
+    pub(super) fn after(&self, due_ns: i64) -> Result<Option<Meta>, StoreError> {
         self.meta("first_due_ns > ?2 ORDER BY first_due_ns", due_ns)
     }
 
@@ -69,7 +69,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The blocks that may hold identities in `[lo, hi)`.
-    fn metas(&self, lo: Key, hi: Key) -> Result<Vec<Meta>, StoreError> {
+    pub(super) fn metas(&self, lo: Key, hi: Key) -> Result<Vec<Meta>, StoreError> {
         let failed = StoreError::sql("list blocks of outcomes");
         let start = self.at_or_before(lo.due_ns)?.map_or(lo.due_ns, |m| m.first_ns);
         let mut statement = self
@@ -111,7 +111,7 @@ impl<'a> Raw<'a> {
     }
 
     /// A block's entries, whole.
-    fn take(&mut self, meta: Meta) -> Result<Vec<Packed>, StoreError> {
+    pub(super) fn take(&mut self, meta: Meta) -> Result<Vec<Packed>, StoreError> {
         self.open(meta, Want::All)?;
         Ok(self.opened.take().map(|(_, _, entries)| entries).unwrap_or_default())
     }
@@ -240,100 +240,4 @@ fn emit(
         held = next;
     }
     held.map_or(Ok(()), each)
-}
-
-/// Writes outcomes of a stream to its blocks.
-pub(super) struct Blocks<'a, 'z> {
-    pub(super) conn: &'a Connection,
-    pub(super) words: &'a Words,
-    pub(super) compressor: Option<&'a mut zstd::bulk::Compressor<'z>>,
-    /// How many outcomes a block holds.
-    pub(super) size: usize,
-}
-
-/// A block is cut where what it holds, opened, passes this.
-const MAX_BLOCK_BYTES: usize = 4 << 20;
-
-impl Blocks<'_, '_> {
-    /// Merges outcomes, in order and new to the blocks, into the blocks they belong to.
-    pub(super) fn add(&mut self, stream: i64, mut fresh: Vec<Packed>) -> Result<(), StoreError> {
-        while let Some(first) = fresh.first() {
-            let mut raw = Raw::new(self.conn, self.words, stream);
-            let home = raw.at_or_before(first.key.due_ns)?;
-            let next = raw.after(first.key.due_ns)?;
-            let mine =
-                next.map_or(fresh.len(), |n| fresh.partition_point(|e| e.key.due_ns < n.first_ns));
-            let later = fresh.split_off(mine);
-            let mut entries = std::mem::replace(&mut fresh, later);
-            let mut home = home;
-            while let Some(meta) = home {
-                let inside = entries.first().is_some_and(|e| e.key.due_ns <= meta.last_ns);
-                let fits = meta.entries + entries.len() <= self.size;
-                // small blocks are merged as they meet their like, not anew for each arrival
-                let alike = meta.entries <= 2 * entries.len();
-                let merge = inside || (fits && alike);
-                if !merge {
-                    break;
-                }
-                let mut merged = raw.take(meta)?;
-                merged.append(&mut entries);
-                // stable and adaptive: two ordered runs are merged, not sorted
-                merged.sort_by_key(Packed::order);
-                entries = merged;
-                self.delete(meta.id)?;
-                home = raw.at_or_before(meta.first_ns.saturating_sub(1))?;
-            }
-            self.write(stream, &entries)?;
-        }
-        Ok(())
-    }
-
-    fn delete(&self, id: i64) -> Result<(), StoreError> {
-        let failed = StoreError::sql("replace a block of outcomes");
-        let mut statement =
-            self.conn.prepare_cached("DELETE FROM block WHERE id = ?1").map_err(&failed)?;
-        statement.execute([id]).map(drop).map_err(&failed)
-    }
-
-    fn write(&mut self, stream: i64, mut entries: &[Packed]) -> Result<(), StoreError> {
-        let failed = StoreError::sql("write a block of outcomes");
-        let mut statement = self
-            .conn
-            .prepare_cached(
-                "INSERT INTO block (stream, first_due_ns, last_due_ns, entries, current, run) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )
-            .map_err(&failed)?;
-        while !entries.is_empty() {
-            let (block, later) = entries.split_at(cut(entries, self.size));
-            entries = later;
-            let run = run::encode(block, self.words, self.compressor.as_deref_mut());
-            let (first, last) = (&block[0], &block[block.len() - 1]);
-            let counts = (block.len() as i64, current(block).count() as i64);
-            statement
-                .execute((
-                    stream,
-                    first.key.due_ns,
-                    last.key.due_ns,
-                    counts.0,
-                    counts.1,
-                    run.as_slice(),
-                ))
-                .map_err(&failed)?;
-        }
-        Ok(())
-    }
-}
-
-/// How many entries the next block takes: never parting outcomes with the same due.
-fn cut(entries: &[Packed], size: usize) -> usize {
-    let mut bytes = 0;
-    for (i, entry) in entries.iter().enumerate() {
-        let full = i >= size || bytes > MAX_BLOCK_BYTES;
-        if full && entries[i - 1].key.due_ns != entry.key.due_ns {
-            return i;
-        }
-        bytes += entry.rest.len();
-    }
-    entries.len()
 }

@@ -10,6 +10,7 @@ use mailward_evidence::{
 };
 use proptest::prelude::*;
 
+use super::blocks::Sizes;
 use super::span::{self, Span};
 use super::writer::Limits;
 use super::{Accepted, NewEdition, Source, Store, StoreError, codec, words::Words};
@@ -23,7 +24,7 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new("2026-10-01T00:00:00Z".parse().unwrap()))
 }
 
-const SMALL: Limits = Limits { block: 4, head: 6, head_per_stream: 1 };
+const SMALL: Limits = Limits { block: Sizes { small: 4, large: 12 }, head: 6, head_per_stream: 1 };
 
 struct Home {
     dir: tempfile::TempDir,

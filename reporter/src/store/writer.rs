@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use mailward_evidence::{Clock, Outcome, Record};
 use rusqlite::Connection;
 
+use super::blocks::{Blocks, Sizes};
 use super::error::StoreError;
 use super::flush::flush;
 use super::head::Head;
@@ -23,7 +24,7 @@ const BATCH_RECORDS: usize = 200_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Outcomes in a block.
-    pub(super) block: usize,
+    pub(super) block: Sizes,
     /// Outcomes that may have arrived before they are moved to blocks.
     pub(super) head: usize,
     /// The same, for each stream that they belong to.
@@ -32,7 +33,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { block: 512, head: 40_000, head_per_stream: 32 }
+        Self { block: Sizes { small: 512, large: 4096 }, head: 40_000, head_per_stream: 32 }
     }
 }
 
@@ -209,6 +210,19 @@ impl Turn<'_, '_> {
         flush(self.conn, self.head, self.compressor.as_deref_mut(), self.limits.block)
     }
 
+    /// Moves all that arrived, and joins small blocks.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        let streams: Vec<i64> = self.head.streams().map(|(stream, _)| stream).collect();
+        let mut blocks = Blocks {
+            conn: self.conn,
+            words: &self.head.words,
+            compressor: self.compressor.as_deref_mut(),
+            sizes: self.limits.block,
+        };
+        streams.into_iter().try_for_each(|stream| blocks.compact(stream))
+    }
+
     fn is_full(&self) -> bool {
         let wanted = self.head.fresh.len() * self.limits.head_per_stream;
         self.head.outcomes >= wanted.clamp(self.limits.head, MAX_HEAD.max(self.limits.head))
@@ -355,7 +369,10 @@ fn import(turn: &mut Turn<'_, '_>, parts: &Receiver<Part>) -> Result<Accepted, S
                     turn.flush()?;
                 }
             }
-            Ok(Part::End) => return Ok(total),
+            Ok(Part::End) => {
+                turn.settle()?;
+                return Ok(total);
+            }
             Err(_) => return Err(StoreError::Abandoned),
         }
     }
