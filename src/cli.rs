@@ -74,7 +74,9 @@ pub(crate) enum Command {
     )]
     Export(Export),
     /// Compute a month's report
-    #[command(after_help = "Example:\n  mailward report --month 2026-10 --out october")]
+    #[command(
+        after_help = "Examples:\n  mailward report --month 2026-10 --out october\n  mailward report --month 2026-10 --explain owa-availability   every interval behind a figure\n  mailward report --month 2026-10 --what-if                    would it be met under other rules?\n  mailward report --month 2026-10 --what-if --formats json --out october"
+    )]
     Report(Report),
     /// Freeze a month's report as an edition that never changes
     #[command(
@@ -239,12 +241,20 @@ pub(crate) struct Report {
     pub(crate) config: ConfigArg,
     #[command(flatten)]
     pub(crate) data: DataArg,
-    /// Directory for report.pdf, report.json, outages.csv, daily.csv and report.html
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) out: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Pdf, Format::Json, Format::Csv])]
-    pub(crate) formats: Vec<Format>,
+    /// Directory for report.pdf, report.json, outages.csv, daily.csv and report.html [default: .]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// What to write [default: pdf,json,csv; with --explain or --what-if nothing, unless this or
+    /// --out is given]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) formats: Option<Vec<Format>>,
+    /// Print what made the figure of this level: every interval, the rule, the records behind it
+    #[arg(long, value_name = "LEVEL", conflicts_with = "what_if")]
+    pub(crate) explain: Option<String>,
+    /// Print what the levels would be under other confirm, quorum and unknown, and without each
+    /// exclusion that counts; with the format json, what-if.json too
+    #[arg(long)]
+    pub(crate) what_if: bool,
     /// Judge as if it were this instant
     #[arg(long, value_name = "INSTANT")]
     pub(crate) now: Option<String>,

@@ -26,6 +26,7 @@ use source::{MAX_BYTES, Source};
 use value::default_of;
 
 pub use surprise::EnrolledAt;
+pub(crate) use text::nearest;
 
 use crate::credential::SecretRef;
 use crate::fault::{Fault, Gravity};

@@ -59,6 +59,12 @@ impl Catalogue {
         self.levels.iter().find(|l| l.id == id)
     }
 
+    /// The id of a level that is nearest to a text; `None` where there are no levels.
+    #[must_use]
+    pub fn nearest_level(&self, text: &str) -> Option<&str> {
+        crate::read::nearest(text, self.levels.iter().map(|level| level.id.as_str()))
+    }
+
     /// The credential with this id.
     #[must_use]
     pub fn credential(&self, id: &str) -> Option<&Credential> {

@@ -19,6 +19,8 @@ pub struct Ruling {
     pub rejected: Vec<RejectedExclusion>,
     /// Ids of the exclusions of which at least a part counts.
     pub accepted: Vec<Box<str>>,
+    /// What of each accepted one counts: of planned work, beside what was excluded already.
+    pub granted: Vec<(Box<str>, Set)>,
 }
 
 /// Rules on the exclusions of `component` that touch `period`: a month, up to now where it still
@@ -49,6 +51,7 @@ pub fn rule(
     let order = |id: &str| own.iter().position(|e| &*e.id == id);
     bench.ruling.rejected.sort_by_key(|rejected| order(&rejected.id));
     bench.ruling.accepted.sort_by_key(|id| order(id));
+    bench.ruling.granted.sort_by_key(|(id, _)| order(id));
     bench.ruling
 }
 
@@ -125,6 +128,7 @@ impl Bench<'_> {
     fn accept(&mut self, exclusion: &Exclusion, granted: &Set) {
         self.ruling.excluded = self.ruling.excluded.union(granted);
         self.ruling.accepted.push(exclusion.id.clone());
+        self.ruling.granted.push((exclusion.id.clone(), granted.clone()));
     }
 
     fn reject(

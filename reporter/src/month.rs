@@ -1,6 +1,7 @@
 //! Joins the store with the report: fetches what a month is judged by, and has it judged. It
 //! leaves every figure to others.
 
+mod drill;
 mod tally;
 
 use mailward_catalogue::Catalogue;
@@ -38,8 +39,19 @@ pub enum Basis {
     Raw,
 }
 
-/// The report of a month as known at `now_ms`; a month still running is reckoned to date. Blocks
-/// on the store.
+/// How far a report goes into what made its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail<'a> {
+    /// Figures alone.
+    Figures,
+    /// The grounds of every level too, as much as a report holds.
+    Report,
+    /// The same, and those of the level with this id in full.
+    Level(&'a str),
+}
+
+/// The report of a month as known at `now_ms`, with the grounds of its figures; a month still
+/// running is reckoned to date. Blocks on the store.
 ///
 /// # Errors
 /// When the month has not begun, the store cannot be read, or the definition does not hold
@@ -53,6 +65,19 @@ pub fn compute(
     compute_from(store, catalogue, month, now_ms, Basis::Kept)
 }
 
+/// The figures of a month, without their grounds.
+///
+/// # Errors
+/// As [`compute`].
+pub fn figures(
+    store: &Store,
+    catalogue: &Catalogue,
+    month: Month,
+    now_ms: i64,
+) -> Result<Report, ComputeError> {
+    compute_to(store, catalogue, month, now_ms, (Basis::Kept, Detail::Figures))
+}
+
 /// [`compute`], by the way that is asked for.
 ///
 /// # Errors
@@ -64,6 +89,20 @@ pub fn compute_from(
     now_ms: i64,
     basis: Basis,
 ) -> Result<Report, ComputeError> {
+    compute_to(store, catalogue, month, now_ms, (basis, Detail::Report))
+}
+
+/// [`compute_from`], going as far into what made the figures as is asked for.
+///
+/// # Errors
+/// As [`compute_from`].
+pub fn compute_to(
+    store: &Store,
+    catalogue: &Catalogue,
+    month: Month,
+    now_ms: i64,
+    (basis, detail): (Basis, Detail<'_>),
+) -> Result<Report, ComputeError> {
     let failed = |source| ComputeError::Store { month, source };
     let period = period(catalogue, month, now_ms)?;
     let evidence = match basis {
@@ -72,14 +111,26 @@ pub fn compute_from(
     };
     let evidence = evidence.map_err(failed)?;
     let case = Case::new(catalogue, month, &evidence, now_ms)?;
-    let mut tallies = Tallies::default();
-    let mut counters = Counter::all(catalogue, &case)?;
-    tally::runs(store, period, basis, &mut counters).map_err(failed)?;
-    tallies.by_level.extend(counters.into_iter().map(Counter::tally));
-    tally::mails(store, catalogue, period, &mut tallies).map_err(failed)?;
+    let tallies = tallies(store, &case, basis)?;
     let mut report = case.report(&tallies)?;
     report.method.zone_data = zone_data();
+    drill::into(store, &case, &mut report, detail)?;
     Ok(report)
+}
+
+/// What of the raw outcomes the levels of a case count.
+pub(crate) fn tallies(
+    store: &Store,
+    case: &Case<'_>,
+    basis: Basis,
+) -> Result<Tallies, ComputeError> {
+    let failed = |source| ComputeError::Store { month: case.month, source };
+    let mut tallies = Tallies::default();
+    let mut counters = Counter::all(case.catalogue, case)?;
+    tally::runs(store, case.period, basis, &mut counters).map_err(failed)?;
+    tallies.by_level.extend(counters.into_iter().map(Counter::tally));
+    tally::mails(store, case.catalogue, case.period, &mut tallies).map_err(failed)?;
+    Ok(tallies)
 }
 
 /// The version of the zone data in use: the system's where it says so, else the one built in.

@@ -2,7 +2,9 @@
 //! Renderers do no arithmetic, read no store and ask no clock.
 
 pub mod badge;
+pub mod columns;
 pub mod csv;
+pub mod explained;
 pub mod feed;
 pub mod headline;
 pub mod json;
@@ -11,6 +13,7 @@ pub mod pdf;
 pub mod performance;
 pub(crate) mod story;
 pub mod terminal;
+pub mod tried;
 pub mod words;
 
 #[cfg(test)]

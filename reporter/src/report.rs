@@ -11,7 +11,7 @@ pub mod model;
 mod parts;
 mod resolution;
 mod rows;
-mod share;
+pub(crate) mod share;
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,7 @@ pub fn build(
 pub struct Case<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) evidence: &'a Evidence,
-    month: Month,
+    pub(crate) month: Month,
     pub(crate) whole: Span,
     pub(crate) period: Span,
     pub(crate) now_ms: i64,
@@ -202,13 +202,33 @@ impl<'a> Case<'a> {
         Ok(Parts::of_level(self, level)?.accounts())
     }
 
+    /// The components that a level of availability rests on, each with its own time.
+    ///
+    /// # Errors
+    /// When the level names what the definition does not hold.
+    pub(crate) fn accounts_by_row(
+        &self,
+        level: &Level,
+    ) -> Result<Vec<(&Row<'a>, Account)>, ReportError> {
+        Ok(Parts::of_level(self, level)?.by_row())
+    }
+
+    /// Whether at least a part of an exclusion counts for some component.
+    pub(crate) fn is_accepted(&self, exclusion: &str) -> bool {
+        self.rows.iter().any(|row| row.ruling.accepted.iter().any(|id| **id == *exclusion))
+    }
+
     /// The month's instants, up to now where it still runs.
     #[must_use]
     pub const fn period(&self) -> Span {
         self.period
     }
 
-    fn level(&self, level: &Level, tallies: &Tallies) -> Result<LevelFigure, ReportError> {
+    pub(crate) fn level(
+        &self,
+        level: &Level,
+        tallies: &Tallies,
+    ) -> Result<LevelFigure, ReportError> {
         let tally = || {
             tallies.by_level.get(&level.id).ok_or_else(|| ReportError::Unresolved {
                 level: level.id.clone(),
@@ -264,7 +284,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn hours(
+    pub(crate) fn hours(
         &self,
         level: &Level,
         since: Option<jiff::civil::Date>,

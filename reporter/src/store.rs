@@ -50,6 +50,7 @@ pub use types::{
 use crate::segment::{Delivery, Evidence, Run, RunCounts};
 use codec::Key;
 use read::View;
+pub(crate) use read::detail::Wanted;
 use run::Want;
 use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
@@ -253,7 +254,43 @@ impl Store {
         to_ms: i64,
         probes: &[ProbeId],
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.read(|conn| View::new(conn, Want::All)?.deliveries((from_ms, to_ms), probes))
+        let mails = self.mails(from_ms, to_ms, probes)?;
+        Ok(mails.into_iter().map(|(_, _, delivery)| delivery).collect())
+    }
+
+    /// [`Store::deliveries`] with who sent them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn mails(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+        probes: &[ProbeId],
+    ) -> Result<Vec<(AgentName, ProbeId, Delivery)>, StoreError> {
+        self.read(|conn| View::new(conn, Want::All)?.mails((from_ms, to_ms), probes))
+    }
+
+    /// Hands over every current outcome with attempt 0 due in any of the stretches, which are in
+    /// order of agent, probe and due.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or outcomes of a stretch are past their retention.
+    pub(crate) fn for_each_run_of(
+        &self,
+        wanted: &[Wanted],
+        each: &mut dyn FnMut(&Wanted, Run),
+    ) -> Result<(), StoreError> {
+        self.read(|conn| View::new(conn, Want::Front)?.runs_of(wanted, each))
+    }
+
+    /// Stretches in which runs that a question names may have been late; those between them
+    /// were not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn late_runs(&self, of: &RunsOf<'_>) -> Result<Vec<Wanted>, StoreError> {
+        self.read(|conn| View::new(conn, Want::Front)?.late_runs(of))
     }
 
     /// How many scheduled runs of the probes of each question were due in the time it names, and

@@ -11,6 +11,7 @@ use mailward_catalogue::{Catalogue, Component};
 use mailward_evidence::{AgentName, ProbeId, Reason, SiteName};
 
 pub use index::Index;
+pub(crate) use speech::speaks_until;
 pub use speech::{Piece, Voice, spoken};
 
 use crate::interval::{Set, Span};
@@ -230,6 +231,14 @@ impl AgentTimeline {
         self.stays.iter().map(|(span, _)| *span).collect()
     }
 
+    /// What it says at an instant of the window.
+    #[must_use]
+    pub fn voice_at(&self, at_ms: i64) -> Voice {
+        let after = self.pieces.partition_point(|piece| piece.span.to_ms <= at_ms);
+        let piece = self.pieces.get(after).filter(|piece| piece.span.contains(at_ms));
+        piece.map_or(Voice::Unknown, |piece| piece.voice)
+    }
+
     /// What it said within `set`, while its roster held the probe.
     fn heard<'a>(&'a self, set: &Set) -> impl Iterator<Item = (&'a Piece, Span)> + use<'a> {
         let counted = set.intersect(&self.on_roster());
@@ -239,7 +248,7 @@ impl AgentTimeline {
 }
 
 /// Something that holds for a stretch of time.
-trait Stretch {
+pub(crate) trait Stretch {
     fn span(&self) -> Span;
 }
 
@@ -262,7 +271,7 @@ impl Stretch for Piece {
 }
 
 /// Those of the stretches, which are in order, that meet `span`, with the part that does.
-fn meeting<T: Stretch>(stretches: &[T], span: Span) -> impl Iterator<Item = (&T, Span)> {
+pub(crate) fn meeting<T: Stretch>(stretches: &[T], span: Span) -> impl Iterator<Item = (&T, Span)> {
     let first = stretches.partition_point(|stretch| stretch.span().to_ms <= span.from_ms);
     stretches[first..]
         .iter()
@@ -271,7 +280,7 @@ fn meeting<T: Stretch>(stretches: &[T], span: Span) -> impl Iterator<Item = (&T,
 }
 
 /// When one of the stretches for which something holds lies in `set`.
-fn within<T: Stretch>(stretches: &[T], set: &Set, holds: impl Fn(&T) -> bool) -> Set {
+pub(crate) fn within<T: Stretch>(stretches: &[T], set: &Set, holds: impl Fn(&T) -> bool) -> Set {
     let found = set.spans().iter().flat_map(|span| meeting(stretches, *span));
     found.filter(|(stretch, _)| holds(stretch)).map(|(_, span)| span).collect()
 }

@@ -1,13 +1,17 @@
-//! `mailward report`: computes a month, prints the scorecard, writes the files.
+//! `mailward report`: computes a month, prints the scorecard, what made one figure, or what other
+//! rules would make of all, and writes the files.
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use mailward_catalogue::Catalogue;
 use mailward_evidence::Instant;
-use mailward_reporter::month::{self, Month};
+use mailward_reporter::month::{self, Basis, Detail, Month};
 use mailward_reporter::publish::Files;
 use mailward_reporter::render;
 use mailward_reporter::report::model::Report as Model;
+use mailward_reporter::store::Store;
+use mailward_reporter::what_if::{self, WhatIf};
 
 use super::{clock, instant, open_store};
 use crate::Outcome;
@@ -16,6 +20,17 @@ use crate::definition;
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 
+/// What is written where nothing else is said.
+const FORMATS: [Format; 3] = [Format::Pdf, Format::Json, Format::Csv];
+
+/// A month, by a definition, from a store, as known at an instant.
+struct Asked<'a> {
+    store: &'a Store,
+    catalogue: &'a Catalogue,
+    month: Month,
+    now: Instant,
+}
+
 pub(crate) fn run(args: &Report) -> Outcome {
     let month: Month = args.month.parse().context("--month").map_err(Failure::usage)?;
     let now = match &args.now {
@@ -23,19 +38,81 @@ pub(crate) fn run(args: &Report) -> Outcome {
         None => Instant::new(clock().now()),
     };
     let definition = definition::load(&args.config.config)?;
+    let catalogue = &*definition.catalogue;
+    if let Some(level) = &args.explain {
+        known(catalogue, level)?;
+    }
     let store = open_store(&args.data.data)?;
-    let report = month::compute(&store, &definition.catalogue, month, now.ms())
-        .with_context(|| format!("compute {month}"))
-        .map_err(Failure::usage)?;
-    terminal::print(&render::terminal::scorecard(&report, terminal::colour(), terminal::width()));
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("make the directory {}", args.out.display()))
+    let asked = Asked { store: &store, catalogue, month, now };
+    let detail = args.explain.as_deref().map_or(Detail::Report, Detail::Level);
+    let report = asked.report(detail)?;
+    let tried = args.what_if.then(|| asked.what_if()).transpose()?;
+    print(args, &report, tried.as_ref());
+    // somebody who asks why wants an answer, and files only where they say so
+    let asks = args.explain.is_some() || args.what_if;
+    if asks && args.out.is_none() && args.formats.is_none() {
+        return Ok(Exit::Ok);
+    }
+    let out = args.out.as_deref().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("make the directory {}", out.display()))
         .map_err(Failure::io)?;
     let files = Files::of(&report).context("render the report").map_err(Failure::internal)?;
-    for format in &args.formats {
-        write(&report, &files, *format, &args.out)?;
+    for format in args.formats.as_deref().unwrap_or(&FORMATS) {
+        write(&report, &files, *format, out)?;
+        if let (Format::Json, Some(tried)) = (format, &tried) {
+            let text = render::tried::json(tried)
+                .context("render what-if.json")
+                .map_err(Failure::internal)?;
+            put(&out.join("what-if.json"), text.as_bytes())?;
+        }
     }
     Ok(Exit::Ok)
+}
+
+/// Refuses a level that the definition does not hold.
+fn known(catalogue: &Catalogue, level: &str) -> Result<(), Failure> {
+    if catalogue.level(level).is_some() {
+        return Ok(());
+    }
+    let near = catalogue.nearest_level(level).map_or_else(
+        || "it holds no level at all".to_owned(),
+        |near| format!("the nearest is {near:?}"),
+    );
+    Err(Failure::usage(anyhow!(
+        "--explain: expected the id of a level of the definition, got {level:?}; {near}"
+    )))
+}
+
+impl Asked<'_> {
+    fn report(&self, detail: Detail<'_>) -> Result<Model, Failure> {
+        let Self { store, catalogue, month, now } = self;
+        month::compute_to(store, catalogue, *month, now.ms(), (Basis::Kept, detail))
+            .with_context(|| format!("compute {month}"))
+            .map_err(Failure::usage)
+    }
+
+    fn what_if(&self) -> Result<WhatIf, Failure> {
+        let Self { store, catalogue, month, now } = self;
+        what_if::compute(store, catalogue, *month, now.ms())
+            .with_context(|| format!("compute {month} under other rules"))
+            .map_err(Failure::usage)
+    }
+}
+
+fn print(args: &Report, report: &Model, tried: Option<&WhatIf>) {
+    let (colour, width) = (terminal::colour(), terminal::width());
+    let level = args.explain.as_deref();
+    let explained = report.levels.iter().find(|figure| Some(figure.id.as_str()) == level);
+    let text = match (tried, explained) {
+        (Some(tried), _) => render::tried::table(tried, colour, width),
+        (None, Some(level)) => {
+            let export = format!("mailward export --data {}", args.data.data.display());
+            render::explained::explained(report, level, &export, colour)
+        }
+        (None, None) => render::terminal::scorecard(report, colour, width),
+    };
+    terminal::print(&text);
 }
 
 fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<(), Failure> {
@@ -55,10 +132,13 @@ fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<()
         }
     };
     for (name, bytes) in named {
-        let path = out.join(name);
-        std::fs::write(&path, bytes)
-            .with_context(|| format!("write {}", path.display()))
-            .map_err(Failure::io)?;
+        put(&out.join(name), bytes)?;
     }
     Ok(())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, bytes)
+        .with_context(|| format!("write {}", path.display()))
+        .map_err(Failure::io)
 }

@@ -19,6 +19,8 @@ pub struct Reading {
     pub due_ms: Option<i64>,
     /// Events that were ignored, and why.
     pub ignored: Vec<String>,
+    /// What its clock did, in order of time, until now.
+    pub course: Vec<(Span, Clock)>,
 }
 
 /// What a ticket is promised.
@@ -31,10 +33,14 @@ pub struct Promise<'a> {
     pub reopen_within_ms: Option<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Clock {
+/// What a ticket's clock does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// It runs, in its hours.
     Running,
+    /// It waits for somebody else.
     Paused,
+    /// It stands, because the ticket is resolved.
     Resolved,
 }
 
@@ -42,8 +48,7 @@ struct Course {
     state: Clock,
     since_ms: i64,
     last_start_ms: i64,
-    ran: Vec<Span>,
-    paused: Vec<Span>,
+    done: Vec<(Span, Clock)>,
     ignored: Vec<String>,
 }
 
@@ -55,8 +60,7 @@ pub fn read(ticket: &Ticket, promise: &Promise<'_>, now_ms: i64) -> Reading {
         state: Clock::Running,
         since_ms: opened_ms,
         last_start_ms: opened_ms,
-        ran: Vec::new(),
-        paused: Vec::new(),
+        done: Vec::new(),
         ignored: Vec::new(),
     };
     let mut events: Vec<&TicketEvent> =
@@ -89,12 +93,7 @@ impl Course {
                 return;
             }
         };
-        let span = Span::new(self.since_ms, at_ms);
-        match self.state {
-            Clock::Running => self.ran.push(span),
-            Clock::Paused => self.paused.push(span),
-            Clock::Resolved => {}
-        }
+        self.done.push((Span::new(self.since_ms, at_ms), self.state));
         if next == Clock::Running {
             self.last_start_ms = at_ms;
         }
@@ -104,21 +103,18 @@ impl Course {
 
     fn read(mut self, promise: &Promise<'_>, now_ms: i64) -> Reading {
         let due_ms = self.due_ms(promise);
-        let until_now = Span::new(self.since_ms, now_ms);
-        match self.state {
-            Clock::Running => self.ran.push(until_now),
-            Clock::Paused => self.paused.push(until_now),
-            Clock::Resolved => {}
-        }
-        let in_hours = |spans: &[Span]| -> i64 {
-            spans.iter().map(|span| (promise.hours)(*span).len_ms()).sum()
+        self.done.push((Span::new(self.since_ms, now_ms), self.state));
+        let in_hours = |clock: Clock| -> i64 {
+            let spans = self.done.iter().filter(|(_, did)| *did == clock);
+            spans.map(|(span, _)| (promise.hours)(*span).len_ms()).sum()
         };
         Reading {
             resolved_ms: (self.state == Clock::Resolved).then_some(self.since_ms),
-            used_ms: in_hours(&self.ran),
-            paused_ms: in_hours(&self.paused),
+            used_ms: in_hours(Clock::Running),
+            paused_ms: in_hours(Clock::Paused),
             due_ms,
             ignored: self.ignored,
+            course: self.done,
         }
     }
 
@@ -126,7 +122,8 @@ impl Course {
         const CHUNK_MS: i64 = 92 * 86_400_000;
         /// Hours that do not add up to a target in ten years never will.
         const CHUNKS: i64 = 40;
-        let before = self.ran.iter().filter(|span| span.from_ms < self.last_start_ms).copied();
+        let ran = self.done.iter().filter(|(_, did)| *did == Clock::Running);
+        let before = ran.map(|(span, _)| *span).filter(|span| span.from_ms < self.last_start_ms);
         let onward = (0..CHUNKS).map(|n| {
             let from_ms = self.last_start_ms.saturating_add(n * CHUNK_MS);
             Span::new(from_ms, from_ms.saturating_add(CHUNK_MS))

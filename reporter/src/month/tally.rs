@@ -139,6 +139,13 @@ fn one_by_one(store: &Store, period: Span, counters: &mut [Counter<'_>]) -> Resu
     })
 }
 
+/// The probes whose mails a level counts.
+pub(super) fn mail_probes(catalogue: &Catalogue, level: &Level) -> Vec<ProbeId> {
+    let component = level.component.as_deref().unwrap_or_default();
+    let mails = catalogue.probes_of(component).filter(|probe| probe.kind.name == "mail");
+    mails.filter_map(|probe| ProbeId::new(&probe.id).ok()).collect()
+}
+
 /// Collects the mails of all levels that count mails.
 pub(super) fn mails(
     store: &Store,
@@ -150,9 +157,7 @@ pub(super) fn mails(
         if !matches!(level.measure, Measure::DeliveryTime { .. }) {
             continue;
         }
-        let component = level.component.as_deref().unwrap_or_default();
-        let mails = catalogue.probes_of(component).filter(|probe| probe.kind.name == "mail");
-        let ids: Vec<ProbeId> = mails.filter_map(|probe| ProbeId::new(&probe.id).ok()).collect();
+        let ids = mail_probes(catalogue, level);
         let sent = if ids.is_empty() {
             Vec::new()
         } else {

@@ -231,7 +231,8 @@ fn refusals(report: &Report, id: &str) -> String {
     said.join("; ")
 }
 
-fn refusal(rejected: &RejectedExclusion) -> String {
+/// Why an exclusion, or a part of it, does not count.
+pub(crate) fn refusal(rejected: &RejectedExclusion) -> String {
     let times = match (rejected.given_s, rejected.needed_s) {
         (Some(given), Some(needed)) => Some((words::length(given), words::length(needed))),
         _ => None,

@@ -320,20 +320,22 @@ pub struct Leg {
     pub from: At,
     /// Its end.
     pub to: At,
+    /// Its length.
+    pub length_s: Ms,
     /// What the clock does.
     pub clock: ClockState,
-    /// How much of it lies in the level's hours: what the clock counts of it.
-    pub in_hours_s: Ms,
 }
 
 /// What a ticket's clock does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum ClockState {
-    /// It runs, in the level's hours.
+    /// It runs, in the level's hours: the time used.
     Running,
-    /// It stands still: somebody else is waited for.
+    /// It waits for somebody else, in the level's hours: the time paused.
     Paused,
+    /// It would run or wait, but not outside the level's hours.
+    OutOfHours,
     /// It stands still: the ticket is resolved.
     Resolved,
 }

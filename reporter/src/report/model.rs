@@ -60,11 +60,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report without what is for operators only: service credits.
+    /// The report without what is for operators only: service credits and names of agents.
     #[must_use]
     pub fn for_the_public(mut self) -> Self {
         for level in &mut self.levels {
             level.credits = None;
+            if let Some(grounds) = &mut level.grounds {
+                grounds.for_the_public();
+            }
         }
         self
     }

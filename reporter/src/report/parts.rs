@@ -106,6 +106,11 @@ impl<'c, 'a> Parts<'c, 'a> {
         }
     }
 
+    /// Each component with its own time, also where all count as one.
+    pub(super) fn by_row(self) -> Vec<(&'c Row<'a>, Account)> {
+        self.each.into_iter().map(|part| (part.row, part.account)).collect()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.each.is_empty()
     }

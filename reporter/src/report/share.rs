@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mailward_catalogue::{Effect, Measure, Percent};
-use mailward_evidence::Verdict;
+use mailward_evidence::{Count, Verdict};
 
 use super::model::{Figure, Ms, Share};
 use super::{Case, Judged, Tally};
@@ -47,13 +47,21 @@ pub(super) fn of_runs(tally: &Tally, target: Percent, within: Option<Duration>) 
     Judged::share(figure, ratio, target)
 }
 
-/// Adds up the counts of a series that begin in the month and ended by now.
-pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> Judged {
-    let own = case.evidence.counts.iter().filter(|count| {
+/// The counts of a series that begin in the month and ended by now.
+pub(crate) fn counts<'a>(
+    case: &'a Case<'_>,
+    series: &'a str,
+) -> impl Iterator<Item = &'a Count> + 'a {
+    case.evidence.counts.iter().filter(move |count| {
         &*count.series == series
             && case.whole.contains(count.from.ms())
             && count.to.ms() <= case.now_ms
-    });
+    })
+}
+
+/// Adds up the counts of a series.
+pub(super) fn of_counts(case: &Case<'_>, series: &str, target: Percent) -> Judged {
+    let own = counts(case, series);
     let (good, total) = own.fold((0u64, 0u64), |(good, total), count| {
         (good.saturating_add(count.good), total.saturating_add(count.total))
     });

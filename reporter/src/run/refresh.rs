@@ -127,7 +127,7 @@ impl Refresh {
             return false;
         }
         let took = Stopwatch::start();
-        match month::compute(&self.store, &self.catalogue, month, now_ms) {
+        match month::figures(&self.store, &self.catalogue, month, now_ms) {
             Ok(report) => {
                 let rest = MONTH_LEAST.max(took.elapsed() * MONTH_REST);
                 let computed = Stopwatch::start();

@@ -1,6 +1,8 @@
 //! Answers to the arithmetic and the page: evidence of a period, live state, runs and mails.
 //! Every answer is read from one snapshot: what stays, and what arrived since.
 
+pub(crate) mod detail;
+
 use std::collections::{HashMap, HashSet};
 
 use mailward_evidence::{AgentName, Instant, ProbeId, SiteName, Verdict};
@@ -144,29 +146,6 @@ impl<'a> View<'a> {
             })?;
         }
         Ok(())
-    }
-
-    /// Mails of the probes that count as sent, in order of due.
-    pub(super) fn deliveries(
-        &self,
-        (from_ms, to_ms): (i64, i64),
-        probes: &[ProbeId],
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let (from, to) = (Key::at_ms(from_ms), Key::at_ms(to_ms));
-        let mut deliveries = Vec::new();
-        for (id, _) in self.of_probes(probes) {
-            self.kept_deliveries(id, from.due_ns, to.due_ns, &mut deliveries)?;
-            let fresh = self.head.fresh(id);
-            self.raw(id).merged(fresh, (from, to), (Want::All, false), &mut |outcome| {
-                if let Some(delivery_ms) = sent(outcome)? {
-                    let due_ms = outcome.key.due_ms();
-                    deliveries.push(Delivery { due_ms, delivery_ms });
-                }
-                Ok(())
-            })?;
-        }
-        deliveries.sort_by_key(|d| d.due_ms);
-        Ok(deliveries)
     }
 
     fn kept_deliveries(

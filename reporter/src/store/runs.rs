@@ -10,6 +10,7 @@ use super::codec::{Key, Packed};
 use super::counts::{self, Changes, Counts, Day, PART_MS, PARTS, Stored, Timed};
 use super::error::StoreError;
 use super::head::StreamInfo;
+use super::read::detail::Wanted;
 use super::read::{View, raw_gone};
 use super::run::Want;
 use super::{Histogram, HourHistogram, RunsOf};
@@ -163,7 +164,58 @@ fn days(of: &RunsOf<'_>, bounds: Span) -> RangeInclusive<i64> {
     span.from_ms.div_euclid(DAY_MS)..=(span.to_ms - 1).div_euclid(DAY_MS)
 }
 
+impl Counters<'_> {
+    /// The stretches of at most a day in which a run may have been late, or failed.
+    fn late(&self, of: &RunsOf<'_>) -> Result<Vec<Span>, StoreError> {
+        let Some(bounds) = self.bounds() else { return Ok(Vec::new()) };
+        let all_in_time = |counts: &Counts| {
+            let mut sum = RunCounts::default();
+            sum.add(counts, of.within_ms) && sum.down == 0 && sum.good == sum.good_in_time
+        };
+        let mut late: Vec<Span> = Vec::new();
+        for day in days(of, bounds) {
+            let span = Span::new(day * DAY_MS, (day + 1) * DAY_MS).clip(bounds);
+            if of.counted.len_within_ms(span) == 0 {
+                continue;
+            }
+            if self.arrived_on(day).next().is_none()
+                && let Some(stored) = self.stored(day)?
+                && all_in_time(&stored.total()?)
+            {
+                continue;
+            }
+            for (number, counts) in self.day(day)?.parts {
+                let from_ms = day * DAY_MS + i64::from(number) * PART_MS;
+                let span = Span::new(from_ms, from_ms + PART_MS).clip(bounds);
+                if of.counted.len_within_ms(span) == 0 || all_in_time(&counts) {
+                    continue;
+                }
+                match late.last_mut() {
+                    Some(last) if last.to_ms == span.from_ms => last.to_ms = span.to_ms,
+                    _ => late.push(span),
+                }
+            }
+        }
+        Ok(late)
+    }
+}
+
 impl View<'_> {
+    /// Where runs that a question names may have been late, in order of agent, probe and due.
+    pub(super) fn late_runs(&self, of: &RunsOf<'_>) -> Result<Vec<Wanted>, StoreError> {
+        let mut wanted = Vec::new();
+        for (stream, info) in self.of_probes(of.probes) {
+            let late = Counters::new(self, stream, info)?.late(of)?;
+            wanted.extend(late.into_iter().map(|span| Wanted {
+                agent: info.agent.clone(),
+                probe: info.probe.clone(),
+                first_ms: span.from_ms,
+                last_ms: span.to_ms - 1,
+            }));
+        }
+        Ok(wanted)
+    }
+
     /// How the runs went that a question names, by its probes.
     pub(super) fn count_runs(&self, of: &RunsOf<'_>) -> Result<Vec<RunCounts>, StoreError> {
         let mut sums = vec![RunCounts::default(); of.probes.len()];

@@ -77,7 +77,7 @@ pub(super) fn speech(
     };
     let mut segments = stream.segments.iter().peekable();
     while let Some(segment) = segments.next() {
-        let end_ms = end_of_speech(segment, segments.peek().map(|next| next.first_ms), now_ms);
+        let end_ms = speaks_until(segment, segments.peek().map(|next| next.first_ms), now_ms);
         let voice = match segment.verdict {
             Verdict::Up => Voice::Up,
             Verdict::Degraded => Voice::Degraded,
@@ -91,7 +91,7 @@ pub(super) fn speech(
 }
 
 /// Until when the last outcome of a segment speaks (rule 2).
-fn end_of_speech(segment: &Segment, next_ms: Option<i64>, now_ms: i64) -> i64 {
+pub(crate) fn speaks_until(segment: &Segment, next_ms: Option<i64>, now_ms: i64) -> i64 {
     let next_ms = next_ms.unwrap_or(now_ms);
     let patience_ms = segment.next_due_ms.saturating_mul(3);
     if next_ms.saturating_sub(segment.last_ms) <= patience_ms {
@@ -113,7 +113,7 @@ pub fn spoken(
         .iter()
         .zip(next.chain([None]))
         .map(move |(segment, next_ms)| {
-            let end_ms = end_of_speech(segment, next_ms, now_ms);
+            let end_ms = speaks_until(segment, next_ms, now_ms);
             (segment, Span::new(segment.first_ms, end_ms).clip(window))
         })
         .filter(|(_, span)| !span.is_empty())

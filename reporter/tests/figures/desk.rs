@@ -32,10 +32,10 @@ fn ticket(id: &str, opened: &str, events: &[(&str, TicketEventKind)]) -> Ticket 
             .map(|(when, what)| TicketEvent {
                 at: at(when),
                 what: *what,
-                cancelled: false,
                 extra: Extra::default(),
             })
             .collect(),
+        cancelled: false,
         extra: Extra::default(),
     }
 }

@@ -6,6 +6,7 @@
 mod cases;
 mod desk;
 mod draw;
+mod explained;
 mod known;
 mod made;
 mod naive;
@@ -13,4 +14,5 @@ mod random;
 mod stored;
 mod tickets;
 mod two_ways;
+mod what_if;
 mod world;

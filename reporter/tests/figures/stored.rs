@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mailward_evidence::{ManualClock, Outcome, Record};
-use mailward_reporter::month::{Month, compute};
+use mailward_reporter::month::{Month, figures};
 use mailward_reporter::store::{Source, Store};
 
 use crate::draw::{self, Draw};
@@ -36,26 +36,33 @@ pub(crate) fn records(world: &World) -> Vec<Record> {
     records
 }
 
+/// A store that holds a world, ingested in any order and in any number of bodies.
+pub(crate) fn store(world: &World, seed: u64) -> (tempfile::TempDir, Store) {
+    let mut d = Draw::new(seed);
+    let mut records = records(world);
+    for i in (1..records.len()).rev() {
+        records.swap(i, d.size(0, i));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millisecond(world.now).unwrap();
+    let store = Store::open(directory.path(), Arc::new(ManualClock::new(now))).unwrap();
+    let bodies = d.size(1, 6);
+    for body in records.chunks(records.len().div_ceil(bodies).max(1)) {
+        store.ingest(body.to_vec(), Source::Import).unwrap();
+    }
+    (directory, store)
+}
+
 /// `MAILWARD_STORED_WORLDS` sets how many are tried.
 #[test]
 fn the_store_changes_no_figure() {
     let worlds = std::env::var("MAILWARD_STORED_WORLDS").ok().and_then(|n| n.parse().ok());
     for seed in 0..worlds.unwrap_or(12) {
         let world = draw::world(seed);
-        let mut d = Draw::new(seed);
-        let mut records = records(&world);
-        for i in (1..records.len()).rev() {
-            records.swap(i, d.size(0, i));
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let now = Timestamp::from_millisecond(world.now).unwrap();
-        let store = Store::open(directory.path(), Arc::new(ManualClock::new(now))).unwrap();
-        let bodies = d.size(1, 6);
-        for body in records.chunks(records.len().div_ceil(bodies).max(1)) {
-            store.ingest(body.to_vec(), Source::Import).unwrap();
-        }
+        let (_directory, store) = store(&world, seed);
         let month: Month = world.month.parse().unwrap();
-        let stored = compute(&store, &made::catalogue(&world), month, world.now).unwrap();
+        let catalogue = made::catalogue(&world);
+        let stored = figures(&store, &catalogue, month, world.now).unwrap();
         let direct = report(&world);
         assert_eq!(stored.levels, direct.levels, "seed {seed}");
         assert_eq!(stored.components, direct.components, "seed {seed}");

@@ -22,10 +22,10 @@ fn ticket(opened: i64, events: &[(i64, TicketEventKind)]) -> Ticket {
             .map(|(at, what)| TicketEvent {
                 at: Instant::from_ms(*at).unwrap(),
                 what: *what,
-                cancelled: false,
                 extra: Extra::default(),
             })
             .collect(),
+        cancelled: false,
         extra: Extra::default(),
     }
 }

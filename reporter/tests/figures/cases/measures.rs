@@ -143,10 +143,10 @@ fn ticket(opened: &Value, events: &[(&Value, TicketEventKind)]) -> Ticket {
             .map(|(when, what)| TicketEvent {
                 at: at(when),
                 what: *what,
-                cancelled: false,
                 extra: Extra::default(),
             })
             .collect(),
+        cancelled: false,
         extra: Extra::default(),
     }
 }

@@ -1,0 +1,111 @@
+//! Fetches what the grounds of a month's figures need of the raw outcomes, and has them made.
+//! Only what failed is read, so that it costs what changed and not what was measured.
+
+use mailward_catalogue::{Level, Measure};
+use mailward_evidence::{AgentName, ProbeId, Verdict};
+
+use super::tally::mail_probes;
+use super::{ComputeError, Detail};
+use crate::explain::{self, Finder, Limits, Raw, Runs};
+use crate::interval::Span;
+use crate::report::model::Report;
+use crate::report::{Case, limit_ms};
+use crate::store::{RunsOf, Store, StoreError, Wanted};
+
+/// Gives the levels of a report their grounds.
+pub(super) fn into(
+    store: &Store,
+    case: &Case<'_>,
+    report: &mut Report,
+    detail: Detail<'_>,
+) -> Result<(), ComputeError> {
+    if detail == Detail::Figures {
+        return Ok(());
+    }
+    let finder = Finder::new(&case.evidence.streams, case.now_ms);
+    for (level, figure) in case.catalogue.levels.iter().zip(&mut report.levels) {
+        let all = detail == Detail::Level(&level.id);
+        let limits = if all { Limits::ALL } else { Limits::REPORT };
+        let raw = raw(store, case, &finder, level, limits)?;
+        let grounds = explain::grounds(case, level, figure, raw, limits)?;
+        figure.grounds = Some(Box::new(grounds));
+    }
+    Ok(())
+}
+
+fn raw(
+    store: &Store,
+    case: &Case<'_>,
+    finder: &Finder<'_>,
+    level: &Level,
+    limits: Limits,
+) -> Result<Raw, ComputeError> {
+    let failed = |source| ComputeError::Store { month: case.month, source };
+    let read = match &level.measure {
+        Measure::Success { .. } | Measure::ResponseTime { .. } => {
+            let mut runs = Runs::new(level.clone(), case.counted(level)?, limits);
+            take_runs(store, case, finder, level, &mut runs).map(|()| Raw::Runs(runs))
+        }
+        Measure::DeliveryTime { .. } => {
+            let (probes, period) = (mail_probes(case.catalogue, level), case.period);
+            store.mails(period.from_ms, period.to_ms, &probes).map(Raw::Mails)
+        }
+        _ => return Ok(Raw::None),
+    };
+    match read {
+        Err(gone @ StoreError::RawGone { .. }) => Ok(Raw::Gone(gone.to_string())),
+        read => read.map_err(failed),
+    }
+}
+
+/// Reads the runs of a level that may not be good.
+fn take_runs(
+    store: &Store,
+    case: &Case<'_>,
+    finder: &Finder<'_>,
+    level: &Level,
+    runs: &mut Runs,
+) -> Result<(), StoreError> {
+    let component = level.component.as_deref().unwrap_or_default();
+    let probes: Vec<_> = case.catalogue.probes_of(component).collect();
+    let wanted = match &level.measure {
+        Measure::ResponseTime { within, .. } => {
+            let ids: Vec<ProbeId> =
+                probes.iter().filter_map(|p| ProbeId::new(&p.id).ok()).collect();
+            let within_ms = Some(limit_ms(*within));
+            store.late_runs(&RunsOf { probes: &ids, counted: runs.counted(), within_ms })?
+        }
+        _ => failures(case, component),
+    };
+    let mut last: Option<(AgentName, ProbeId, i64)> = None;
+    store.for_each_run_of(&wanted, &mut |stretch, run| {
+        let this = (stretch.agent.clone(), stretch.probe.clone(), stretch.first_ms);
+        if last.as_ref() != Some(&this) {
+            if matches!(level.measure, Measure::ResponseTime { .. }) {
+                runs.interrupt();
+            }
+            last = Some(this);
+        }
+        if let Some(probe) = probes.iter().find(|probe| probe.id == stretch.probe.as_str()) {
+            runs.take(finder, (&stretch.agent, &stretch.probe), probe, &run);
+        }
+    })
+}
+
+/// Where a component's probes saw failures in the period.
+fn failures(case: &Case<'_>, component: &str) -> Vec<Wanted> {
+    let own = |id: &str| case.catalogue.probe(id).is_some_and(|p| p.component == component);
+    let streams = case.evidence.streams.iter().filter(|stream| own(stream.probe.as_str()));
+    let mut wanted = Vec::new();
+    for stream in streams {
+        let down = stream.segments.iter().filter(|s| s.verdict == Verdict::Down);
+        let dues = down.map(|s| Span::new(s.first_ms, s.last_ms + 1).clip(case.period));
+        wanted.extend(dues.filter(|span| !span.is_empty()).map(|span| Wanted {
+            agent: stream.agent.clone(),
+            probe: stream.probe.clone(),
+            first_ms: span.from_ms,
+            last_ms: span.to_ms - 1,
+        }));
+    }
+    wanted
+}

@@ -1,0 +1,1 @@
+//! The grounds of a figure as a reader sees them.
