@@ -371,7 +371,7 @@ cap_per_month = \"4000d\"
     probes.toml:35:13: warning: component "c" has no probe of kind mail: only imported evidence can speak for this level
     probes.toml:37:10: target: expected at most 100%; got "101%"
     probes.toml:38:10: within: expected at most lost_after, which is 15m
-    probes.toml:39:1: key "hours" does not belong to measure delivery_time, but to availability, success, response_time and resolution; the nearest known is "measure"
+    probes.toml:39:1: key "hours" does not belong to measure delivery_time: all mail due in the month counts, whenever it was sent
     probes.toml:41:17: cap_per_month: expected at most 3650d; got "4000d"
     "##);
 }
@@ -419,7 +419,27 @@ hours = \"core\"
 credits = \"10%\"
 "
     );
-    insta::assert_snapshot!(told(&text), @"");
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:6:6: warning: component "owa" has no probe: its state will be unknown
+    probes.toml:8:6: warning: component "portal" has no probe: its state will be unknown
+    probes.toml:10:1: [[level]] of measure availability needs the key "component", or "over" for the whole service
+    probes.toml:14:49: credits: expected credits that rise from tier to tier, got credit = "5%" after "5%"
+    probes.toml:14:49: credits: expected thresholds that fall from tier to tier, got below = "99.95%" after "99.95%"
+    probes.toml:17:13: warning: a level without a probe: component "owa" has none
+    probes.toml:18:8: expected component or over, got both
+    probes.toml:18:8: warning: over = "users" leaves component "owa" out: without users it weighs nothing
+    probes.toml:21:11: warning: below = "99.95%" lies above the target of 99.9 %: a credit falls due although the level is met
+    probes.toml:24:8: over: expected "users" or "composite", got "user"; did you mean "users"?
+    probes.toml:27:14: credits: unknown key "belwo" of a tier; the nearest known is "below"
+    probes.toml:27:56: credits: expected a percentage such as "99.9%", got a number
+    probes.toml:27:69: credits: expected a percentage such as "99.9%"; got "7"
+    probes.toml:27:76: credits: a tier needs the key "credit"
+    probes.toml:30:13: warning: a level without a probe: component "owa" has none
+    probes.toml:33:1: key "hours" does not belong to measure listing: a listing counts around the clock
+    probes.toml:34:1: key "credits" does not belong to measure listing: tiers are of a share, and its target is a length of time
+    probes.toml:40:1: key "hours" does not belong to measure ratio: each count says itself from when to when it was taken
+    probes.toml:41:11: credits: expected a list such as [{ below = "99.9%", credit = "25%" }], got "10%"
+    "##);
 }
 
 #[test]
@@ -427,7 +447,13 @@ fn weights_need_users() {
     let level = "[[level]]\nid = \"a\"\nover = \"users\"\nmeasure = \"availability\"\n\
                  target = \"99.9%\"\n";
     let text = format!("{HEAD}[[component]]\nid = \"owa\"\n{level}");
-    insta::assert_snapshot!(told(&text), @"");
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:5:6: warning: component "owa" has no probe: its state will be unknown
+    probes.toml:8:8: over = "users" weighs components by users, but no [[component]] says how many it has; expected users = NUMBER there
+    "##);
     let text = format!("{HEAD}[[component]]\nid = \"owa\"\nusers = \"many\"\n{level}");
-    insta::assert_snapshot!(told(&text), @"");
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:5:6: warning: component "owa" has no probe: its state will be unknown
+    probes.toml:6:9: users: expected a whole number from 0 to 100000000000, got "many"
+    "##);
 }

@@ -95,6 +95,14 @@ pub(crate) struct Draft {
 
 type Given<'a> = Spanned<DeValue<'a>>;
 
+/// Why a key has no place in a table where others have it.
+enum Elsewhere {
+    /// Another key may have been meant.
+    Advised(String),
+    /// That says it all.
+    Settled(String),
+}
+
 /// Which keys a table may have.
 struct Keys<'k> {
     /// The table, as messages call it.
@@ -102,7 +110,7 @@ struct Keys<'k> {
     /// Its keys.
     sets: &'k [&'static [Key]],
     /// Why a key of this name has no place in it; `None` to say that it is unknown.
-    elsewhere: &'k dyn Fn(&str) -> Option<String>,
+    elsewhere: &'k dyn Fn(&str) -> Option<Elsewhere>,
     /// Keys that are passed over, because what the table is is not known.
     ignored: &'k dyn Fn(&str) -> bool,
 }
@@ -261,10 +269,10 @@ impl Reader<'_> {
         let elsewhere = |key: &str| {
             let kind = kind?;
             if kind.later.contains(&key) {
-                return Some(format!(
+                return Some(Elsewhere::Advised(format!(
                     "key {key:?} of kind {} is not available in this version",
                     kind.name
-                ));
+                )));
             }
             if key == "credential" {
                 return None;
@@ -290,10 +298,10 @@ impl Reader<'_> {
         let elsewhere = |key: &str| {
             let measure = measure?;
             if let Some((_, why)) = measure.never.iter().find(|(never, _)| *never == key) {
-                return Some(format!(
+                return Some(Elsewhere::Settled(format!(
                     "key {key:?} does not belong to measure {}: {why}",
                     measure.name
-                ));
+                )));
             }
             let others = MEASURES.iter().filter(|other| has(other, key));
             let others = others.map(|measure| measure.name).collect();
@@ -363,8 +371,12 @@ impl Reader<'_> {
         }
         let known = keys.all().map(|key| key.name);
         let advice = advice(name, known.clone());
-        if let Some(message) = (keys.elsewhere)(name) {
-            self.faults.error(at, format!("{message}{advice}"));
+        if let Some(elsewhere) = (keys.elsewhere)(name) {
+            let message = match elsewhere {
+                Elsewhere::Advised(message) => format!("{message}{advice}"),
+                Elsewhere::Settled(message) => message,
+            };
+            self.faults.error(at, message);
             return None;
         }
         let message = format!("unknown key {} in {}{advice}", text::shown(name), keys.of);
@@ -382,13 +394,14 @@ pub(crate) fn advice<'a>(written: &str, known: impl Iterator<Item = &'a str> + C
     }
 }
 
-fn belongs(key: &str, here: &str, others: Vec<&str>) -> Option<String> {
+fn belongs(key: &str, here: &str, others: Vec<&str>) -> Option<Elsewhere> {
     let (last, rest) = others.split_last()?;
     let others = match rest {
         [] => (*last).to_owned(),
         rest => format!("{} and {last}", rest.join(", ")),
     };
-    Some(format!("key {key:?} does not belong to {here}, but to {others}"))
+    let message = format!("key {key:?} does not belong to {here}, but to {others}");
+    Some(Elsewhere::Advised(message))
 }
 
 fn unknown_kind(name: &str) -> String {
