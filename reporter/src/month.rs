@@ -1,8 +1,11 @@
 //! Joins the store with the report: fetches what a month is judged by, and has it judged. It
-//! leaves every figure to others.
+//! leaves every figure to others, and the months before it to `past`.
 
 mod drill;
+mod past;
 mod tally;
+
+use std::collections::BTreeSet;
 
 use mailward_catalogue::Catalogue;
 
@@ -39,19 +42,19 @@ pub enum Basis {
     Raw,
 }
 
-/// How far a report goes into what made its figures.
+/// How far a report goes beyond its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail<'a> {
-    /// Figures alone.
+    /// Figures alone: neither what made them nor the months before.
     Figures,
-    /// The grounds of every level too, as much as a report holds.
+    /// The grounds of every level too, as much as a report holds, and the months before.
     Report,
-    /// The same, and those of the level with this id in full.
+    /// The same, and the grounds of the level with this id in full.
     Level(&'a str),
 }
 
-/// The report of a month as known at `now_ms`, with the grounds of its figures; a month still
-/// running is reckoned to date. Blocks on the store.
+/// The report of a month as known at `now_ms`, with the grounds of its figures and the months
+/// before it; a month still running is reckoned to date. Blocks on the store.
 ///
 /// # Errors
 /// When the month has not begun, the store cannot be read, or the definition does not hold
@@ -65,7 +68,7 @@ pub fn compute(
     compute_from(store, catalogue, month, now_ms, Basis::Kept)
 }
 
-/// The figures of a month, without their grounds.
+/// The figures of a month, without their grounds and the months before.
 ///
 /// # Errors
 /// As [`compute`].
@@ -78,7 +81,7 @@ pub fn figures(
     compute_to(store, catalogue, month, now_ms, (Basis::Kept, Detail::Figures))
 }
 
-/// [`compute`], by the way that is asked for.
+/// [`compute`], by the way that is asked for; the months before it are always from what is kept.
 ///
 /// # Errors
 /// As [`compute`]; from raw outcomes also when some are past their retention.
@@ -115,6 +118,9 @@ pub fn compute_to(
     let mut report = case.report(&tallies)?;
     report.method.zone_data = zone_data();
     drill::into(store, &case, &mut report, detail)?;
+    if detail != Detail::Figures {
+        past::state(store, &case, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -124,12 +130,23 @@ pub(crate) fn tallies(
     case: &Case<'_>,
     basis: Basis,
 ) -> Result<Tallies, ComputeError> {
+    let all = case.catalogue.levels.iter().map(|level| level.id.as_str()).collect();
+    tallies_of(store, case, basis, &all)
+}
+
+/// The same for the levels of these ids.
+fn tallies_of(
+    store: &Store,
+    case: &Case<'_>,
+    basis: Basis,
+    wanted: &BTreeSet<&str>,
+) -> Result<Tallies, ComputeError> {
     let failed = |source| ComputeError::Store { month: case.month, source };
     let mut tallies = Tallies::default();
-    let mut counters = Counter::all(case.catalogue, case)?;
+    let mut counters = Counter::all(case.catalogue, case, wanted)?;
     tally::runs(store, case.period, basis, &mut counters).map_err(failed)?;
     tallies.by_level.extend(counters.into_iter().map(Counter::tally));
-    tally::mails(store, case.catalogue, case.period, &mut tallies).map_err(failed)?;
+    tally::mails(store, case.catalogue, case.period, wanted, &mut tallies).map_err(failed)?;
     Ok(tallies)
 }
 

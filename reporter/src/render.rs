@@ -7,6 +7,7 @@ pub mod csv;
 pub mod explained;
 pub mod feed;
 pub mod headline;
+pub(crate) mod history;
 pub mod json;
 pub mod page;
 pub mod pdf;
@@ -17,4 +18,4 @@ pub mod tried;
 pub mod words;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -12,6 +12,7 @@ mod parts;
 mod resolution;
 mod rows;
 pub(crate) mod share;
+pub mod trend;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use crate::segment::{Delivery, Evidence, Run};
 use crate::timeline::{ComponentTimeline, Index};
 use model::{At, CreditTier, Credits, Figure, LevelFigure, Ms, Period, Report, ServiceWide};
 use parts::Parts;
+use trend::{Point, Value};
 
 /// Why no report could be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -224,11 +226,29 @@ impl<'a> Case<'a> {
         self.period
     }
 
-    pub(crate) fn level(
-        &self,
-        level: &Level,
-        tallies: &Tallies,
-    ) -> Result<LevelFigure, ReportError> {
+    /// What a level comes to, without what lies behind it; `None` where nothing was seen.
+    ///
+    /// # Errors
+    /// As for [`Case::report`].
+    pub fn point(&self, level: &Level, tallies: &Tallies) -> Result<Option<Point>, ReportError> {
+        if let Measure::Availability { target } = &level.measure {
+            let judged = availability::judge(self, level, *target)?;
+            let seen = judged.coverage.is_some_and(|coverage| coverage.parts().0 > 0);
+            let share = judged.availability.filter(|_| seen).map(Value::Share);
+            return Ok(share.map(|share| Point::computed(self.month, share, judged.met)));
+        }
+        let judged = self.judge(level, tallies)?;
+        let value = match (&judged.figure, judged.share) {
+            (_, Some(share)) => Some(Value::Share(share)),
+            (Figure::Listing(time), None) if time.observed_s.0 > 0 => {
+                Some(Value::ExposedMs(time.exposed_s.0))
+            }
+            _ => None,
+        };
+        Ok(value.map(|value| Point::computed(self.month, value, judged.met)))
+    }
+
+    fn judge(&self, level: &Level, tallies: &Tallies) -> Result<Judged, ReportError> {
         let tally = || {
             tallies.by_level.get(&level.id).ok_or_else(|| ReportError::Unresolved {
                 level: level.id.clone(),
@@ -236,7 +256,7 @@ impl<'a> Case<'a> {
                 name: level.measure.word().to_owned(),
             })
         };
-        let Judged { figure, met, credited, .. } = match &level.measure {
+        Ok(match &level.measure {
             Measure::Availability { target } => availability::figure(self, level, *target)?,
             Measure::Success { target } => share::of_runs(tally()?, *target, None),
             Measure::ResponseTime { target, within } => {
@@ -248,7 +268,15 @@ impl<'a> Case<'a> {
             Measure::Resolution { .. } => resolution::figure(self, level)?,
             Measure::Listing { target } => listing::figure(self, level, *target)?,
             Measure::Ratio { target, series } => share::of_counts(self, series, *target),
-        };
+        })
+    }
+
+    pub(crate) fn level(
+        &self,
+        level: &Level,
+        tallies: &Tallies,
+    ) -> Result<LevelFigure, ReportError> {
+        let Judged { figure, met, credited, .. } = self.judge(level, tallies)?;
         Ok(LevelFigure {
             id: level.id.clone(),
             component: level.component.clone(),

@@ -1,5 +1,7 @@
 //! Exact shares: compared as integers, shown cut off, written as the nearest double (rule 7).
 
+use std::cmp::Ordering;
+
 use mailward_catalogue::Percent;
 
 /// A share of a whole that is not zero.
@@ -40,11 +42,45 @@ impl Ratio {
         nearest(self.good * 100, self.whole)
     }
 
+    /// By how much it lies above another share, in thousandths of a percentage point, cut off
+    /// towards zero.
+    #[must_use]
+    pub fn thousandths_above(self, other: Self) -> i64 {
+        const UNIT: i128 = 100_000;
+        let (own, own_rest) = (self.good * UNIT / self.whole, self.good * UNIT % self.whole);
+        let (its, its_rest) = (other.good * UNIT / other.whole, other.good * UNIT % other.whole);
+        let above = compare((own_rest, self.whole), (its_rest, other.whole));
+        let whole = own - its;
+        // what the rests add lies strictly between -1 and 1
+        let cut = match above {
+            Ordering::Less if whole > 0 => whole - 1,
+            Ordering::Greater if whole < 0 => whole + 1,
+            _ => whole,
+        };
+        i64::try_from(cut).unwrap_or(i64::MAX)
+    }
+
     /// In per cent with three places, cut off.
     #[must_use]
     pub fn shown(self) -> String {
         let thousandths = (self.good * 100_000).div_euclid(self.whole);
         format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
+    }
+}
+
+/// Compares two fractions, neither below zero, without multiplying them out.
+fn compare(mut left: (i128, i128), mut right: (i128, i128)) -> Ordering {
+    loop {
+        let (of_left, of_right) = (left.0 / left.1, right.0 / right.1);
+        if of_left != of_right {
+            return of_left.cmp(&of_right);
+        }
+        let (left_rest, right_rest) = (left.0 % left.1, right.0 % right.1);
+        if left_rest == 0 || right_rest == 0 {
+            return left_rest.cmp(&right_rest);
+        }
+        // a fraction is the smaller, the larger its inverse
+        (left, right) = ((right.1, right_rest), (left.1, left_rest));
     }
 }
 
@@ -126,6 +162,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_change_is_cut_towards_zero(
+            a in (0i128..=5000, 1i128..=5000), b in (0i128..=5000, 1i128..=5000), by in 1i128..1 << 60
+        ) {
+            let ratio = |(good, whole): (i128, i128)| Ratio::new(good.min(whole) * by, whole * by);
+            let (ra, rb) = (ratio(a).unwrap(), ratio(b).unwrap());
+            let (ga, gb) = (a.0.min(a.1), b.0.min(b.1));
+            let expect = (ga * b.1 - gb * a.1) * 100_000 / (a.1 * b.1);
+            prop_assert_eq!(i128::from(ra.thousandths_above(rb)), expect);
+        }
+
         #[test]
         fn nearest_rounds_once(part in 0i64..1 << 53, whole in 1i64..1 << 53, by in 1i128..1 << 60) {
             // the same fraction, written so large that a plain division would round twice

@@ -1,7 +1,7 @@
 //! What levels add up that time cannot be cut into: runs and mails, from the store's counters or
 //! one by one from raw outcomes. It decides on no verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mailward_catalogue::{Catalogue, Effect, Level, Measure, Probe};
@@ -25,10 +25,15 @@ pub(super) struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    /// A counter for each level that counts runs.
-    pub(super) fn all(catalogue: &'a Catalogue, case: &Case<'_>) -> Result<Vec<Self>, ReportError> {
+    /// A counter for each of the levels `wanted` that counts runs.
+    pub(super) fn all(
+        catalogue: &'a Catalogue,
+        case: &Case<'_>,
+        wanted: &BTreeSet<&str>,
+    ) -> Result<Vec<Self>, ReportError> {
         let counts_runs = |level: &&Level| {
-            matches!(level.measure, Measure::Success { .. } | Measure::ResponseTime { .. })
+            wanted.contains(level.id.as_str())
+                && matches!(level.measure, Measure::Success { .. } | Measure::ResponseTime { .. })
         };
         let counter = |level: &'a Level| {
             let counted = case.counted(level)?;
@@ -151,9 +156,10 @@ pub(super) fn mails(
     store: &Store,
     catalogue: &Catalogue,
     period: Span,
+    wanted: &BTreeSet<&str>,
     tallies: &mut Tallies,
 ) -> Result<(), StoreError> {
-    for level in &catalogue.levels {
+    for level in catalogue.levels.iter().filter(|level| wanted.contains(level.id.as_str())) {
         if !matches!(level.measure, Measure::DeliveryTime { .. }) {
             continue;
         }

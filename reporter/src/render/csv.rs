@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::render::words::{self, Local};
-use crate::report::model::{Figure, Report};
+use crate::report::model::{Figure, LevelFigure, Outage, Report};
 
 /// Every interval that counts as down, a line per level and outage.
 #[must_use]
@@ -29,14 +29,13 @@ pub fn outages(report: &Report) -> String {
     ]);
     for level in &report.levels {
         let Figure::Availability(figure) = &level.figure else { continue };
-        let component = level.component.as_deref().unwrap_or_default();
         for outage in &figure.outages {
             let reasons: Vec<_> = outage.reasons.iter().map(|r| words::plain_reason(r)).collect();
             table
                 .head_cells(report)
                 .text(&level.id)
-                .text(component)
-                .text(words::component_name(report, component))
+                .text(&components(level, outage).join("; "))
+                .text(&names(report, level, outage))
                 .plain(&words::iso(outage.from))
                 .plain(&words::iso(outage.to))
                 .plain(&local.sortable(outage.from))
@@ -50,6 +49,20 @@ pub fn outages(report: &Report) -> String {
         }
     }
     table.text
+}
+
+/// The component that was down; of a figure of the whole service, those that were.
+fn components<'a>(level: &'a LevelFigure, outage: &'a Outage) -> Vec<&'a str> {
+    match &level.component {
+        Some(id) => vec![id],
+        None => outage.components.iter().map(String::as_str).collect(),
+    }
+}
+
+fn names(report: &Report, level: &LevelFigure, outage: &Outage) -> String {
+    let ids = components(level, outage);
+    let names: Vec<_> = ids.into_iter().map(|id| words::component_name(report, id)).collect();
+    names.join("; ")
 }
 
 /// What each component did on each local day, around the clock.

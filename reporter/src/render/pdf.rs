@@ -1,6 +1,7 @@
 //! `report.pdf`: a month's report on A4, drawn by hand so that page 1 answers alone and the
 //! rest is evidence. The same report gives the same bytes.
 
+mod course;
 mod evidence;
 mod font;
 mod front;
@@ -48,6 +49,7 @@ fn draw(report: &Report, digest: &str) -> Result<Sheet<'static>, PdfError> {
     front::front(&mut sheet, report);
     sheet.heading("The month day by day", 12.0);
     strips::strips(&mut sheet, report);
+    course::course(&mut sheet, report);
     evidence::evidence(&mut sheet, report);
     method::method(&mut sheet, report);
     feet(&mut sheet, report, digest);

@@ -3,9 +3,9 @@
 
 use askama::Template;
 
-use crate::render::story;
 use crate::render::words::{self, Local, Standing};
-use crate::report::model::{Figure, LevelFigure, Ms, Report};
+use crate::render::{history, story};
+use crate::report::model::{Figure, LevelFigure, Ms, Report, TrendMonth};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -18,6 +18,10 @@ struct Body<'a> {
     levels: Vec<LevelView<'a>>,
     outages: Vec<OutageView<'a>>,
     no_outages: &'static str,
+    failing: Vec<FailingView<'a>>,
+    months: Vec<String>,
+    courses: Vec<CourseView<'a>>,
+    sources: String,
     zone: &'a str,
     days: Vec<DayView<'a>>,
     maintenance: &'a str,
@@ -51,6 +55,27 @@ struct OutageView<'a> {
     at_least: String,
     at_most: String,
     saw: String,
+}
+
+struct FailingView<'a> {
+    subject: &'a str,
+    measure: String,
+    failures: u64,
+    to_restore: String,
+    between: String,
+}
+
+struct CourseView<'a> {
+    subject: &'a str,
+    measure: String,
+    change: String,
+    months: Vec<MonthView>,
+}
+
+struct MonthView {
+    shown: String,
+    sign: char,
+    word: &'static str,
 }
 
 struct DayView<'a> {
@@ -87,6 +112,10 @@ pub fn render(report: &Report) -> askama::Result<String> {
         levels: report.levels.iter().map(|level| level_view(report, level)).collect(),
         outages: outage_views(report),
         no_outages: story::no_outages(report),
+        failing: history::failing(report).iter().map(|f| failing_view(report, f)).collect(),
+        months: history::months(report).iter().map(|month| month.first_date()).map(short).collect(),
+        courses: history::courses(report).iter().map(|c| course_view(report, c)).collect(),
+        sources: history::sources(report),
         zone: &report.zone,
         days: day_views(report),
         maintenance: &report.method.maintenance,
@@ -159,18 +188,14 @@ fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
 
 fn outage_views(report: &Report) -> Vec<OutageView<'_>> {
     let local = Local::new(&report.zone);
-    story::outages(report).iter().map(|counted| outage_view(report, &local, counted)).collect()
+    story::outages(report).iter().map(|counted| outage_view(&local, counted)).collect()
 }
 
-fn outage_view<'a>(
-    report: &'a Report,
-    local: &Local,
-    counted: &story::Counted<'a>,
-) -> OutageView<'a> {
+fn outage_view<'a>(local: &Local, counted: &story::Counted<'a>) -> OutageView<'a> {
     let outage = counted.outage;
     let to = local.short(outage.to);
     OutageView {
-        component: words::component_name(report, counted.component),
+        component: counted.subject,
         note: counted.note(),
         from: local.short(outage.from),
         from_iso: words::iso(outage.from),
@@ -180,6 +205,42 @@ fn outage_view<'a>(
         at_least: words::length(outage.at_least_s),
         at_most: words::length(outage.at_most_s),
         saw: story::saw(outage),
+    }
+}
+
+fn failing_view<'a>(report: &'a Report, failing: &history::Failing<'a>) -> FailingView<'a> {
+    FailingView {
+        subject: words::subject(report, failing.level),
+        measure: words::measure(failing.level),
+        failures: failing.failures,
+        to_restore: words::length_cut(failing.to_restore),
+        between: words::length_cut(failing.between),
+    }
+}
+
+fn short(first: jiff::civil::Date) -> String {
+    first.strftime("%b %Y").to_string()
+}
+
+fn course_view<'a>(report: &'a Report, course: &history::Course<'a>) -> CourseView<'a> {
+    let month = |point: &Option<&TrendMonth>| {
+        let standing = match point.map(|point| point.met) {
+            Some(Some(true)) => Standing::Met,
+            Some(Some(false)) => Standing::Missed,
+            Some(None) => Standing::NotEnough,
+            None => Standing::Nothing,
+        };
+        MonthView {
+            shown: point.map_or_else(String::new, history::shown),
+            sign: standing.sign(),
+            word: standing.word(),
+        }
+    };
+    CourseView {
+        subject: words::subject(report, course.level),
+        measure: format!("{}, {}", words::measure(course.level), words::target(course.level)),
+        change: history::change(course.level),
+        months: course.months.iter().map(month).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::render::history;
 use crate::render::words::{self, Local, Standing};
 use crate::report::model::{
     Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report,
@@ -80,6 +81,7 @@ pub(crate) fn findings(report: &Report) -> Vec<String> {
     } else if report.levels.iter().any(measured) {
         said.push("No outage counted against any level.".to_owned());
     }
+    said.extend(history::whole(report));
     said
 }
 
@@ -96,7 +98,10 @@ fn lower(text: &str) -> String {
 }
 
 fn longest(report: &Report) -> Option<(&LevelFigure, &Outage)> {
-    let outages = report.levels.iter().flat_map(|level| match &level.figure {
+    // an outage of the whole service is one of its components
+    let single = report.levels.iter().any(|level| level.component.is_some() && measured(level));
+    let levels = report.levels.iter().filter(|level| !single || level.component.is_some());
+    let outages = levels.flat_map(|level| match &level.figure {
         Figure::Availability(a) => a.outages.iter().map(|o| (level, o)).collect(),
         _ => Vec::new(),
     });
@@ -116,7 +121,11 @@ fn availability(report: &Report) -> impl Iterator<Item = (&LevelFigure, &Availab
 
 /// An outage and the levels it counts against.
 pub(crate) struct Counted<'a> {
-    pub(crate) component: &'a str,
+    /// Its component's name; the service's where it is of the whole.
+    pub(crate) subject: &'a str,
+    component: &'a str,
+    /// The components in it, where they are several.
+    among: String,
     pub(crate) outage: &'a Outage,
     levels: Vec<String>,
 }
@@ -125,6 +134,9 @@ impl Counted<'_> {
     /// Which levels it counts against, where it does not count around the clock.
     pub(crate) fn note(&self) -> String {
         let whole = self.levels.iter().any(|level| level == "Availability");
+        if !self.among.is_empty() {
+            return format!("{}: {}", self.levels.join("; "), self.among);
+        }
         if whole { String::new() } else { self.levels.join("; ") }
     }
 }
@@ -134,17 +146,36 @@ impl Counted<'_> {
 pub(crate) fn outages(report: &Report) -> Vec<Counted<'_>> {
     let mut all: Vec<Counted<'_>> = Vec::new();
     for (level, figure) in availability(report) {
-        let component = level.component.as_deref().unwrap_or_default();
         for outage in &figure.outages {
             let name = words::measure(level);
-            match all.iter_mut().find(|c| c.component == component && c.outage == outage) {
-                Some(known) => known.levels.push(name),
-                None => all.push(Counted { component, outage, levels: vec![name] }),
+            let component = match (level.component.as_deref(), outage.components.as_slice()) {
+                (Some(id), _) => id,
+                (None, [only]) => only,
+                (None, _) => "",
+            };
+            let known = all.iter_mut().find(|c| c.component == component && same(c.outage, outage));
+            if let Some(known) = known {
+                known.levels.push(name);
+                continue;
             }
+            let named = |id| words::component_name(report, id);
+            let (subject, among) = match component {
+                "" => {
+                    let several: Vec<&str> = outage.components.iter().map(|id| named(id)).collect();
+                    (report.service.as_str(), several.join(", "))
+                }
+                id => (named(id), String::new()),
+            };
+            all.push(Counted { subject, component, among, outage, levels: vec![name] });
         }
     }
     all.sort_by_key(|c| (c.outage.from, c.outage.to));
     all
+}
+
+fn same(one: &Outage, other: &Outage) -> bool {
+    let extent = |o: &Outage| (o.from, o.to, o.down_s, o.at_least_s, o.at_most_s);
+    extent(one) == extent(other)
 }
 
 /// What is said where no outage counts.

@@ -1,17 +1,30 @@
 //! The scorecard for a terminal: aligned columns, units in the heads, a summary line last.
 //! Colour is emphasis only; whether there is any is the caller's business.
 
+use crate::render::history;
 use crate::render::words::{self, Standing};
-use crate::report::model::{Figure, LevelFigure, Report};
+use crate::report::model::{Figure, LevelFigure, Ms, Report};
 
-const HEADS: [&str; 7] = [
-    "service level",
-    "target",
-    "result",
-    "least–most %",
-    "down h:mm:ss",
-    "left h:mm:ss",
-    "verdict",
+/// A column: its head, and whether its cells are figures and stand to the right.
+type Column = (&'static str, bool);
+
+const FIRST: [Column; 6] = [
+    ("service level", false),
+    ("target", true),
+    ("result", true),
+    ("least–most %", true),
+    ("down h:mm:ss", true),
+    ("left h:mm:ss", true),
+];
+/// Where an earlier month is known.
+const COURSE: [Column; 2] = [("change", true), ("months before", false)];
+const VERDICT: Column = ("verdict", false);
+const FAILING: [Column; 5] = [
+    ("failures", false),
+    ("how often", true),
+    ("mean to restore h:mm:ss", true),
+    ("mean between h:mm:ss", true),
+    ("no data", false),
 ];
 const GAP: &str = "  ";
 /// The narrowest first column, however narrow the terminal is.
@@ -20,29 +33,80 @@ const MIN_NAME: usize = 16;
 /// The scorecard, at most `width` columns wide where that can be had.
 #[must_use]
 pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
-    let rows: Vec<[String; 7]> = report.levels.iter().map(|l| cells(report, l)).collect();
-    let mut widths = HEADS.map(|head| head.chars().count());
-    for row in &rows {
+    let with_course = report.levels.iter().any(|level| !level.trend.is_empty());
+    let course: &[Column] = if with_course { &COURSE } else { &[] };
+    let heads: Vec<Column> = FIRST.iter().chain(course).copied().chain([VERDICT]).collect();
+    let cells = |level| cells(report, level, with_course);
+    let rows: Vec<Vec<String>> = report.levels.iter().map(cells).collect();
+    let mut lines = table(&heads, &rows, width).into_iter();
+
+    let mut text = title(report, colour);
+    text.push_str("\n\n");
+    text.push_str(&lines.next().unwrap_or_default());
+    text.push('\n');
+    for ((level, row), plain) in report.levels.iter().zip(&rows).zip(lines) {
+        let verdict = row.last().map_or("", String::as_str);
+        text.push_str(&emphasised(&plain, verdict, Standing::of(level), colour));
+        text.push('\n');
+    }
+    text.push('\n');
+    text.push_str(&beside(report, width));
+    text.push_str(&words::verdict(report));
+    text.push('\n');
+    text
+}
+
+/// What stands between the scorecard and the verdict: failures, the whole service, credits.
+fn beside(report: &Report, width: usize) -> String {
+    let mut text = String::new();
+    let concerned = |level: &&LevelFigure| match &level.figure {
+        Figure::Availability(a) => a.failures > 0 || a.unknown_s.0 > 0,
+        _ => false,
+    };
+    let rows = report.levels.iter().filter(concerned).map(|level| failing_cells(report, level));
+    let rows: Vec<Vec<String>> = rows.collect();
+    if !rows.is_empty() {
+        for line in table(&FAILING, &rows, width) {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    if let Some(whole) = history::whole(report) {
+        text.push_str(&format!("{whole}\n\n"));
+    }
+    let credits = history::credits(report);
+    if !credits.is_empty() {
+        text.push_str("service credits due\n");
+        for line in credits {
+            text.push_str(&format!("{}\n", plain(&line)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn failing_cells(report: &Report, level: &LevelFigure) -> Vec<String> {
+    let Figure::Availability(a) = &level.figure else { return Vec::new() };
+    let mean = |time: Option<Ms>| time.map_or_else(|| "–".to_owned(), words::clock);
+    let unknown = if a.unknown_s.0 == 0 { "–".to_owned() } else { history::unknown(a) };
+    vec![name(report, level), a.failures.to_string(), mean(a.mttr_s), mean(a.mtbf_s), unknown]
+}
+
+/// The heads and the rows, aligned; the first column gives way.
+fn table(heads: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
+    let mut widths: Vec<usize> = heads.iter().map(|(head, _)| head.chars().count()).collect();
+    for row in rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = (*widest).max(cell.chars().count());
         }
     }
-    let others: usize = widths[1..].iter().sum::<usize>() + GAP.len() * (widths.len() - 1);
-    widths[0] = widths[0].min(width.saturating_sub(others).max(MIN_NAME));
-
-    let mut text = title(report, colour);
-    text.push_str("\n\n");
-    text.push_str(&line(&HEADS.map(str::to_owned), &widths));
-    text.push('\n');
-    for (level, row) in report.levels.iter().zip(&rows) {
-        let plain = line(row, &widths);
-        text.push_str(&emphasised(&plain, &row[6], Standing::of(level), colour));
-        text.push('\n');
+    let others: usize = widths.iter().skip(1).sum::<usize>() + GAP.len() * (widths.len() - 1);
+    if let Some(first) = widths.first_mut() {
+        *first = (*first).min(width.saturating_sub(others).max(MIN_NAME));
     }
-    text.push('\n');
-    text.push_str(&words::verdict(report));
-    text.push('\n');
-    text
+    let named: Vec<String> = heads.iter().map(|(head, _)| (*head).to_owned()).collect();
+    std::iter::once(&named).chain(rows).map(|row| line(heads, row, &widths)).collect()
 }
 
 fn title(report: &Report, colour: bool) -> String {
@@ -62,7 +126,7 @@ fn title(report: &Report, colour: bool) -> String {
     }
 }
 
-fn cells(report: &Report, level: &LevelFigure) -> [String; 7] {
+fn cells(report: &Report, level: &LevelFigure, with_course: bool) -> Vec<String> {
     let standing = Standing::of(level);
     let dash = || "–".to_owned();
     let (bounds, down, left) = match &level.figure {
@@ -78,26 +142,56 @@ fn cells(report: &Report, level: &LevelFigure) -> [String; 7] {
         ),
         _ => (dash(), dash(), dash()),
     };
-    let name = format!("{}: {}", words::subject(report, level), words::measure(level));
-    let name = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let verdict = match standing.remark() {
         Some(remark) => format!("{} {} ({remark})", standing.sign(), standing.word()),
         None => format!("{} {}", standing.sign(), standing.word()),
     };
-    [name, words::target(level), words::result(level), bounds, down, left, verdict]
+    let mut cells =
+        vec![name(report, level), words::target(level), words::result(level), bounds, down, left];
+    if with_course {
+        cells.extend([history::change(level), before(report, level)]);
+    }
+    cells.push(verdict);
+    cells
 }
 
-/// Joins cells: the first and the last to the left, figures to the right.
-fn line(cells: &[String; 7], widths: &[usize; 7]) -> String {
+fn name(report: &Report, level: &LevelFigure) -> String {
+    plain(&format!("{}: {}", words::subject(report, level), words::measure(level)))
+}
+
+/// How the level stood in the months before, oldest first: a sign for each, a space where
+/// nothing was measured.
+fn before(report: &Report, level: &LevelFigure) -> String {
+    let sign = |month: &crate::clock::Month| {
+        let month = month.to_string();
+        let point = level.trend.iter().find(|point| point.month == month);
+        point.map_or(' ', |point| match point.met {
+            Some(true) => Standing::Met.sign(),
+            Some(false) => Standing::Missed.sign(),
+            None => Standing::NotEnough.sign(),
+        })
+    };
+    let months = history::months(report);
+    let earlier = &months[..months.len().saturating_sub(1)];
+    earlier.iter().map(sign).collect()
+}
+
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Joins cells: words to the left, figures to the right.
+fn line(heads: &[Column], cells: &[String], widths: &[usize]) -> String {
     let mut text = String::new();
-    for (i, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+    for (i, ((cell, &width), (_, figures))) in cells.iter().zip(widths).zip(heads).enumerate() {
         if i > 0 {
             text.push_str(GAP);
         }
-        match i {
-            0 => text.push_str(&format!("{:<width$}", shortened(cell, width))),
-            6 => text.push_str(cell),
-            _ => text.push_str(&format!("{cell:>width$}")),
+        match (i, figures) {
+            (0, _) => text.push_str(&format!("{:<width$}", shortened(cell, width))),
+            (_, true) => text.push_str(&format!("{cell:>width$}")),
+            _ if i + 1 == cells.len() => text.push_str(cell),
+            _ => text.push_str(&format!("{cell:<width$}")),
         }
     }
     text

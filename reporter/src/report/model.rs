@@ -180,6 +180,22 @@ pub enum Figure {
     Ratio(Share),
 }
 
+impl Figure {
+    /// The word of its measure in probes.toml.
+    #[must_use]
+    pub const fn measure(&self) -> &'static str {
+        match self {
+            Self::Availability(_) => "availability",
+            Self::Success(_) => "success",
+            Self::ResponseTime(_) => "response_time",
+            Self::DeliveryTime(_) => "delivery_time",
+            Self::Resolution(_) => "resolution",
+            Self::Listing(_) => "listing",
+            Self::Ratio(_) => "ratio",
+        }
+    }
+}
+
 /// Availability of a component, or of the service, in the level's hours. Weighted by users, times
 /// are those of the mean user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

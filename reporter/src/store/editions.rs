@@ -46,6 +46,23 @@ impl Store {
         self.read(|conn| get(conn, month, edition))
     }
 
+    /// report.json of a month's latest edition, and its number.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn latest_report(&self, month: &str) -> Result<Option<(u32, String)>, StoreError> {
+        self.read(|conn| {
+            conn.query_row(
+                "SELECT edition, report_json FROM edition WHERE month = ?1 \
+                 ORDER BY edition DESC LIMIT 1",
+                [month],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(StoreError::sql("read the latest report"))
+        })
+    }
+
     /// What was noted under `key`: the calendar's ledger of what was done.
     ///
     /// # Errors

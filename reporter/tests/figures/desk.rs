@@ -29,11 +29,7 @@ fn ticket(id: &str, opened: &str, events: &[(&str, TicketEventKind)]) -> Ticket 
         opened: at(opened),
         events: events
             .iter()
-            .map(|(when, what)| TicketEvent {
-                at: at(when),
-                what: *what,
-                extra: Extra::default(),
-            })
+            .map(|(when, what)| TicketEvent { at: at(when), what: *what, extra: Extra::default() })
             .collect(),
         cancelled: false,
         extra: Extra::default(),

@@ -4,14 +4,15 @@
 use super::local;
 use super::sheet::{Sheet, Style};
 use super::table::{Cell, left, right, table};
-use crate::render::story;
 use crate::render::words::{self, Standing};
+use crate::render::{history, story};
 use crate::report::model::{ExclusionEntry, Figure, Ms, Report, TicketFigure};
 
 /// Draws all of it; a table without rows is a sentence that says so, or nothing where the
 /// report has no such level.
 pub(super) fn evidence(sheet: &mut Sheet<'_>, report: &Report) {
     outages(sheet, report);
+    failing(sheet, report);
     exclusions(sheet, report);
     without_evidence(sheet, report);
     deliveries(sheet, report);
@@ -54,13 +55,37 @@ fn outage_row(report: &Report, counted: &story::Counted<'_>) -> Vec<Cell> {
         format!("to {}", local.until(outage.from, outage.to))
     };
     vec![
-        Cell::new(words::component_name(report, counted.component)).small(counted.note()),
+        Cell::new(counted.subject).small(counted.note()),
         Cell::new(local.short(outage.from)).small(until),
         Cell::default().and(Style::FIGURE_STRONG, words::length(outage.down_s)),
         Cell::figure(words::length(outage.at_least_s)),
         Cell::figure(words::length(outage.at_most_s)),
         Cell::default().small(story::saw(outage)),
     ]
+}
+
+fn failing(sheet: &mut Sheet<'_>, report: &Report) {
+    let all = history::failing(report);
+    if all.is_empty() {
+        return;
+    }
+    sheet.heading("How often, and for how long", 16.0);
+    let columns = [
+        left("Service level", 78.0),
+        right("Failures", 20.0),
+        right("Mean time to restore", 36.0),
+        right("Mean time between failures", 40.0),
+    ];
+    let row = |failing: &history::Failing<'_>| {
+        vec![
+            Cell::new(words::subject(report, failing.level)).small(words::measure(failing.level)),
+            Cell::new(failing.failures.to_string()),
+            Cell::new(words::length_cut(failing.to_restore)),
+            Cell::new(words::length_cut(failing.between)),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    table(sheet, &columns, &rows);
 }
 
 fn exclusions(sheet: &mut Sheet<'_>, report: &Report) {

@@ -81,11 +81,18 @@ pub fn subject<'a>(report: &'a Report, level: &'a LevelFigure) -> &'a str {
 #[must_use]
 pub fn measure(level: &LevelFigure) -> String {
     match &level.figure {
-        Figure::Availability(a) => match (a.hours.as_str(), a.hours.strip_prefix("not ")) {
-            ("24x7", _) => "Availability".to_owned(),
-            (_, Some(name)) => format!("Availability outside {name} hours"),
-            (name, None) => format!("Availability in {name} hours"),
-        },
+        Figure::Availability(a) => {
+            let what = match level.over.as_deref() {
+                Some("users") => "Availability weighted by users",
+                Some(_) => "Availability as one",
+                None => "Availability",
+            };
+            match (a.hours.as_str(), a.hours.strip_prefix("not ")) {
+                ("24x7", _) => what.to_owned(),
+                (_, Some(name)) => format!("{what} outside {name} hours"),
+                (name, None) => format!("{what} in {name} hours"),
+            }
+        }
         Figure::Success(_) => "Successful checks".to_owned(),
         Figure::ResponseTime(s) => match s.within_s {
             Some(within) => format!("Response within {}", length(within)),

@@ -140,11 +140,7 @@ fn ticket(opened: &Value, events: &[(&Value, TicketEventKind)]) -> Ticket {
         opened: at(opened),
         events: events
             .iter()
-            .map(|(when, what)| TicketEvent {
-                at: at(when),
-                what: *what,
-                extra: Extra::default(),
-            })
+            .map(|(when, what)| TicketEvent { at: at(when), what: *what, extra: Extra::default() })
             .collect(),
         cancelled: false,
         extra: Extra::default(),
