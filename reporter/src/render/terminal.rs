@@ -8,22 +8,23 @@ use crate::report::model::{Figure, LevelFigure, Ms, Report};
 /// A column: its head, and whether its cells are figures and stand to the right.
 type Column = (&'static str, bool);
 
-const FIRST: [Column; 6] = [
+const SCORE: [Column; 7] = [
     ("service level", false),
     ("target", true),
     ("result", true),
     ("least–most %", true),
     ("down h:mm:ss", true),
     ("left h:mm:ss", true),
+    ("verdict", false),
 ];
-/// Where an earlier month is known.
-const COURSE: [Column; 2] = [("change", true), ("months before", false)];
-const VERDICT: Column = ("verdict", false);
-const FAILING: [Column; 5] = [
-    ("failures", false),
-    ("how often", true),
-    ("mean to restore h:mm:ss", true),
-    ("mean between h:mm:ss", true),
+/// What stands beside the figures. The two columns of the months stand where any is known.
+const BESIDE: [Column; 7] = [
+    ("service level", false),
+    ("change", true),
+    ("months before", true),
+    ("failures", true),
+    ("MTTR h:mm:ss", true),
+    ("MTBF h:mm:ss", true),
     ("no data", false),
 ];
 const GAP: &str = "  ";
@@ -33,12 +34,8 @@ const MIN_NAME: usize = 16;
 /// The scorecard, at most `width` columns wide where that can be had.
 #[must_use]
 pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
-    let with_course = report.levels.iter().any(|level| !level.trend.is_empty());
-    let course: &[Column] = if with_course { &COURSE } else { &[] };
-    let heads: Vec<Column> = FIRST.iter().chain(course).copied().chain([VERDICT]).collect();
-    let cells = |level| cells(report, level, with_course);
-    let rows: Vec<Vec<String>> = report.levels.iter().map(cells).collect();
-    let mut lines = table(&heads, &rows, width).into_iter();
+    let rows: Vec<Vec<String>> = report.levels.iter().map(|level| cells(report, level)).collect();
+    let mut lines = table(&SCORE, &rows, width).into_iter();
 
     let mut text = title(report, colour);
     text.push_str("\n\n");
@@ -51,46 +48,62 @@ pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
     }
     text.push('\n');
     text.push_str(&beside(report, width));
+    text.push_str(&credits(report));
+    if let Some(whole) = history::whole(report) {
+        text.push_str(&format!("{whole}\n"));
+    }
     text.push_str(&words::verdict(report));
     text.push('\n');
     text
 }
 
-/// What stands between the scorecard and the verdict: failures, the whole service, credits.
+/// What stands beside the figures of the levels of which there is more to say: how they went,
+/// how often and how long they failed, how long nobody could tell.
 fn beside(report: &Report, width: usize) -> String {
-    let mut text = String::new();
+    let with_months = report.levels.iter().any(|level| !level.trend.is_empty());
+    let kept = |i: usize| with_months || !(1..=2).contains(&i);
     let concerned = |level: &&LevelFigure| match &level.figure {
+        _ if !level.trend.is_empty() => true,
         Figure::Availability(a) => a.failures > 0 || a.unknown_s.0 > 0,
         _ => false,
     };
-    let rows = report.levels.iter().filter(concerned).map(|level| failing_cells(report, level));
-    let rows: Vec<Vec<String>> = rows.collect();
-    if !rows.is_empty() {
-        for line in table(&FAILING, &rows, width) {
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text.push('\n');
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for level in report.levels.iter().filter(concerned) {
+        let cells = beside_cells(report, level).into_iter().enumerate();
+        rows.push(cells.filter(|(i, _)| kept(*i)).map(|(_, cell)| cell).collect());
     }
-    if let Some(whole) = history::whole(report) {
-        text.push_str(&format!("{whole}\n\n"));
+    if rows.is_empty() {
+        return String::new();
     }
-    let credits = history::credits(report);
-    if !credits.is_empty() {
-        text.push_str("service credits due\n");
-        for line in credits {
-            text.push_str(&format!("{}\n", plain(&line)));
-        }
-        text.push('\n');
-    }
-    text
+    let heads = BESIDE.into_iter().enumerate().filter(|(i, _)| kept(*i));
+    let heads: Vec<Column> = heads.map(|(_, head)| head).collect();
+    let lines = table(&heads, &rows, width);
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).chain(["\n".to_owned()]).collect()
 }
 
-fn failing_cells(report: &Report, level: &LevelFigure) -> Vec<String> {
-    let Figure::Availability(a) = &level.figure else { return Vec::new() };
-    let mean = |time: Option<Ms>| time.map_or_else(|| "–".to_owned(), words::clock);
-    let unknown = if a.unknown_s.0 == 0 { "–".to_owned() } else { history::unknown(a) };
-    vec![name(report, level), a.failures.to_string(), mean(a.mttr_s), mean(a.mtbf_s), unknown]
+fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 7] {
+    let dash = || "–".to_owned();
+    let mean = |time: Option<Ms>| time.map_or_else(dash, words::clock);
+    let (failures, to_restore, between, unknown) = match &level.figure {
+        Figure::Availability(a) => (
+            a.failures.to_string(),
+            mean(a.mttr_s),
+            mean(a.mtbf_s),
+            if a.unknown_s.0 == 0 { dash() } else { history::unknown(a) },
+        ),
+        _ => (dash(), dash(), dash(), dash()),
+    };
+    let change = history::change(level);
+    [name(report, level), change, before(report, level), failures, to_restore, between, unknown]
+}
+
+fn credits(report: &Report) -> String {
+    let credits = history::credits(report);
+    if credits.is_empty() {
+        return String::new();
+    }
+    let lines = credits.iter().map(|line| format!("  {}\n", plain(line)));
+    format!("service credits due:\n{}\n", lines.collect::<String>())
 }
 
 /// The heads and the rows, aligned; the first column gives way.
@@ -126,7 +139,7 @@ fn title(report: &Report, colour: bool) -> String {
     }
 }
 
-fn cells(report: &Report, level: &LevelFigure, with_course: bool) -> Vec<String> {
+fn cells(report: &Report, level: &LevelFigure) -> Vec<String> {
     let standing = Standing::of(level);
     let dash = || "–".to_owned();
     let (bounds, down, left) = match &level.figure {
@@ -146,13 +159,15 @@ fn cells(report: &Report, level: &LevelFigure, with_course: bool) -> Vec<String>
         Some(remark) => format!("{} {} ({remark})", standing.sign(), standing.word()),
         None => format!("{} {}", standing.sign(), standing.word()),
     };
-    let mut cells =
-        vec![name(report, level), words::target(level), words::result(level), bounds, down, left];
-    if with_course {
-        cells.extend([history::change(level), before(report, level)]);
-    }
-    cells.push(verdict);
-    cells
+    vec![
+        name(report, level),
+        words::target(level),
+        words::result(level),
+        bounds,
+        down,
+        left,
+        verdict,
+    ]
 }
 
 fn name(report: &Report, level: &LevelFigure) -> String {
@@ -230,7 +245,7 @@ mod tests {
 
         service level                             target     result     least–most %  down h:mm:ss  left h:mm:ss  verdict
         Incoming Internet Email: Availability     99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ✓ Met
-        Incoming Internet Email: Delivery withi…    95 %   97.963 %                –             –             –  ✓ Met
+        Incoming Internet Email: Delivery withi…    95 %   97.964 %                –             –             –  ✓ Met
         Outgoing Internet Email: Availability     99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ✓ Met
         Outgoing Internet Email: Time on blockl…   ≤ 0 s       20 h                –             –             –  ✗ Missed
         Internal Email: Availability              99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:41  ? Not enough evidence
@@ -243,6 +258,14 @@ mod tests {
         Mobile/Tablet Access: Availability        99.9 %  100.000 %  100.000–100.000       0:00:00       0:44:31  ✓ Met
         NHSmail: Severity 2 in time                100 %  100.000 %                –             –             –  ✓ Met
         NHSmail: Calls answered                     97 %   97.482 %                –             –             –  ✓ Met
+
+        service level                                   change  months before  failures  mean to restore  mean between  no data
+        Outgoing Internet Email: Time on blocklists      +20 h           ✓✓✗✓         –                –             –  –
+        Internal Email: Availability                         –                        0                –             –  33 h
+        Portal: Availability                            −0.536       ✓✗✓✓✗✓✓✓         1          4:00:00     741:00:00  –
+        Outlook Web Access: Availability                −0.149       ✓✓✓✗✓✓✓✓         2          0:37:45     371:52:15  –
+        Outlook Web Access: Availability in core hours       –                        1          0:43:00     744:17:00  –
+        Outlook Web Access: Response within 4 s         −0.123          ✓✓✗✓✓         –                –             –  –
 
         9 of 14 service levels were met, 3 were missed, 1 is not provable either way and 1 cannot be judged for want of evidence.
         "#);
@@ -271,6 +294,34 @@ mod tests {
         }
         plain.push_str(rest);
         assert_eq!(plain, scorecard(&report, false, 150));
+    }
+
+    #[test]
+    fn credits_are_said_for_operators_and_gone_in_public() {
+        use crate::report::model::{CreditTier, Credits};
+        let mut report = fixture::october();
+        let tier = |below: &str, credit: &str| CreditTier {
+            below_pct: below.to_owned(),
+            credit_pct: credit.to_owned(),
+        };
+        let tiers = vec![tier("99.9", "10"), tier("99.5", "25")];
+        for (level, due) in [(0, Some("0")), (5, Some("25")), (4, None)] {
+            let due_pct = due.map(str::to_owned);
+            report.levels[level].credits = Some(Credits { tiers: tiers.clone(), due_pct });
+        }
+        let text = scorecard(&report, false, 150);
+        let at = text.find("service credits due").unwrap();
+        let end = text[at..].find("\n\n").unwrap();
+        insta::assert_snapshot!(&text[at..at + end], @"
+        service credits due:
+          none – Incoming Internet Email: Availability
+          cannot be said – Internal Email: Availability
+          25 % (below 99.5 %) – Portal: Availability
+        ");
+        let public = report.for_the_public();
+        assert!(!scorecard(&public, false, 150).contains("credit"));
+        let json = crate::render::json::render(&public).unwrap();
+        assert!(!json.contains("credit"), "{json}");
     }
 
     #[test]
