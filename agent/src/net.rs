@@ -11,6 +11,7 @@ use mailward_evidence::{Clock, Reason, Stopwatch, SystemClock};
 use tokio::time::Instant;
 
 pub mod cookies;
+pub mod dane;
 pub mod dial;
 pub mod dns;
 pub mod dnssec;
@@ -66,6 +67,20 @@ impl Net {
             clock: Arc::new(SystemClock),
             resolver: resolve::Resolver::new(resolver)?,
             tls: tls::Tls::new(trust)?,
+        })
+    }
+}
+
+impl Net {
+    /// The same, asking another resolver.
+    ///
+    /// # Errors
+    /// When the resolver cannot be set up.
+    pub fn asking(&self, resolver: SocketAddr) -> Result<Self, NetError> {
+        Ok(Self {
+            clock: self.clock.clone(),
+            resolver: resolve::Resolver::new(Some(resolver))?,
+            tls: self.tls.clone(),
         })
     }
 }

@@ -169,6 +169,7 @@ impl BuildError {
 
 mod dns;
 mod dnsbl;
+mod domain;
 mod eas;
 mod exchange_health;
 mod http;
@@ -192,6 +193,7 @@ const REGISTRY: &[(&str, Build)] = &[
     ("tls", tls::build),
     ("dns", dns::build),
     ("dnsbl", dnsbl::build),
+    ("domain", domain::build),
 ];
 
 /// Makes a declared probe ready to run.

@@ -110,3 +110,20 @@ fn with_its_world(example: &str) -> String {
     world.retain(|block| !declares(block));
     format!("{example}\n{}", world.concat())
 }
+
+#[test]
+fn every_known_blocklist_is_told() {
+    const LISTS: &str = include_str!("../../docs/probes/dnsbl.md");
+    for known in mailward_catalogue::blocklist::KNOWN {
+        let row = LISTS.lines().find(|line| line.starts_with(&format!("| `{}` |", known.zone)));
+        let row = row.unwrap_or_else(|| panic!("no row for {}", known.zone));
+        match known.ended {
+            Some(end) => assert!(row.contains(end.when) && row.contains(end.how), "{row}"),
+            None => {
+                for told in [known.operator, known.lists, known.policy, known.removal] {
+                    assert!(row.contains(told), "{row}: {told}");
+                }
+            }
+        }
+    }
+}

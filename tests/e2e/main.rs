@@ -4,5 +4,6 @@
 mod commands;
 mod kill;
 mod real_servers;
+mod reputation;
 mod support;
 mod worked_cases;

@@ -1,13 +1,13 @@
 #!/bin/bash
 # install.sh [--check] [GROUP...]: installs the Debian packages that the peers need, and starts
-# nothing. GROUP: mail web dnsbl prom; without one: mail web dnsbl (prom is for bench/).
+# nothing. GROUP: mail web dnsbl dns prom; without one: mail web dnsbl dns (prom is for bench/).
 # Run by somebody else than root, or with --check, it only says what is missing, and exits 1
 # if anything is.
 set -euo pipefail
 
 check=
 [ "${1:-}" != --check ] || { check=1; shift; }
-[ $# -gt 0 ] || set -- mail web dnsbl
+[ $# -gt 0 ] || set -- mail web dnsbl dns
 
 # package:command, where the command is what shows that the package is there
 wanted="openssl:openssl curl:curl"
@@ -16,8 +16,9 @@ for group in "$@"; do
     mail) wanted="$wanted postfix:postfix dovecot-core:dovecot" ;;
     web) wanted="$wanted nginx-light:nginx" ;;
     dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
+    dns) wanted="$wanted knot:knotd knot-dnsutils:kdig nginx-light:nginx" ;;
     prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
-    *) echo "install.sh: unknown group $group; expected mail, web, dnsbl or prom" >&2; exit 64 ;;
+    *) echo "install.sh: unknown group $group; expected mail, web, dnsbl, dns or prom" >&2; exit 64 ;;
     esac
 done
 

@@ -20,6 +20,7 @@ SASL_PORT=$(port 26)
 DNSBL_PORT=$(port 53)
 HTTP_PORT=$(port 80) HTTPS_PORT=$(port 443)
 EXPIRED_PORT=$(port 444) WRONG_NAME_PORT=$(port 445) SELF_SIGNED_PORT=$(port 446)
+DNS_PORT=$(port 54) POLICY_PORT=$(port 447)
 BLACKBOX_PORT=$(port 115)
 
 say() { echo "[$PEER] $*"; }

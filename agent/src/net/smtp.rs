@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use mailward_catalogue::Secret;
 use mailward_evidence::Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::tls::Inside;
 use super::{Deadline, Fault, Net, Stream, Trace};
@@ -80,21 +81,32 @@ impl Conversation {
         self.command(line.expose(), doing).await.map(Reply::mute)
     }
 
-    /// Changes to TLS after the server agreed to STARTTLS, on the same connection. Bytes that
-    /// came before the handshake are an injection and end it (RFC 3207 section 4.2).
+    /// Changes to TLS after the server agreed to STARTTLS, on the same connection.
     ///
     /// # Errors
-    /// When the server sent something ahead of the handshake, or as [`Net::secure`].
+    /// As [`Conversation::into_tcp`] or [`Net::secure`].
     pub async fn secure(self, net: &Net, host: &str, trace: &mut Trace) -> Result<Self, Fault> {
-        if !self.reader.is_empty() {
-            return Err(super::injected(trace));
-        }
-        let Stream::Plain(tcp) = self.stream else {
-            return Err(Fault::new(Reason::ProbeFault, "the connection is encrypted"));
-        };
         let (deadline, inside) = (self.deadline, Inside::Other);
+        let tcp = self.into_tcp(trace)?;
         let stream = net.secure(tcp, host, inside, deadline, trace).await?;
         Ok(Self::new(stream, deadline))
+    }
+
+    /// The bare connection, after the server agreed to STARTTLS. Bytes that came before the
+    /// handshake are an injection and end it (RFC 3207 section 4.2).
+    ///
+    /// # Errors
+    /// When the server sent something ahead of the handshake.
+    pub fn into_tcp(self, trace: &mut Trace) -> Result<TcpStream, Fault> {
+        if !self.reader.is_empty() {
+            trace.fact("injection", "the server sent more after its answer to STARTTLS");
+            let detail = "expected nothing between the answer to STARTTLS and the handshake";
+            return Err(Fault::new(Reason::ProtocolError, detail));
+        }
+        match self.stream {
+            Stream::Plain(tcp) => Ok(tcp),
+            _ => Err(Fault::new(Reason::ProbeFault, "the connection is encrypted")),
+        }
     }
 
     /// Says goodbye, and waits at most a second for the answer; it changes nothing any more.

@@ -25,6 +25,7 @@ use super::{Deadline, Fault, Net, NetError, Stream, Trace};
 const MAX_CHAIN: usize = 16;
 
 /// TLS settings, shared by all probes.
+#[derive(Clone)]
 pub(crate) struct Tls {
     http: Arc<ClientConfig>,
     plain: Arc<ClientConfig>,

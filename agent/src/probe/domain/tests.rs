@@ -1,0 +1,1 @@
+//! Requirements over the lab and records made for the test.

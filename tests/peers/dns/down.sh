@@ -1,0 +1,4 @@
+#!/bin/bash
+. "$(dirname "$0")/../lib.sh"
+end "$STATE/nginx.pid"
+end "$STATE/pid"
