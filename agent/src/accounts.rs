@@ -4,18 +4,32 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mailward_catalogue::{Catalogue, Credential};
+use mailward_catalogue::{Catalogue, Means, SecretRef};
 use mailward_evidence::{Clock, Reason};
 
 use crate::guard::Guard;
+use crate::net::oauth::Tokens;
 use crate::outbox::keeper::chain;
-use crate::probe::{Account, Accounts};
+use crate::probe::{Account, AccountKey, Accounts};
 
 /// All accounts of the definition, and the guard over them.
 #[derive(Debug)]
 pub struct Purse {
-    credentials: HashMap<Box<str>, Credential>,
+    held: HashMap<Box<str>, Held>,
     guard: Guard,
+}
+
+/// An account as it is declared, and its tokens as they are.
+#[derive(Debug)]
+struct Held {
+    username: String,
+    key: Key,
+}
+
+#[derive(Debug)]
+enum Key {
+    Password(SecretRef),
+    Tokens(Arc<Tokens>),
 }
 
 impl Purse {
@@ -26,15 +40,21 @@ impl Purse {
         directory: Option<std::path::PathBuf>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let credentials =
-            catalogue.credentials.iter().map(|c| (Box::from(c.id.as_str()), c.clone())).collect();
-        Self { credentials, guard: Guard::new(directory, clock) }
+        let held = catalogue.credentials.iter().map(|credential| {
+            let key = match &credential.means {
+                Means::Password(place) => Key::Password(place.clone()),
+                Means::OAuth(means) => Key::Tokens(Arc::new(Tokens::new(means.clone()))),
+            };
+            let held = Held { username: credential.username.clone(), key };
+            (Box::from(credential.id.as_str()), held)
+        });
+        Self { held: held.collect(), guard: Guard::new(directory, clock) }
     }
 
     /// No accounts at all.
     #[cfg(test)]
     pub(crate) fn empty(clock: Arc<dyn Clock>) -> Self {
-        Self { credentials: HashMap::new(), guard: Guard::new(None, clock) }
+        Self { held: HashMap::new(), guard: Guard::new(None, clock) }
     }
 
     /// The accounts for one run.
@@ -61,20 +81,22 @@ impl RunAccounts<'_> {
 
 impl Accounts for RunAccounts<'_> {
     fn account(&self, credential_id: &str) -> Result<Account, Reason> {
-        let credential =
-            self.purse.credentials.get(credential_id).ok_or(Reason::CredentialMissing)?;
-        let password = credential.password.read().map_err(|error| {
-            tracing::warn!(
-                credential = credential_id,
-                error = %chain(&error),
-                "the account's password cannot be read"
-            );
-            Reason::CredentialMissing
-        })?;
+        let held = self.purse.held.get(credential_id).ok_or(Reason::CredentialMissing)?;
+        let key = match &held.key {
+            Key::Tokens(tokens) => AccountKey::Tokens(Arc::clone(tokens)),
+            Key::Password(place) => AccountKey::Password(place.read().map_err(|error| {
+                tracing::warn!(
+                    credential = credential_id,
+                    error = %chain(&error),
+                    "the account's password cannot be read"
+                );
+                Reason::CredentialMissing
+            })?),
+        };
         self.purse.guard.ask(credential_id).map_err(|_| Reason::CredentialHeld)?;
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         granted.push(Box::from(credential_id));
-        Ok(Account { username: credential.username.clone(), password })
+        Ok(Account { username: held.username.clone(), key })
     }
 
     fn accepted(&self, credential_id: &str) {
@@ -113,14 +135,9 @@ mod tests {
 
     fn purse(secret: SecretRef) -> Purse {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        let credential = Credential {
-            id: "owa".to_owned(),
-            username: "probe1@example.org".to_owned(),
-            password: secret,
-            shared: false,
-        };
-        let credentials = HashMap::from([(Box::from("owa"), credential)]);
-        Purse { credentials, guard: Guard::new(None, clock) }
+        let held = Held { username: "probe1@example.org".to_owned(), key: Key::Password(secret) };
+        let held = HashMap::from([(Box::from("owa"), held)]);
+        Purse { held, guard: Guard::new(None, clock) }
     }
 
     #[test]
@@ -130,7 +147,7 @@ mod tests {
         let purse = purse(SecretRef::File(file.path().to_owned()));
         let run = purse.for_run();
         let account = run.account("owa").unwrap();
-        assert_eq!(account.password.expose(), "secret");
+        assert_eq!(account.password().unwrap().expose(), "secret");
         let other = purse.for_run();
         assert_eq!(other.account("owa").unwrap_err(), Reason::CredentialHeld);
         drop(run);

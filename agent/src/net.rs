@@ -15,9 +15,12 @@ pub mod dane;
 pub mod dial;
 pub mod dns;
 pub mod dnssec;
+mod egress;
 pub mod http;
 pub mod imap;
 pub mod names;
+pub mod oauth;
+pub mod pop3;
 pub mod resolve;
 pub mod sasl;
 pub mod smtp;
@@ -31,6 +34,7 @@ pub struct Net {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) resolver: resolve::Resolver,
     pub(crate) tls: tls::Tls,
+    egress: Arc<egress::Egress>,
 }
 
 /// Why the shared parts could not be made.
@@ -67,6 +71,7 @@ impl Net {
             clock: Arc::new(SystemClock),
             resolver: resolve::Resolver::new(resolver)?,
             tls: tls::Tls::new(trust)?,
+            egress: Arc::default(),
         })
     }
 }
@@ -81,6 +86,7 @@ impl Net {
             clock: self.clock.clone(),
             resolver: resolve::Resolver::new(Some(resolver))?,
             tls: self.tls.clone(),
+            egress: self.egress.clone(),
         })
     }
 }

@@ -61,7 +61,9 @@ pub async fn probe_once(
     let name =
         AgentName::new(agent.map_or(NAMELESS, |agent| &agent.name)).map_err(OnceError::Name)?;
     let trust = agent.and_then(|agent| agent.trust.as_deref());
-    let net = Arc::new(Net::new(trust, agent.and_then(|a| a.resolver)).map_err(RunError::from)?);
+    let net = Net::new(trust, agent.and_then(|a| a.resolver)).map_err(RunError::from)?;
+    let smtp = agent.map_or(&[][..], |agent| &agent.references_smtp);
+    let net = Arc::new(net.with_smtp_references(smtp));
     let metrics = Arc::new(Metrics::new().map_err(RunError::from)?);
     let references = agent.map_or(&[][..], |agent| &agent.references);
     let health = Health::new(references, Arc::clone(&net), Arc::clone(clock), Arc::clone(&metrics));

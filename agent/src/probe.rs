@@ -10,7 +10,9 @@ use mailward_evidence::record::Pairs;
 use mailward_evidence::{Listing, Reason, Verdict};
 
 pub use crate::net::Deadline;
-use crate::net::{Fault, Net, Trace};
+use crate::net::oauth::{NoToken, Tokens};
+use crate::net::sasl::{Login, Proof};
+use crate::net::{Access, Fault, Net, Security, Trace};
 
 /// What one run saw. How long it took is measured by whoever ran it; so is `slow`.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,8 +136,87 @@ pub trait Accounts: Send + Sync {
 pub struct Account {
     /// Its name.
     pub username: String,
-    /// Its password.
-    pub password: Secret,
+    /// What proves it.
+    pub key: AccountKey,
+}
+
+/// What proves an account.
+#[derive(Clone, Debug)]
+pub enum AccountKey {
+    /// A password.
+    Password(Secret),
+    /// Access tokens, fetched when they are needed.
+    Tokens(Arc<Tokens>),
+}
+
+impl Account {
+    /// An account with a password.
+    #[must_use]
+    pub const fn with_password(username: String, password: Secret) -> Self {
+        Self { username, key: AccountKey::Password(password) }
+    }
+
+    /// Its password, for a protocol that knows nothing else.
+    ///
+    /// # Errors
+    /// When it has tokens instead; a definition with such an account is refused.
+    pub fn password(&self) -> Result<&Secret, Fault> {
+        match &self.key {
+            AccountKey::Password(password) => Ok(password),
+            AccountKey::Tokens(_) => {
+                let detail = "expected an account with a password, got one with access tokens";
+                Err(Fault::new(Reason::ProbeFault, detail))
+            }
+        }
+    }
+
+    /// What a mail server is shown; a token is fetched first if need be. Phase `token`.
+    ///
+    /// # Errors
+    /// When no token is to be had.
+    pub async fn login(
+        &self,
+        net: &Net,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Result<Login, NoToken> {
+        let proof = match &self.key {
+            AccountKey::Password(password) => Proof::Password(password.clone()),
+            AccountKey::Tokens(tokens) => Proof::Token(tokens.get(net, deadline, trace).await?),
+        };
+        Ok(Login { username: self.username.clone(), proof })
+    }
+
+    /// A server did not take what it was shown: a token is not shown again.
+    pub async fn spoil(&self, login: &Login) {
+        if let (AccountKey::Tokens(tokens), Proof::Token(token)) = (&self.key, &login.proof) {
+            tokens.spoil(token).await;
+        }
+    }
+}
+
+/// Why a conversation did not come to the declared step.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// By something below the protocol, or not the protocol at all.
+    Fault(Fault),
+    /// By what the server said.
+    Judged(Seen),
+}
+
+impl Ended {
+    pub(crate) fn into_seen(self) -> Seen {
+        match self {
+            Self::Fault(fault) => Seen::fault(&fault),
+            Self::Judged(seen) => seen,
+        }
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// Why a declared probe cannot be built.
@@ -167,14 +248,31 @@ impl BuildError {
     }
 }
 
+/// The server of a probe by its keys `host`, `port` and `tls`; `ports` with implicit TLS and
+/// without stand for a port that is not declared.
+fn access(probe: &Probe, tls: &str, ports: (u16, u16)) -> Result<Access, BuildError> {
+    let settings = &probe.settings;
+    let host = settings.text("host");
+    let host = host.ok_or_else(|| BuildError::key(probe, "host", "expected a server, got none"))?;
+    let word = settings.text("tls").unwrap_or(tls);
+    let security = Security::read(word)
+        .ok_or_else(|| BuildError::key(probe, "tls", format!("{word:?} is not known")))?;
+    let port = if security == Security::Implicit { ports.0 } else { ports.1 };
+    let port = settings.port("port").unwrap_or(port);
+    Ok(Access { host: host.to_owned(), port, security })
+}
+
 mod dns;
 mod dnsbl;
 mod domain;
 mod eas;
+pub(crate) mod entry;
 mod exchange_health;
 mod http;
+mod imap;
 mod owa;
-mod sign_in;
+mod pop3;
+pub(crate) mod sign_in;
 mod smtp;
 mod tls;
 #[cfg(test)]
@@ -194,6 +292,8 @@ const REGISTRY: &[(&str, Build)] = &[
     ("dns", dns::build),
     ("dnsbl", dnsbl::build),
     ("domain", domain::build),
+    ("imap", imap::build),
+    ("pop3", pop3::build),
 ];
 
 /// Makes a declared probe ready to run.

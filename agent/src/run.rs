@@ -255,7 +255,9 @@ impl Parts {
         let agent = catalogue.agent.as_ref();
         let trust = settings.trust.clone().or_else(|| agent.and_then(|a| a.trust.clone()));
         let resolver = agent.and_then(|agent| agent.resolver);
-        let net = Arc::new(Net::new(trust.as_deref(), resolver)?);
+        let smtp = agent.map_or(&[][..], |agent| &agent.references_smtp);
+        let net = Net::new(trust.as_deref(), resolver)?;
+        let net = Arc::new(net.with_smtp_references(smtp));
         let references = agent.map_or(&[][..], |agent| &agent.references);
         let health = Arc::new(Health::new(
             references,

@@ -11,10 +11,54 @@ pub struct Credential {
     pub id: String,
     /// The account's name.
     pub username: String,
-    /// Where its password is kept.
-    pub password: SecretRef,
+    /// What proves it.
+    pub means: Means,
     /// Whether more than one agent may use the account.
     pub shared: bool,
+}
+
+impl Credential {
+    /// Where its password is kept; `None` where an access token stands for it.
+    #[must_use]
+    pub const fn password(&self) -> Option<&SecretRef> {
+        match &self.means {
+            Means::Password(place) => Some(place),
+            Means::OAuth(_) => None,
+        }
+    }
+}
+
+/// What proves an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// A password, kept here.
+    Password(SecretRef),
+    /// Access tokens that are fetched when they are needed.
+    OAuth(OAuth),
+}
+
+/// How access tokens are fetched (OAuth 2.0, RFC 6749).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuth {
+    /// The token endpoint; https.
+    pub token_url: String,
+    /// Who asks.
+    pub client_id: String,
+    /// What proves who asks; a public client has none.
+    pub client_secret: Option<SecretRef>,
+    /// What the token is asked for with.
+    pub grant: Grant,
+    /// What the token is to be good for.
+    pub scope: Option<String>,
+}
+
+/// What an access token is asked for with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A refresh token, kept here (RFC 6749 section 6).
+    RefreshToken(SecretRef),
+    /// Nothing but the client itself (RFC 6749 section 4.4).
+    ClientCredentials,
 }
 
 /// Where a secret is kept.

@@ -15,7 +15,7 @@ pub mod schema;
 pub mod section;
 pub mod service;
 
-pub use credential::{Credential, Secret, SecretRef};
+pub use credential::{Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
 pub use fault::{Fault, Gravity};
 pub use hours::{Hours, Span};

@@ -93,6 +93,8 @@ pub struct Kind {
     pub timeout: Duration,
     /// Whether it takes `credential`.
     pub credential: Wants,
+    /// Whether it can log on with an access token instead of a password.
+    pub tokens: bool,
     /// Its own keys.
     pub keys: &'static [Key],
     /// Keys that are reserved for it and that this version cannot act on.

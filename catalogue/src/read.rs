@@ -9,6 +9,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 mod build;
+mod credentials;
 mod cross;
 mod desk;
 mod draft;

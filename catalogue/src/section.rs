@@ -99,6 +99,14 @@ pub static AGENT: Section = Section {
             "targets for its own connectivity: if all are \
             out of reach, the fault is its own, and runs are unknown (isolated)",
         ),
+        Key::optional(
+            "references_smtp",
+            Shape::Targets,
+            "mail servers that anybody may connect to: if all are out of reach on port 25, runs \
+            that could not connect there are unknown (egress_blocked)",
+        )
+        .or("[\"gmail-smtp-in.l.google.com:25\", \
+            \"outlook-com.olc.protection.outlook.com:25\", \"mx01.mail.icloud.com:25\"]"),
         Key::optional("max_concurrent", Shape::Integer(1, 10_000), "the most runs at once")
             .or("64"),
         Key::optional(
@@ -252,10 +260,29 @@ pub static CREDENTIAL: Section = Section {
     keys: &[
         Key::required("id", Shape::Id, "its id"),
         Key::required("username", Shape::Text, "the account's name"),
-        Key::required("password", Shape::Secret, "where its password is kept"),
+        Key::optional("password", Shape::Secret, "where its password is kept; this or oauth"),
+        Key::optional(
+            "oauth",
+            Shape::Group(OAUTH),
+            "how access tokens are fetched, for kinds that log on with one",
+        ),
         Key::optional("shared", Shape::Bool, "whether more than one agent may use it").or("false"),
     ],
 };
+
+/// The keys of `oauth`.
+const OAUTH: &[Key] = &[
+    Key::required("token_url", Shape::Url, "the token endpoint; https"),
+    Key::required("client_id", Shape::Text, "the client's id"),
+    Key::optional("client_secret", Shape::Secret, "where the client's secret is kept"),
+    Key::optional("refresh_token", Shape::Secret, "where the refresh token is kept; this or grant"),
+    Key::optional(
+        "grant",
+        Shape::Word(&["client_credentials"]),
+        "tokens for the client itself, without a refresh token",
+    ),
+    Key::optional("scope", Shape::Text, "what tokens are asked for"),
+];
 
 /// `[[sink]]`
 pub static SINK: Section = Section {

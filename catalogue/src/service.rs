@@ -111,6 +111,8 @@ pub struct Agent {
     pub token: Option<SecretRef>,
     /// Targets for its own connectivity: `HOST:PORT` or an http(s) URL.
     pub references: Vec<String>,
+    /// Mail servers that show whether port 25 is open outwards: `HOST:PORT`.
+    pub references_smtp: Vec<String>,
     /// The most probes at once, in all; default 64.
     pub max_concurrent: usize,
     /// The most probes at once towards one host; default 8.

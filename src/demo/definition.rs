@@ -405,7 +405,7 @@ mod tests {
         let (_dir, catalogue) = prepared().await;
         assert_eq!(catalogue.components.len(), 8);
         for credential in &catalogue.credentials {
-            credential.password.read().expect("a secret");
+            credential.password().expect("a password").read().expect("a secret");
         }
     }
 

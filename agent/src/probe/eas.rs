@@ -118,7 +118,7 @@ fn basic(account: &Account) -> Result<HeaderValue, Fault> {
     if account.username.contains(':') {
         return Err(ours("an account's name with a colon cannot be sent by HTTP Basic"));
     }
-    let pair = format!("{}:{}", account.username, account.password.expose());
+    let pair = format!("{}:{}", account.username, account.password()?.expose());
     let line = format!("Basic {}", BASE64.encode(pair));
     let mut value = HeaderValue::from_str(&line)
         .map_err(|_| ours("the account cannot be sent by HTTP Basic"))?;

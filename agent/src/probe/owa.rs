@@ -136,7 +136,7 @@ impl Owa {
                 .join(to.path())
                 .map_err(|error| Fault::new(Reason::ProbeFault, error.to_string()))?;
         }
-        let ask = form(to.clone(), &self.url, account);
+        let ask = form(to.clone(), &self.url, account)?;
         let answer = session.send(ask, "logon", trace).await?;
         note_status(&answer, trace);
         if !answer.is_redirect() {
@@ -237,13 +237,13 @@ fn note_servers(answer: &Answer, trace: &mut Trace) {
 }
 
 /// The form that the sign-in page would send.
-fn form(to: Url, destination: &Url, account: &Account) -> Ask {
+fn form(to: Url, destination: &Url, account: &Account) -> Result<Ask, Fault> {
     let body = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("destination", destination.as_str())
         .append_pair("flags", "4")
         .append_pair("forcedownlevel", "0")
         .append_pair("username", &account.username)
-        .append_pair("password", account.password.expose())
+        .append_pair("password", account.password()?.expose())
         .append_pair("passwordText", "")
         .append_pair("isUtf8", "1")
         .finish();
@@ -252,7 +252,7 @@ fn form(to: Url, destination: &Url, account: &Account) -> Ask {
     let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
     ask.headers.insert(CONTENT_TYPE, kind);
     ask.body = body.into();
-    ask
+    Ok(ask)
 }
 
 /// What an answer to the form means that does not redirect.

@@ -4,9 +4,12 @@
 use mailward_evidence::Reason;
 
 use super::{Account, Accounts, Seen};
+use crate::net::oauth::NoToken;
+use crate::net::sasl::Login;
+use crate::net::{Deadline, Net, Trace};
 
 /// The accounts of one run, in the order they are tried.
-pub(super) struct Round<'a> {
+pub(crate) struct Round<'a> {
     accounts: &'a dyn Accounts,
     ids: &'a [String],
     next: usize,
@@ -14,15 +17,17 @@ pub(super) struct Round<'a> {
     /// Of the rejected, those the service is known to have taken within a day.
     proven: usize,
     withheld: Option<Reason>,
+    /// Why one was refused, where that says more than that it was.
+    because: Option<Reason>,
 }
 
 impl<'a> Round<'a> {
-    pub(super) fn new(accounts: &'a dyn Accounts, ids: &'a [String]) -> Self {
-        Self { accounts, ids, next: 0, rejected: 0, proven: 0, withheld: None }
+    pub(crate) fn new(accounts: &'a dyn Accounts, ids: &'a [String]) -> Self {
+        Self { accounts, ids, next: 0, rejected: 0, proven: 0, withheld: None, because: None }
     }
 
     /// The next account that may be tried.
-    pub(super) fn next_account(&mut self) -> Option<Account> {
+    pub(crate) fn next_account(&mut self) -> Option<Account> {
         while let Some(id) = self.ids.get(self.next) {
             self.next += 1;
             match self.accounts.account(id) {
@@ -40,14 +45,14 @@ impl<'a> Round<'a> {
     }
 
     /// The service took the account that was given last.
-    pub(super) fn accepted(&self) {
+    pub(crate) fn accepted(&self) {
         if let Some(id) = self.current() {
             self.accounts.accepted(id);
         }
     }
 
     /// The service refused the account that was given last.
-    pub(super) fn rejected(&mut self) {
+    pub(crate) fn rejected(&mut self) {
         if let Some(id) = self.current() {
             self.rejected += 1;
             self.proven += usize::from(self.accounts.proven(id));
@@ -55,9 +60,23 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// The account that was given last was refused for a reason that is the account's own.
+    pub(crate) fn rejected_for(&mut self, reason: Reason) {
+        self.rejected();
+        self.because.get_or_insert(reason);
+    }
+
+    /// The account that was given last cannot be shown to the service.
+    pub(crate) fn withhold(&mut self, reason: Reason) {
+        self.withheld.get_or_insert(reason);
+    }
+
     /// What it means that no account was taken. Two accounts refused in one run, each proven
     /// good within a day, is the service's fault; anything less may be the account's.
-    pub(super) fn verdict(&self) -> Seen {
+    pub(crate) fn verdict(&self) -> Seen {
+        if let Some(reason) = &self.because {
+            return Seen::unknown(reason.clone());
+        }
         if self.rejected >= 2 && self.proven == self.rejected && self.rejected == self.ids.len() {
             return Seen::down(Reason::AuthRejected);
         }
@@ -67,6 +86,28 @@ impl<'a> Round<'a> {
         let withheld = self.withheld.clone();
         Seen::unknown(withheld.unwrap_or(Reason::CredentialMissing))
     }
+}
+
+/// What a server is shown of an account; `None` where it has nothing to show, which `round`
+/// is told.
+pub(crate) async fn show(
+    account: &Account,
+    net: &Net,
+    deadline: Deadline,
+    round: &mut Round<'_>,
+    trace: &mut Trace,
+) -> Option<Login> {
+    let failure = match account.login(net, deadline, trace).await {
+        Ok(login) => return Some(login),
+        Err(failure) => failure,
+    };
+    trace.fact("token_detail", failure.to_string());
+    match failure {
+        NoToken::Secret(_) => round.withhold(Reason::CredentialMissing),
+        NoToken::Refused(_) => round.rejected_for(Reason::Credential),
+        NoToken::Unavailable(_) => round.withhold(Reason::TokenUnavailable),
+    }
+    None
 }
 
 #[cfg(test)]
@@ -107,7 +148,8 @@ pub(super) mod tests {
                 return Err(Reason::CredentialHeld);
             }
             let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
-            Ok(Account { username: username.clone(), password: Secret::new(password.clone()) })
+            let password = Secret::new(password.clone());
+            Ok(Account::with_password(username.clone(), password))
         }
 
         fn accepted(&self, id: &str) {

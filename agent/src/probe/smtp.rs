@@ -3,40 +3,32 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mailward_catalogue::{Probe, Secret};
+use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 
-use super::sign_in::Round;
-use super::{Account, BuildError, Context, Observe, Seen};
-use crate::net::smtp::{Conversation, Reply};
+use super::sign_in::{Round, show};
+use super::{BuildError, Context, Ended, Observe, Seen, access};
+use crate::net::smtp::{Conversation, Offers, Reply, Way};
 use crate::net::tls::Inside;
-use crate::net::{Fault, Net, Stream, Trace};
+use crate::net::{Access, Fault, Net, Security, Stream, Trace};
 
+mod greylist;
 mod judge;
 
+use greylist::Greylist;
 use judge::{At, Auth, judge, judge_auth};
 
 struct Smtp {
     net: Arc<Net>,
-    host: String,
-    port: u16,
-    security: Security,
+    access: Access,
     upto: Step,
     credentials: Vec<String>,
     mail_from: String,
     rcpt_to: Option<String>,
     helo: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Security {
-    None,
-    StartTls,
-    Implicit,
+    greylist: Greylist,
 }
 
 /// How far a run goes; later steps include the earlier ones.
@@ -53,14 +45,6 @@ enum Step {
 pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, BuildError> {
     let settings = &probe.settings;
     let wrong = |key, value: &str| BuildError::key(probe, key, format!("{value:?} is not known"));
-    let host = settings.text("host");
-    let host = host.ok_or_else(|| BuildError::key(probe, "host", "expected a server, got none"))?;
-    let security = match settings.text("tls").unwrap_or("none") {
-        "none" => Security::None,
-        "starttls" => Security::StartTls,
-        "implicit" => Security::Implicit,
-        other => return Err(wrong("tls", other)),
-    };
     let upto = match settings.text("upto").unwrap_or("ehlo") {
         "banner" => Step::Banner,
         "ehlo" => Step::Ehlo,
@@ -77,17 +61,15 @@ pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, B
             return Err(BuildError::key(probe, key, problem));
         }
     }
-    let implicit = security == Security::Implicit;
     Ok(Box::new(Smtp {
         net: net.clone(),
-        host: host.to_owned(),
-        port: settings.port("port").unwrap_or(if implicit { 465 } else { 25 }),
-        security,
+        access: access(probe, "none", (465, 25))?,
         upto,
         credentials: probe.credentials.clone(),
         mail_from: settings.text("mail_from").unwrap_or_default().to_owned(),
         rcpt_to: settings.text("rcpt_to").map(str::to_owned),
         helo: settings.text("helo").map(str::to_owned).or_else(machine_name),
+        greylist: Greylist::default(),
     }))
 }
 
@@ -106,80 +88,47 @@ impl Observe for Smtp {
     fn observe<'a>(&'a self, cx: &'a Context<'a>) -> BoxFuture<'a, Seen> {
         async move {
             let mut trace = Trace::start();
-            let seen = match self.open(cx, &mut trace).await {
-                Ok(mut talk) => {
-                    let seen = self.converse(&mut talk, cx, &mut trace).await;
-                    if let Some(talk) = talk {
-                        talk.quit().await;
-                    }
-                    seen.unwrap_or_else(|ended| ended.into_seen())
-                }
-                Err(fault) => Seen::fault(&fault),
-            };
-            seen.with(trace)
+            let mut seen = self.attempt(cx, &mut trace).await;
+            if let Some(wait) = self.greylist.comeback(&seen, cx.deadline, &trace) {
+                self.greylist.judge(seen, &mut trace);
+                trace.skip();
+                tokio::time::sleep(wait).await;
+                trace.lap("greylist");
+                seen = self.attempt(cx, &mut trace).await;
+            }
+            self.greylist.judge(seen, &mut trace).with(trace)
         }
         .boxed()
     }
 
     fn host_key(&self) -> &str {
-        &self.host
-    }
-}
-
-/// Why a conversation did not come to the declared step.
-enum Ended {
-    /// By something below SMTP, or not SMTP at all.
-    Fault(Fault),
-    /// By a reply.
-    Judged(Seen),
-}
-
-impl Ended {
-    fn into_seen(self) -> Seen {
-        match self {
-            Self::Fault(fault) => Seen::fault(&fault),
-            Self::Judged(seen) => seen,
-        }
-    }
-}
-
-impl From<Fault> for Ended {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-/// What the server offers after EHLO: keywords in upper case, with their parameters.
-#[derive(Debug, Default)]
-struct Offers(Vec<String>);
-
-impl Offers {
-    fn read(reply: &Reply) -> Self {
-        let lines = reply.lines.iter().skip(1);
-        Self(lines.map(|line| line.trim().to_ascii_uppercase()).collect())
-    }
-
-    fn start_tls(&self) -> bool {
-        self.0.iter().any(|line| line == "STARTTLS")
-    }
-
-    /// Whether AUTH offers this mechanism (RFC 4954 section 3; `AUTH=` is how old servers had it).
-    fn auth(&self, mechanism: &str) -> bool {
-        let auth = |line: &&String| line.starts_with("AUTH ") || line.starts_with("AUTH=");
-        let mut mechanisms = self.0.iter().filter(auth).flat_map(|line| line[5..].split(' '));
-        mechanisms.any(|offered| offered == mechanism)
+        &self.access.host
     }
 }
 
 impl Smtp {
+    /// One conversation.
+    async fn attempt(&self, cx: &Context<'_>, trace: &mut Trace) -> Seen {
+        match self.open(cx, trace).await {
+            Ok(mut talk) => {
+                let seen = self.converse(&mut talk, cx, trace).await;
+                if let Some(talk) = talk {
+                    talk.quit().await;
+                }
+                seen.unwrap_or_else(Ended::into_seen)
+            }
+            Err(fault) => Seen::fault(&fault),
+        }
+    }
+
     async fn open(
         &self,
         cx: &Context<'_>,
         trace: &mut Trace,
     ) -> Result<Option<Conversation>, Fault> {
-        let (host, deadline) = (&self.host, cx.deadline);
-        let tcp = self.net.dial(host, self.port, deadline, trace).await?;
-        let stream = if self.security == Security::Implicit {
+        let (host, deadline) = (&self.access.host, cx.deadline);
+        let tcp = self.net.dial_smtp(host, self.access.port, deadline, trace).await?;
+        let stream = if self.access.security == Security::Implicit {
             let inside = Inside::Other;
             self.net.secure(tcp, host, inside, deadline, trace).await?
         } else {
@@ -211,7 +160,7 @@ impl Smtp {
             return Ok(Seen::up());
         }
         let mut offers = self.greet(&mut talk, trace).await?;
-        if self.security == Security::StartTls && self.upto >= Step::Tls {
+        if self.access.security == Security::StartTls && self.upto >= Step::Tls {
             talk = self.start_tls(talk, &offers, trace).await?;
             // what was offered before is forgotten (RFC 3207 section 4.2)
             offers = self.greet(&mut talk, trace).await?;
@@ -237,7 +186,7 @@ impl Smtp {
             return Err(Ended::Judged(judge(At::Ehlo, &reply, trace)));
         }
         let offers = Offers::read(&reply);
-        trace.fact("offers", offers.0.join(", "));
+        trace.fact("offers", offers.words());
         Ok(offers)
     }
 
@@ -258,7 +207,7 @@ impl Smtp {
         if reply.code != 220 {
             return Err(Ended::Judged(judge(At::StartTls, &reply, trace)));
         }
-        Ok(talk.secure(&self.net, &self.host, trace).await?)
+        Ok(talk.secure(&self.net, &self.access.host, trace).await?)
     }
 
     async fn go_on(
@@ -270,7 +219,7 @@ impl Smtp {
     ) -> Result<Seen, Ended> {
         if self.upto >= Step::Auth && !self.credentials.is_empty() {
             let mut round = Round::new(cx.accounts, &self.credentials);
-            self.log_on(talk, offers, &mut round, trace).await?;
+            self.log_on(talk, offers, &mut round, cx, trace).await?;
         }
         match (&self.rcpt_to, self.upto) {
             (Some(recipient), Step::Rcpt) => self.address(talk, recipient, trace).await,
@@ -283,28 +232,29 @@ impl Smtp {
         talk: &mut Conversation,
         offers: &Offers,
         round: &mut Round<'_>,
+        cx: &Context<'_>,
         trace: &mut Trace,
     ) -> Result<(), Ended> {
-        // one mechanism, never a second after a refusal: that would count twice
-        let plain = offers.auth("PLAIN");
-        if !plain && !offers.auth("LOGIN") {
-            return Err(Ended::Judged(Seen::down(Reason::NotOffered)));
-        }
-        trace.fact("auth", if plain { "PLAIN" } else { "LOGIN" });
         while let Some(account) = round.next_account() {
-            trace.skip();
-            let reply = if plain {
-                auth_plain(talk, &account).await
-            } else {
-                auth_login(talk, &account).await
+            let Some(login) = show(&account, &self.net, cx.deadline, round, trace).await else {
+                continue;
             };
+            let Some(way) = Way::choose(&login.proof, offers) else {
+                return Err(Ended::Judged(Seen::down(Reason::NotOffered)));
+            };
+            trace.fact("auth", way.word());
+            trace.skip();
+            let reply = talk.log_on(&login, way, trace).await;
             trace.lap("auth");
             match judge_auth(&reply?, trace) {
                 Auth::Accepted => {
                     round.accepted();
                     return Ok(());
                 }
-                Auth::Rejected => round.rejected(),
+                Auth::Rejected => {
+                    account.spoil(&login).await;
+                    round.rejected();
+                }
                 Auth::Ended(seen) => return Err(Ended::Judged(seen)),
             }
         }
@@ -358,36 +308,6 @@ fn address_literal(talk: &Conversation) -> String {
         Some(std::net::IpAddr::V4(v4)) => format!("[{v4}]"),
         None => "[127.0.0.1]".to_owned(),
     }
-}
-
-/// RFC 4616, with the initial response of RFC 4954 section 4.
-async fn auth_plain(talk: &mut Conversation, account: &Account) -> Result<Reply, Fault> {
-    let doing = "waiting for the answer to AUTH";
-    let proof = format!("\0{}\0{}", account.username, account.password.expose());
-    let proof = Secret::new(BASE64.encode(proof));
-    let line = Secret::new(format!("AUTH PLAIN {}", proof.expose()));
-    let reply = talk.secret(&line, doing).await?;
-    if reply.code == 334 {
-        // the server asks for what it already has: it does not read initial responses
-        return talk.secret(&proof, doing).await;
-    }
-    Ok(reply)
-}
-
-/// draft-murchison-sasl-login-00: name and password, each when asked for.
-async fn auth_login(talk: &mut Conversation, account: &Account) -> Result<Reply, Fault> {
-    let doing = "waiting for the answer to AUTH";
-    let reply = talk.command("AUTH LOGIN", doing).await?;
-    if reply.code != 334 {
-        return Ok(reply.mute());
-    }
-    let name = Secret::new(BASE64.encode(&account.username));
-    let reply = talk.secret(&name, doing).await?;
-    if reply.code != 334 {
-        return Ok(reply);
-    }
-    let password = Secret::new(BASE64.encode(account.password.expose()));
-    talk.secret(&password, doing).await
 }
 
 #[cfg(test)]

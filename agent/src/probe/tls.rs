@@ -10,16 +10,23 @@ use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 
 use super::{BuildError, Context, Observe, Seen};
-use crate::net::smtp::Conversation;
 use crate::net::tls::Inside;
-use crate::net::{Fault, Net, Stream, Trace};
+use crate::net::{Fault, Net, Stream, Trace, imap, pop3, smtp};
 
 struct Tls {
     net: Arc<Net>,
     host: String,
     port: u16,
-    smtp: bool,
+    inside: Option<Protocol>,
     min_days: i64,
+}
+
+/// The protocol that is asked for encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Smtp,
+    Imap,
+    Pop3,
 }
 
 /// Makes the probe.
@@ -27,19 +34,20 @@ pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, B
     let settings = &probe.settings;
     let host = settings.text("host");
     let host = host.ok_or_else(|| BuildError::key(probe, "host", "expected a server, got none"))?;
-    let smtp = match settings.text("starttls") {
-        None => false,
-        Some("smtp") => true,
+    let (inside, port) = match settings.text("starttls") {
+        None => (None, 443),
+        Some("smtp") => (Some(Protocol::Smtp), 25),
+        Some("imap") => (Some(Protocol::Imap), 143),
+        Some("pop3") => (Some(Protocol::Pop3), 110),
         Some(other) => {
-            let problem = format!("expected \"smtp\", got {other:?}");
-            return Err(BuildError::key(probe, "starttls", problem));
+            return Err(BuildError::key(probe, "starttls", format!("{other:?} is not known")));
         }
     };
     Ok(Box::new(Tls {
         net: net.clone(),
         host: host.to_owned(),
-        port: settings.port("port").unwrap_or(if smtp { 25 } else { 443 }),
-        smtp,
+        port: settings.port("port").unwrap_or(port),
+        inside,
         min_days: settings.integer("min_days").unwrap_or(14),
     }))
 }
@@ -65,19 +73,37 @@ impl Observe for Tls {
 impl Tls {
     async fn shake_hands(&self, cx: &Context<'_>, trace: &mut Trace) -> Result<(), Fault> {
         let (host, deadline) = (&self.host, cx.deadline);
-        let tcp = self.net.dial(host, self.port, deadline, trace).await?;
-        if !self.smtp {
-            let inside = Inside::Other;
-            self.net.secure(tcp, host, inside, deadline, trace).await?;
-            return Ok(());
-        }
+        let tcp = match self.inside {
+            Some(Protocol::Smtp) => self.net.dial_smtp(host, self.port, deadline, trace).await?,
+            _ => self.net.dial(host, self.port, deadline, trace).await?,
+        };
         trace.skip();
-        let mut talk = Conversation::new(Stream::Plain(tcp), deadline);
-        let asked = ask_smtp(&mut talk).await;
-        trace.lap("starttls");
-        asked?;
-        let talk = talk.secure(&self.net, host, trace).await?;
-        talk.quit().await;
+        match self.inside {
+            None => {
+                self.net.secure(tcp, host, Inside::Other, deadline, trace).await?;
+            }
+            Some(Protocol::Smtp) => {
+                let mut talk = smtp::Conversation::new(Stream::Plain(tcp), deadline);
+                let asked = ask_smtp(&mut talk).await;
+                trace.lap("starttls");
+                asked?;
+                talk.secure(&self.net, host, trace).await?.quit().await;
+            }
+            Some(Protocol::Imap) => {
+                let mut talk = imap::Conversation::new(Stream::Plain(tcp), deadline);
+                let asked = ask_imap(&mut talk).await;
+                trace.lap("starttls");
+                asked?;
+                let _ = talk.secure(&self.net, host, trace).await?.log_out().await;
+            }
+            Some(Protocol::Pop3) => {
+                let mut talk = pop3::Conversation::new(Stream::Plain(tcp), deadline);
+                let asked = ask_pop3(&mut talk).await;
+                trace.lap("starttls");
+                asked?;
+                let _ = talk.secure(&self.net, host, trace).await?.quit().await;
+            }
+        }
         Ok(())
     }
 
@@ -99,7 +125,7 @@ fn days_left(now: Timestamp, end: Timestamp) -> i64 {
 }
 
 /// Asks an SMTP server for TLS (RFC 3207). Any answer but a yes means that it does not offer it.
-async fn ask_smtp(talk: &mut Conversation) -> Result<(), Fault> {
+async fn ask_smtp(talk: &mut smtp::Conversation) -> Result<(), Fault> {
     let steps = [
         (None, 220, "waiting for the greeting"),
         (Some("EHLO mailward.invalid"), 250, "waiting for the answer to EHLO"),
@@ -121,6 +147,35 @@ async fn ask_smtp(talk: &mut Conversation) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Asks an IMAP server for TLS (RFC 9051 section 6.2.1).
+async fn ask_imap(talk: &mut imap::Conversation) -> Result<(), Fault> {
+    let (greeting, _) = talk.greeting().await?;
+    let detail = |said: &imap::Said| format!("{} {}", said.status, said.text);
+    if greeting.status != imap::Status::Ok {
+        // a server that lets in strangers without a word cannot be asked any more
+        let reason = match greeting.status {
+            imap::Status::PreAuth => Reason::TlsNotOffered,
+            _ => Reason::ServiceUnavailable,
+        };
+        return Err(Fault::new(reason, detail(&greeting)));
+    }
+    let answer = talk.command("STARTTLS", "waiting for the answer to STARTTLS").await?;
+    match answer.is_ok() {
+        true => Ok(()),
+        false => Err(Fault::new(Reason::TlsNotOffered, detail(&answer.said))),
+    }
+}
+
+/// Asks a POP3 server for TLS (RFC 2595 section 4).
+async fn ask_pop3(talk: &mut pop3::Conversation) -> Result<(), Fault> {
+    let greeting = talk.reply("waiting for the greeting").await?;
+    if !greeting.ok {
+        return Err(Fault::new(Reason::ServiceUnavailable, greeting.text));
+    }
+    let reply = talk.command("STLS", "waiting for the answer to STLS").await?;
+    if reply.ok { Ok(()) } else { Err(Fault::new(Reason::TlsNotOffered, reply.text)) }
 }
 
 #[cfg(test)]

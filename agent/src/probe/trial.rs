@@ -1,7 +1,6 @@
 //! Running probes in tests as the agent would: declared in TOML, built by the registry, run
 //! once against the lab or a server made for the test.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,10 +58,7 @@ pub(super) async fn lab() -> (Lab, Arc<Net>) {
 
 /// A net that trusts the authority `pem` and asks no resolver.
 pub(super) fn trusting(pem: &str) -> Arc<Net> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(pem.as_bytes()).unwrap();
-    let nobody = "127.0.0.1:9".parse().unwrap();
-    Arc::new(Net::new(Some(file.path()), Some(nobody)).unwrap())
+    Arc::new(crate::net::tls::testing::trusting(pem))
 }
 
 /// A net that trusts the system's authorities and asks no resolver.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+mod imap;
 mod mail;
+mod pop3;
 
 use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
@@ -16,13 +18,15 @@ pub use domain::DOMAIN;
 
 /// Every kind of this version.
 pub const KINDS: &[&Kind] =
-    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &TLS, &DNS, &DNSBL, &DOMAIN, &MAIL];
+    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &IMAP, &POP3, &TLS, &DNS, &DNSBL, &DOMAIN, &MAIL];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
 pub const LATER: &[&str] =
-    &["autodiscover", "mapi", "ews", "graph", "imap", "pop3", "tcp", "icmp", "sip", "command"];
+    &["autodiscover", "mapi", "ews", "graph", "tcp", "icmp", "sip", "command"];
 
+pub use imap::IMAP;
 pub use mail::MAIL;
+pub use pop3::POP3;
 
 /// The kind of this name.
 #[must_use]
@@ -36,6 +40,7 @@ const BASE: Kind = Kind {
     effect: Effect::Availability,
     timeout: Duration::from_secs(10),
     credential: Wants::Never,
+    tokens: false,
     keys: &[],
     later: &[],
     settle: |_, _| Vec::new(),
@@ -117,6 +122,7 @@ pub static SMTP: Kind = Kind {
     name: "smtp",
     about: "speaks SMTP up to a step, and never sends a message",
     credential: Wants::Optional,
+    tokens: true,
     keys: &[
         Key::required("host", Shape::Host, "the server"),
         Key::optional("port", Shape::Port, "25, or 465 with tls = \"implicit\", where absent"),
@@ -190,9 +196,12 @@ pub static TLS: Kind = Kind {
     about: "makes a full TLS handshake and judges the certificate chain",
     keys: &[
         Key::required("host", Shape::Host, "the server"),
-        Key::optional("port", Shape::Port, "443, or 25 with starttls = \"smtp\", where absent"),
-        Key::optional("starttls", Shape::Word(&["smtp"]), "the protocol to ask for encryption in")
-            .later(&["imap", "pop3"]),
+        Key::optional("port", Shape::Port, "443, or that of starttls (25, 143, 110), where absent"),
+        Key::optional(
+            "starttls",
+            Shape::Word(&["smtp", "imap", "pop3"]),
+            "the protocol to ask for encryption in",
+        ),
         Key::optional(
             "min_days",
             Shape::Integer(0, 3650),
@@ -203,7 +212,12 @@ pub static TLS: Kind = Kind {
     ],
     settle: |settings, _| {
         if settings.port("port").is_none() {
-            let port = if settings.text("starttls").is_some() { 25 } else { 443 };
+            let port = match settings.text("starttls") {
+                Some("smtp") => 25,
+                Some("imap") => 143,
+                Some(_) => 110,
+                None => 443,
+            };
             settings.0.insert("port", Value::Integer(port));
         }
         Vec::new()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft};
 use super::faults::{Faults, Place};
-use crate::credential::{Credential, SecretRef};
+use crate::credential::{Credential, Grant, Means, OAuth, SecretRef};
 use crate::hours::Hours;
 use crate::key::Settings;
 use crate::level::{Level, LevelHours, Measure, Over, UnknownPolicy};
@@ -56,6 +56,7 @@ fn agent(settings: &Settings) -> Option<Agent> {
         site: owned(settings, "site").unwrap_or_default(),
         token: settings.secret("token").cloned(),
         references: settings.texts("references").to_vec(),
+        references_smtp: settings.texts("references_smtp").to_vec(),
         max_concurrent: number("max_concurrent")?,
         max_per_host: number("max_per_host")?,
         trust: settings.path("trust").map(std::path::Path::to_owned),
@@ -130,8 +131,25 @@ fn credential(fields: &Fields) -> Option<Credential> {
     Some(Credential {
         id: owned(settings, "id")?,
         username: owned(settings, "username")?,
-        password: settings.secret("password")?.clone(),
+        means: match (settings.secret("password"), settings.group("oauth")) {
+            (Some(place), _) => Means::Password(place.clone()),
+            (None, Some(keys)) => Means::OAuth(oauth(keys)?),
+            (None, None) => return None,
+        },
         shared: settings.bool("shared")?,
+    })
+}
+
+fn oauth(keys: &Settings) -> Option<OAuth> {
+    Some(OAuth {
+        token_url: owned(keys, "token_url")?,
+        client_id: owned(keys, "client_id")?,
+        client_secret: keys.secret("client_secret").cloned(),
+        grant: match keys.secret("refresh_token") {
+            Some(place) => Grant::RefreshToken(place.clone()),
+            None => Grant::ClientCredentials,
+        },
+        scope: owned(keys, "scope"),
     })
 }
 
@@ -242,5 +260,15 @@ pub(crate) fn secrets(draft: &Draft) -> Vec<(String, SecretRef, Place)> {
     let place = |(what, fields, key): (String, &Fields, &str)| {
         Some((what, fields.settings.secret(key)?.clone(), fields.place(key)))
     };
-    agent.chain(passwords).filter_map(place).collect()
+    let of_oauth = draft.credentials.iter().flat_map(|credential| {
+        let id = credential.settings.text("id").unwrap_or("");
+        let keys = credential.settings.group("oauth");
+        let place = credential.place("oauth");
+        let secret = move |(key, what): (&str, &str)| {
+            Some((format!("the {what} of {id:?}"), keys?.secret(key)?.clone(), place))
+        };
+        let of = [("client_secret", "client's secret"), ("refresh_token", "refresh token")];
+        of.into_iter().filter_map(secret).collect::<Vec<_>>()
+    });
+    agent.chain(passwords).filter_map(place).chain(of_oauth).collect()
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::credentials;
 use super::desk;
 use super::draft::{Draft, Fields, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
@@ -29,9 +30,11 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     for level in &draft.levels {
         level_evidence(level, draft, faults);
     }
+    credentials::check(draft, faults);
     accounts(draft, faults);
     agent_site(draft, faults);
     desk::check(draft, &names.components, faults);
+    smtp_references(draft, faults);
     for sink in &draft.sinks {
         sink_needs(sink, draft, faults);
     }
@@ -448,6 +451,16 @@ fn sink_needs(sink: &Fields, draft: &Draft, faults: &mut Faults) {
 fn may_share_a_site(a: &Settings, b: &Settings) -> bool {
     let (a, b) = (a.texts("sites"), b.texts("sites"));
     a.is_empty() || b.is_empty() || a.iter().any(|site| b.contains(site))
+}
+
+/// Only connections are tried there.
+fn smtp_references(draft: &Draft, faults: &mut Faults) {
+    let Some(agent) = draft.once.get("agent") else { return };
+    let given = agent.settings.texts("references_smtp");
+    if let Some(url) = given.iter().find(|target| target.contains("://")) {
+        let message = format!("references_smtp: expected HOST:PORT, got {}", text::shown(url));
+        faults.error(agent.place("references_smtp"), message);
+    }
 }
 
 /// Warns of accounts that several agents may use without having been told so.

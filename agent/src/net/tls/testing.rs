@@ -2,15 +2,24 @@
 //! word about each handshake.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mailward_evidence::{Clock, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, SupportedProtocolVersion};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+
+use crate::net::Net;
+
+/// A net that trusts the authority `pem` and asks no resolver.
+pub(crate) fn trusting(pem: &str) -> Net {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    Net::new(Some(file.path()), Some("127.0.0.1:9".parse().unwrap())).unwrap()
+}
 
 /// An authority, and the key of its servers.
 pub(crate) struct Made {
@@ -55,11 +64,11 @@ pub(crate) struct Served {
     pub(crate) handshakes: mpsc::Receiver<Option<HandshakeKind>>,
 }
 
-pub(crate) async fn serve(
+fn acceptor(
     made: &Made,
     leaf: CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],
-) -> Served {
+) -> TlsAcceptor {
     let key = PrivateKeyDer::Pkcs8(made.key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let settings = ServerConfig::builder_with_provider(provider)
@@ -68,7 +77,15 @@ pub(crate) async fn serve(
         .with_no_client_auth()
         .with_single_cert(vec![leaf], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(settings));
+    TlsAcceptor::from(Arc::new(settings))
+}
+
+pub(crate) async fn serve(
+    made: &Made,
+    leaf: CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Served {
+    let acceptor = acceptor(made, leaf, versions);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (told, handshakes) = mpsc::channel(16);
@@ -90,4 +107,68 @@ pub(crate) async fn server_until_days(days: i64) -> (String, SocketAddr) {
     let made = authority();
     let served = serve(&made, made.leaf(days), rustls::ALL_VERSIONS).await;
     (made.pem, served.address)
+}
+
+/// An HTTPS server for tests.
+pub(crate) struct Endpoint {
+    pub(crate) pem: String,
+    pub(crate) address: SocketAddr,
+    bodies: Arc<Mutex<Vec<String>>>,
+}
+
+impl Endpoint {
+    /// The bodies of the requests so far.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+}
+
+/// A server that answers each request's body with a status and JSON, and closes.
+pub(crate) async fn endpoint(
+    answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
+) -> Endpoint {
+    let made = authority();
+    let acceptor = acceptor(&made, made.leaf(30), rustls::ALL_VERSIONS);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (kept, answer) = (bodies.clone(), Arc::new(answer));
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let (acceptor, kept, answer) = (acceptor.clone(), kept.clone(), answer.clone());
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(tcp).await else { return };
+                let body = request_body(&mut stream).await;
+                let (status, json) = answer(&body);
+                kept.lock().unwrap().push(body);
+                let length = json.len();
+                let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n\r\n");
+                let _ = stream.write_all(format!("{head}{json}").as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    Endpoint { pem: made.pem, address, bodies }
+}
+
+/// The body of a request, by its Content-Length.
+async fn request_body(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
+    let mut read = Vec::new();
+    let mut bytes = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&read).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+            });
+            if body.len() >= length.unwrap_or(0) {
+                return body.to_owned();
+            }
+        }
+        match stream.read(&mut bytes).await {
+            Ok(count) if count > 0 => read.extend_from_slice(&bytes[..count]),
+            _ => return String::new(),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mailward_evidence::Reason;
 use tokio::io::AsyncReadExt;
 
-use super::testing::{Made, authority, serve};
+use super::testing::{Made, authority, serve, trusting};
 use super::{Deadline, Inside, Net, Trace};
 
 async fn shake(net: &Net, address: std::net::SocketAddr, trace: &mut Trace) -> Result<(), Reason> {
@@ -16,12 +16,6 @@ async fn shake(net: &Net, address: std::net::SocketAddr, trace: &mut Trace) -> R
     // a TLS 1.3 ticket comes with the first bytes
     let _ = stream.read(&mut [0; 16]).await;
     Ok(())
-}
-
-fn trusting(pem: &str) -> Net {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), pem).unwrap();
-    Net::new(Some(file.path()), Some("127.0.0.1:9".parse().unwrap())).unwrap()
 }
 
 #[tokio::test]

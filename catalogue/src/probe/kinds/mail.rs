@@ -20,6 +20,7 @@ pub static MAIL: Kind = Kind {
     name: "mail",
     about: "sends a message, finds it where it arrives, and measures how long it took",
     timeout: TIMEOUT,
+    tokens: true,
     keys: &[
         Key::required(
             "direction",
