@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::made;
 use crate::tickets::core;
-use crate::world::{Excluded, HoursDef, Policy, ProbeDef, RosterDef, Seen, World};
+use crate::world::{Excluded, HoursDef, Policy, RosterDef, Seen, World};
 
 const CASES: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/sla_cases.json"));
@@ -65,30 +65,16 @@ fn quiet(input: &Value) -> World {
     let month = text(&input["month"]);
     let zone = input["tz"].as_str().map_or("Europe/London", |_| text(&input["tz"]));
     let whole = zone_span(month, zone);
+    let now = input["now"].as_str().map_or(whole.to_ms + DAY, |_| ms(&input["now"]));
     World {
-        grid: MINUTE,
-        zone,
-        month,
-        now: input["now"].as_str().map_or(whole.to_ms + DAY, |_| ms(&input["now"])),
-        probes: vec![ProbeDef { confirm: 1, advisory: false }],
-        rule: 1,
-        quorum: 0,
-        site_rule: 1,
-        since: input["service_from"].as_str().map(|at| at[..10].to_owned().leak() as &str),
+        since: input["service_from"].as_str().map(|at| at[..10].to_owned()),
         hours: (input["service_hours"] == "07:00-22:00 daily").then(|| HoursDef {
             weekly: std::array::from_fn(|_| vec![(420, 1320)]),
             holidays: Vec::new(),
         }),
-        not: false,
         target: input["target_pct"].as_str().map_or("99.9", |_| text(&input["target_pct"])),
-        min_coverage: "90",
-        unknown: Policy::Exclude,
-        cap_ms: None,
-        notice_ms: None,
-        outcomes: Vec::new(),
-        rosters: Vec::new(),
-        exclusions: Vec::new(),
         whole_streams: false,
+        ..World::bare(zone, month, now)
     }
 }
 
@@ -102,32 +88,27 @@ fn look(world: &mut World, agent: usize, down: &[(i64, i64)], unknown: &[(i64, i
     let within = |spans: &[(i64, i64)], at: i64| spans.iter().any(|(a, b)| *a <= at && at < *b);
     for due in dues.into_iter().filter(|due| *due < world.now && !within(unknown, *due)) {
         let verdict = if within(down, due) { Verdict::Down } else { Verdict::Up };
-        world.outcomes.push(Seen {
-            agent,
-            probe: 0,
-            due,
-            attempt: 0,
-            next: MINUTE,
-            verdict,
-            took_ms: 100.0,
-            lists: Vec::new(),
-        });
+        world.outcomes.push(Seen::new((agent, 0), due, MINUTE, verdict));
     }
 }
 
-fn third_party(from: i64, to: i64) -> Excluded {
-    Excluded { third_party: true, from, to, announced: None, approved: Some(from), by: true }
-}
-
-fn planned(from: i64, to: i64, announced: i64) -> Excluded {
+fn third_party(id: usize, from: i64, to: i64) -> Excluded {
     Excluded {
-        third_party: false,
+        id,
+        third_party: true,
         from,
         to,
-        announced: Some(announced),
+        announced: None,
         approved: Some(from),
         by: true,
+        cancelled: false,
+        ours: true,
     }
+}
+
+fn planned(id: usize, from: i64, to: i64, announced: i64) -> Excluded {
+    let announced = Some(announced);
+    Excluded { third_party: false, announced, ..third_party(id, from, to) }
 }
 
 fn judged(world: &World) -> (Report, Availability, Option<bool>) {
@@ -185,7 +166,11 @@ fn of_intervals(case: &Case) -> World {
     let (down, unknown) = (spans(&case.input["down"], now), spans(&case.input["unknown"], now));
     look(&mut world, 0, &down, &unknown);
     let excluded = spans(&case.input["excluded"], now);
-    world.exclusions = excluded.into_iter().map(|(from, to)| third_party(from, to)).collect();
+    world.exclusions = excluded
+        .into_iter()
+        .enumerate()
+        .map(|(id, (from, to))| third_party(id, from, to))
+        .collect();
     world
 }
 
@@ -285,8 +270,11 @@ fn maintenance_has_a_cap() {
     let windows = spans(&case.input["maintenance"], 0);
     let asked: i64 = windows.iter().map(|(from, to)| (to - from) / 1000).sum();
     assert_eq!(case.expected["requested_exclusion_s"], asked);
-    world.exclusions =
-        windows.into_iter().map(|(from, to)| planned(from, to, from - 9 * DAY)).collect();
+    world.exclusions = windows
+        .into_iter()
+        .enumerate()
+        .map(|(id, (from, to))| planned(id, from, to, from - 9 * DAY))
+        .collect();
     world.cap_ms = case.input["maintenance_cap_s_per_month"].as_i64().map(|s| s * 1000);
     let (report, figure, met) = judged(&world);
     compare(&case, &figure, met);
@@ -302,7 +290,8 @@ fn maintenance_needs_notice() {
     look(&mut world, 0, &spans(&case.input["down"], 0), &[]);
     for window in case.input["maintenance"].as_array().unwrap() {
         let (from, to) = (ms(&window["window"][0]), ms(&window["window"][1]));
-        world.exclusions.push(planned(from, to, ms(&window["announced"])));
+        let id = world.exclusions.len();
+        world.exclusions.push(planned(id, from, to, ms(&window["announced"])));
     }
     world.notice_ms = case.input["min_notice_days"].as_i64().map(|days| days * DAY);
     let (report, figure, met) = judged(&world);

@@ -9,7 +9,7 @@ use mailward_reporter::segment::Evidence;
 use serde_json::json;
 
 use crate::made;
-use crate::world::{Policy, ProbeDef, RosterDef, Seen, World};
+use crate::world::{ProbeDef, RosterDef, Seen, World};
 
 const MINUTE: i64 = 60_000;
 /// 2019-02-01T00:00:00Z.
@@ -18,42 +18,20 @@ const START: i64 = 1_548_979_200_000;
 /// A month that is `minutes` old; failures count from `confirm` on.
 fn world(minutes: i64, confirm: u32) -> World {
     World {
-        grid: MINUTE,
-        zone: "Etc/UTC",
-        month: "2019-02",
-        now: START + minutes * MINUTE,
-        probes: vec![ProbeDef { confirm, advisory: false }],
-        rule: 1,
-        quorum: 0,
-        site_rule: 1,
-        since: None,
-        hours: None,
-        not: false,
-        target: "99.9",
-        min_coverage: "90",
-        unknown: Policy::Exclude,
-        cap_ms: None,
-        notice_ms: None,
-        outcomes: Vec::new(),
-        rosters: Vec::new(),
-        exclusions: Vec::new(),
-        whole_streams: true,
+        probes: vec![plain(confirm)],
+        ..World::bare("Etc/UTC", "2019-02", START + minutes * MINUTE)
     }
+}
+
+fn plain(confirm: u32) -> ProbeDef {
+    ProbeDef { confirm, advisory: false, mail: false }
 }
 
 /// An agent sees `seen` at the minutes named, each due again after ten.
 fn look(world: &mut World, agent: usize, probe: usize, seen: &[(i64, Verdict)]) {
     for (minute, verdict) in seen {
-        world.outcomes.push(Seen {
-            agent,
-            probe,
-            due: START + minute * MINUTE,
-            attempt: 0,
-            next: 10 * MINUTE,
-            verdict: *verdict,
-            took_ms: 1.0,
-            lists: Vec::new(),
-        });
+        let due = START + minute * MINUTE;
+        world.outcomes.push(Seen::new((agent, probe), due, 10 * MINUTE, *verdict));
     }
 }
 
@@ -197,7 +175,7 @@ fn a_site_without_its_quorum_is_unknown() {
 #[test]
 fn a_probe_on_nobodys_roster_is_not_counted() {
     let mut w = world(30, 1);
-    w.probes.push(ProbeDef { confirm: 1, advisory: false });
+    w.probes.push(plain(1));
     look(&mut w, 0, 0, &[(0, Up), (10, Up), (20, Up)]);
     check(&w, &Minutes::default());
     // from minute 10 the second probe is due, and silent
@@ -212,7 +190,7 @@ fn a_probe_on_nobodys_roster_is_not_counted() {
 fn degraded_is_told_where_its_own_probe_is_up() {
     let mut w = world(30, 1);
     w.rule = 2;
-    w.probes.push(ProbeDef { confirm: 1, advisory: false });
+    w.probes.push(plain(1));
     w.rosters.push(RosterDef { agent: 0, at: START, site: 0, probes: vec![0, 1] });
     w.rosters.push(RosterDef { agent: 1, at: START, site: 0, probes: vec![0] });
     w.quorum = 1;
@@ -293,7 +271,7 @@ fn the_report_says_what_the_contract_says() {
 fn what_counts_for_nothing_is_said() {
     let mut w = world(30, 1);
     look(&mut w, 0, 0, &[(0, Up), (10, Up), (20, Up)]);
-    w.probes.push(ProbeDef { confirm: 1, advisory: false });
+    w.probes.push(plain(1));
     look(&mut w, 0, 1, &[(0, Down)]);
     let mut catalogue = made::catalogue(&w);
     catalogue.levels.truncate(1);
@@ -329,7 +307,8 @@ fn a_month_that_has_not_begun_has_no_report() {
 }
 
 fn tallies() -> Tallies {
-    use mailward_reporter::report::Tally::Runs;
+    use mailward_reporter::report::Tally::{Deliveries, Runs};
     let none = |id: &str| (id.to_owned(), Runs { good: 0, total: 0 });
-    Tallies { by_level: [none("success"), none("response")].into() }
+    let mails = ("delivery".to_owned(), Deliveries(Vec::new()));
+    Tallies { by_level: [none("success"), none("response"), mails].into() }
 }

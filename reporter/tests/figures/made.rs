@@ -1,6 +1,7 @@
 //! Turns a world into what the reporter takes: a definition, and evidence as segments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -9,12 +10,14 @@ use mailward_catalogue::{
     Probe, Publish, Report, Reporter, Schedule, Service, Settings, Span, UnknownPolicy,
 };
 use mailward_evidence::{
-    AgentName, Exclusion, ExclusionClass, Extra, Instant, Listing, ProbeId, Roster, RosterProbe,
-    SiteName, Verdict,
+    AgentName, Count, Exclusion, ExclusionClass, Extra, Instant, Listing, Outcome, ProbeId, Record,
+    Roster, RosterProbe, SiteName, Ticket, TicketEvent, Verdict,
 };
-use mailward_reporter::segment::{Evidence, Run, SeenExclusion, Segment, Stream};
+use mailward_reporter::report::{Tallies, Tally, judge_run};
+use mailward_reporter::segment::{Delivery, Evidence, Run, SeenExclusion, Segment, Stream};
 
-use crate::world::{HoursDef, Policy, Seen, World};
+use crate::naive::Naive;
+use crate::world::{CountDef, Excluded, HoursDef, Policy, RosterDef, Seen, TicketDef, World};
 
 pub(crate) fn percent(text: &str) -> Percent {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -76,12 +79,23 @@ pub(crate) fn level(id: &str, world: &World, measure: Measure) -> Level {
     }
 }
 
+/// Kinds matter where mail and listings are counted.
+fn kind(mail: bool) -> &'static mailward_catalogue::probe::Kind {
+    static MAIL: LazyLock<mailward_catalogue::probe::Kind> = LazyLock::new(|| {
+        let other = mailward_catalogue::probe::kinds::kind("dnsbl").unwrap();
+        mailward_catalogue::probe::Kind { name: "mail", ..*other }
+    });
+    match mail {
+        true => &MAIL,
+        false => mailward_catalogue::probe::kinds::kind("dnsbl").unwrap(),
+    }
+}
+
 fn probe(i: usize, world: &World) -> Probe {
     Probe {
         id: probe_id(i).to_string(),
         component: "c".to_owned(),
-        // carries listings, which other kinds do not
-        kind: mailward_catalogue::probe::kinds::kind("dnsbl").unwrap(),
+        kind: kind(world.probes[i].mail),
         schedule: Schedule::Every(Duration::from_secs(60)),
         retry_every: Duration::from_secs(15),
         confirm: world.probes[i].confirm,
@@ -97,15 +111,43 @@ fn probe(i: usize, world: &World) -> Probe {
 
 pub(crate) const RESPONSE_WITHIN_MS: i64 = 4000;
 
-pub(crate) fn catalogue(world: &World) -> Catalogue {
-    let need = |n: u32| if n == 0 { Need::All } else { Need::AtLeast(n) };
-    let target = percent(world.target);
-    let measures = [
+/// What the levels measure, in the order of the report.
+fn measures(world: &World) -> [(&'static str, Measure); 7] {
+    let (target, desk) = (percent(world.target), &world.desk);
+    let of_mail = Measure::DeliveryTime {
+        target,
+        within: length(desk.deliver_within),
+        lost_after: length(desk.lost_after),
+    };
+    let of_tickets = Measure::Resolution {
+        target,
+        severity: "2".to_owned(),
+        within: length(desk.resolve_within),
+        reopen_within: desk.reopen_within.map(length),
+    };
+    [
         ("availability", Measure::Availability { target }),
         ("success", Measure::Success { target }),
         ("response", Measure::ResponseTime { target, within: length(RESPONSE_WITHIN_MS) }),
         ("listing", Measure::Listing { target: Duration::from_secs(36_000) }),
-    ];
+        ("delivery", of_mail),
+        ("resolution", of_tickets),
+        ("ratio", Measure::Ratio { target, series: "calls".to_owned() }),
+    ]
+}
+
+fn levels(world: &World) -> Vec<Level> {
+    let mut levels: Vec<Level> =
+        measures(world).into_iter().map(|(id, m)| level(id, world, m)).collect();
+    if !world.desk.of_component {
+        levels[5].component = None;
+    }
+    levels[6].component = None;
+    levels
+}
+
+pub(crate) fn catalogue(world: &World) -> Catalogue {
+    let need = |n: u32| if n == 0 { Need::All } else { Need::AtLeast(n) };
     Catalogue {
         service: Service {
             name: "Small Mail".to_owned(),
@@ -123,14 +165,14 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
             site_rule: if world.site_rule == 1 { Need::Any } else { need(world.site_rule) },
             severity: "2".to_owned(),
             users: None,
-            since: world.since.map(|date| date.parse().unwrap()),
+            since: world.since.as_ref().map(|date| date.parse().unwrap()),
             description: None,
         }],
         probes: (0..world.probes.len()).map(|i| probe(i, world)).collect(),
         credentials: Vec::new(),
         sinks: Vec::new(),
         hours: world.hours.iter().map(hours).collect(),
-        levels: measures.into_iter().map(|(id, m)| level(id, world, m)).collect(),
+        levels: levels(world),
         maintenance: Maintenance {
             cap_per_month: world.cap_ms.map(length),
             notice: world.notice_ms.map(length),
@@ -141,79 +183,159 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
     }
 }
 
-/// The evidence of a period, as a store hands it over.
+/// The evidence of a period, as a store hands it over once all has arrived.
 pub(crate) fn evidence(world: &World, period: (i64, i64)) -> Evidence {
-    let mut by_stream: BTreeMap<(usize, usize), Vec<&Seen>> = BTreeMap::new();
-    for seen in world.outcomes.iter().filter(|seen| seen.due < world.now) {
-        by_stream.entry((seen.agent, seen.probe)).or_default().push(seen);
-    }
-    let streams = by_stream.into_iter().map(|((who, what), mut outcomes)| {
-        outcomes.sort_by_key(|seen| (seen.due, seen.attempt));
-        let mut segments = segments(&outcomes);
+    let naive = Naive::new(world);
+    let outcomes: Vec<&Seen> = naive.outcomes().collect();
+    let of_one = outcomes.chunk_by(|a, b| (a.agent, a.probe) == (b.agent, b.probe));
+    let streams = of_one.map(|outcomes| {
+        let mut segments = segments(outcomes);
         if !world.whole_streams {
             cut(&mut segments, period);
         }
-        Stream { agent: agent(who), probe: probe_id(what), first_due_ms: outcomes[0].due, segments }
+        Stream {
+            agent: agent(outcomes[0].agent),
+            probe: probe_id(outcomes[0].probe),
+            first_due_ms: outcomes[0].due,
+            segments,
+        }
     });
+    let now = world.now;
+    let arrived = naive.arrivals();
+    let mut rosters: Vec<Roster> =
+        arrived.rosters.iter().filter(|r| r.at < now).map(|r| roster(r)).collect();
+    rosters.sort_by(|a, b| (&a.agent, a.at).cmp(&(&b.agent, b.at)));
+    let kept = arrived.exclusions.iter().filter(|e| !e.cancelled);
+    let mut tickets: Vec<Ticket> =
+        arrived.tickets.iter().filter(|t| t.opened < now).map(|t| ticket(t)).collect();
+    tickets.sort_by(|a, b| a.id.cmp(&b.id));
     Evidence {
         streams: streams.collect(),
-        rosters: rosters(world),
-        exclusions: exclusions(world),
-        tickets: Vec::new(),
-        counts: Vec::new(),
+        rosters,
+        exclusions: kept
+            .map(|e| SeenExclusion { exclusion: exclusion(e), first_seen_ms: 0 })
+            .collect(),
+        tickets,
+        counts: arrived.counts.iter().filter(|c| c.to <= now).map(|c| count(c)).collect(),
     }
 }
 
-/// The rosters known by now, in order.
-pub(crate) fn rosters(world: &World) -> Vec<Roster> {
-    let mut rosters: Vec<Roster> = world
-        .rosters
-        .iter()
-        .filter(|roster| roster.at < world.now)
-        .map(|def| Roster {
-            agent: agent(def.agent),
-            site: site(def.site),
-            at: instant(def.at),
-            probes: def
-                .probes
-                .iter()
-                .map(|i| RosterProbe {
-                    id: probe_id(*i),
-                    every_s: Some(60),
-                    extra: Extra::default(),
-                })
-                .collect(),
-            extra: Extra::default(),
-        })
-        .collect();
-    rosters.sort_by(|a, b| (&a.agent, a.at).cmp(&(&b.agent, b.at)));
-    rosters
+/// What is counted run by run and mail by mail beside the evidence.
+pub(crate) fn tallies(
+    world: &World,
+    catalogue: &Catalogue,
+    counted: impl Fn(&Level, i64) -> bool,
+    period: (i64, i64),
+) -> Tallies {
+    let naive = Naive::new(world);
+    let inside = |seen: &&Seen| (period.0..period.1).contains(&seen.due);
+    let seen: Vec<&Seen> = naive.outcomes().filter(inside).collect();
+    let mut tallies = Tallies::default();
+    for id in ["success", "response"] {
+        let Some(level) = catalogue.level(id) else { continue };
+        let (mut good, mut total) = (0, 0);
+        for o in seen.iter().filter(|o| o.attempt == 0 && counted(level, o.due)) {
+            let run = Run { due_ms: o.due, took_ms: Some(o.took_ms), verdict: o.verdict };
+            if let Some(verdict) = judge_run(&level.measure, &catalogue.probes[o.probe], &run) {
+                total += 1;
+                good += u64::from(verdict);
+            }
+        }
+        tallies.by_level.insert(id.to_owned(), Tally::Runs { good, total });
+    }
+    let mails = seen.iter().filter(|o| world.probes[o.probe].mail);
+    let sent = mails.filter_map(|o| {
+        let delivery_ms = match (o.verdict, o.delivery) {
+            (Verdict::Down, _) => None,
+            (Verdict::Up | Verdict::Degraded, Some(took)) => Some(took),
+            _ => return None,
+        };
+        Some(Delivery { due_ms: o.due, delivery_ms })
+    });
+    tallies.by_level.insert("delivery".to_owned(), Tally::Deliveries(sent.collect()));
+    tallies
 }
 
-/// All exclusions.
-pub(crate) fn exclusions(world: &World) -> Vec<SeenExclusion> {
-    let exclusion = |(i, def): (usize, &crate::world::Excluded)| Exclusion {
-        id: format!("MW-{i:02}").into(),
+/// Every record of a world, in the order of arrival of its kind.
+pub(crate) fn records(world: &World) -> Vec<Record> {
+    let mut records: Vec<Record> =
+        world.outcomes.iter().map(|seen| Record::Outcome(outcome(seen))).collect();
+    records.extend(world.rosters.iter().map(|r| Record::Roster(roster(r))));
+    records.extend(world.exclusions.iter().map(|e| Record::Exclusion(exclusion(e))));
+    records.extend(world.tickets.iter().map(|t| Record::Ticket(ticket(t))));
+    records.extend(world.counts.iter().map(|c| Record::Count(count(c))));
+    records
+}
+
+fn outcome(seen: &Seen) -> Outcome {
+    let next = u64::try_from(seen.next).unwrap();
+    let (agent, probe) = (agent(seen.agent), probe_id(seen.probe));
+    let mut outcome = Outcome::new(agent, probe, instant(seen.due), next, seen.verdict);
+    outcome.attempt = seen.attempt;
+    outcome.revision = seen.revision;
+    outcome.took_ms = Some(seen.took_ms);
+    outcome.delivery_s = seen.delivery.map(|took| took as f64 / 1000.0);
+    outcome.listings = listings(seen);
+    outcome
+}
+
+fn roster(def: &RosterDef) -> Roster {
+    let probe =
+        |i: &usize| RosterProbe { id: probe_id(*i), every_s: Some(60), extra: Extra::default() };
+    Roster {
+        agent: agent(def.agent),
+        site: site(def.site),
+        at: instant(def.at),
+        probes: def.probes.iter().map(probe).collect(),
+        extra: Extra::default(),
+    }
+}
+
+fn exclusion(def: &Excluded) -> Exclusion {
+    Exclusion {
+        id: format!("MW-{:02}", def.id).into(),
         class: match def.third_party {
             true => ExclusionClass::ThirdParty,
             false => ExclusionClass::Maintenance,
         },
-        components: vec!["c".parse().unwrap()],
+        components: vec![if def.ours { "c" } else { "other" }.parse().unwrap()],
         from: instant(def.from),
         to: instant(def.to),
         announced: def.announced.map(instant),
         approved: def.approved.map(instant),
         by: def.by.then(|| "the service manager".into()),
         reason: None,
-        cancelled: false,
+        cancelled: def.cancelled,
+        extra: Extra::default(),
+    }
+}
+
+fn ticket(def: &TicketDef) -> Ticket {
+    let event = |(at, what): &(i64, _)| TicketEvent {
+        at: instant(*at),
+        what: *what,
         extra: Extra::default(),
     };
-    world
-        .exclusions
-        .iter()
-        .enumerate()
-        .map(|def| SeenExclusion { exclusion: exclusion(def), first_seen_ms: 0 })
-        .collect()
+    Ticket {
+        id: format!("INC{:02}", def.id).into(),
+        severity: if def.severe { "2" } else { "3" }.into(),
+        component: def.ours.then(|| "c".parse().unwrap()),
+        opened: instant(def.opened),
+        events: def.events.iter().map(event).collect(),
+        cancelled: false,
+        extra: Extra::default(),
+    }
+}
+
+fn count(def: &CountDef) -> Count {
+    Count {
+        series: if def.ours { "calls" } else { "mails" }.into(),
+        from: instant(def.from),
+        to: instant(def.to),
+        good: def.good,
+        total: def.total,
+        extra: Extra::default(),
+    }
 }
 
 /// What an outcome names on which lists.
@@ -268,17 +390,4 @@ fn cut(segments: &mut Vec<Segment>, period: (i64, i64)) {
     if let Some(start) = segments.iter().rposition(|s| success(s) && s.first_ms < period.0) {
         segments.drain(..start);
     }
-}
-
-/// The scheduled runs of a period, by probe.
-pub(crate) fn runs(world: &World, period: (i64, i64)) -> Vec<(usize, Run)> {
-    world
-        .outcomes
-        .iter()
-        .filter(|o| o.attempt == 0 && o.due < world.now && (period.0..period.1).contains(&o.due))
-        .map(|o| {
-            let run = Run { due_ms: o.due, took_ms: Some(o.took_ms), verdict: o.verdict };
-            (o.probe, run)
-        })
-        .collect()
 }

@@ -1,26 +1,37 @@
-//! The naive reckoning: every rule asked at every point of a grid on which all times lie, with
-//! no intervals, no sweeps and no code of the reporter. Slow, and plain enough to be believed.
+//! The naive reckoning: every rule asked at every instant where anything changes, and one
+//! millisecond either side, with no sweeps and no code of the reporter. Slow, and plain enough
+//! to be believed.
 
+mod arrivals;
+mod branch;
+mod calendar;
+mod desk;
+mod exclusions;
+mod hours;
 mod sums;
+mod voices;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use mailward_evidence::Verdict;
 
-use crate::world::{Seen, World};
+use crate::world::{RosterDef, Seen, World};
+pub(crate) use arrivals::{Arrivals, Told};
+pub(crate) use branch::{Branch, Saws, Slip};
+use calendar::Calendar;
+pub(crate) use desk::DeskAnswer;
+pub(crate) use sums::Answer;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Three {
+enum Three {
     Up,
     Down,
     Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Reading {
+enum Reading {
     Measured,
     Shortest,
     Longest,
@@ -34,56 +45,29 @@ enum Voice {
     Unknown,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    pub from: i64,
-    pub to: i64,
-    pub s: i64,
-    pub whole_s: i64,
-    pub x: i64,
-    pub d: i64,
-    pub u: i64,
-    pub degraded: i64,
-    pub shortest: i64,
-    pub doubtful: i64,
-    pub blips: u64,
-    /// from, to, at least, at most.
-    pub outages: Vec<(i64, i64, i64, i64)>,
-    /// Exclusion, reason.
-    pub rejected: Vec<(usize, &'static str)>,
-    /// Date → up, degraded, down, excluded, unknown, outside.
-    pub days: BTreeMap<Date, [i64; 6]>,
-    /// good, total.
-    pub success: (u64, u64),
-    pub response: (u64, u64),
-    pub exposed: i64,
-    pub listed: i64,
-    /// What the world happened to hold.
-    pub saw: Saw,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Saw {
-    pub quorum_lost: bool,
-    pub roster_change: bool,
-    pub split_cap: bool,
-    pub clock_change: bool,
-    pub outage: bool,
-    pub carried_in: bool,
-    pub unproven: bool,
-}
-
 pub(crate) struct Naive<'a> {
-    world: &'a World,
-    zone: TimeZone,
-    /// Outcomes of an agent and probe, in order.
-    streams: BTreeMap<(usize, usize), Vec<&'a Seen>>,
-    /// Of each of them, the run of failures that it belongs to, if it is a failure.
-    runs: BTreeMap<(usize, usize), Vec<Option<Run>>>,
+    pub world: &'a World,
+    slip: Slip,
+    calendar: Calendar,
+    arrivals: Arrivals<'a>,
+    streams: Vec<Stream<'a>>,
     agents: Vec<usize>,
-    grid: i64,
+    saws: Saws,
+    /// Local dates with their first instants, as far as they were asked for.
+    days: RefCell<BTreeMap<jiff::civil::Date, i64>>,
 }
 
+/// The outcomes of an agent and probe, in order.
+struct Stream<'a> {
+    agent: usize,
+    probe: usize,
+    outcomes: Vec<&'a Seen>,
+    /// Of each of them, the run of failures it belongs to.
+    runs: Vec<Option<usize>>,
+    failures: Vec<Run>,
+}
+
+/// Failures without a success between them.
 #[derive(Clone, Debug)]
 struct Run {
     last_success: Option<i64>,
@@ -93,68 +77,82 @@ struct Run {
 
 impl<'a> Naive<'a> {
     pub(crate) fn new(world: &'a World) -> Self {
-        let mut streams: BTreeMap<(usize, usize), Vec<&Seen>> = BTreeMap::new();
-        let mut agents = Vec::new();
-        for seen in world.outcomes.iter().filter(|seen| seen.due < world.now) {
-            streams.entry((seen.agent, seen.probe)).or_default().push(seen);
-            agents.push(seen.agent);
+        Self::slipping(world, Slip::None)
+    }
+
+    /// A reckoning that gets one thing wrong.
+    pub(crate) fn slipping(world: &'a World, slip: Slip) -> Self {
+        let saws = Saws::default();
+        let arrivals = Arrivals::of(world, slip, &saws);
+        let mut grouped: BTreeMap<(usize, usize), Vec<&Seen>> = BTreeMap::new();
+        for seen in &arrivals.outcomes {
+            if seen.due < world.now || slip == Slip::FutureCounts {
+                grouped.entry((seen.agent, seen.probe)).or_default().push(seen);
+            } else {
+                saws.tick(Branch::Future);
+            }
         }
-        for stream in streams.values_mut() {
-            stream.sort_by_key(|seen| (seen.due, seen.attempt));
-        }
-        agents.extend(world.rosters.iter().map(|roster| roster.agent));
+        let mut agents: Vec<usize> = grouped.keys().map(|(agent, _)| *agent).collect();
+        agents.extend(arrivals.rosters.iter().map(|roster| roster.agent));
         agents.sort_unstable();
         agents.dedup();
-        let zone = TimeZone::get(world.zone).unwrap();
-        let grid = world.grid;
-        let mut naive = Self { world, zone, streams, runs: BTreeMap::new(), agents, grid };
-        for (key, stream) in &naive.streams {
-            let runs = (0..stream.len()).map(|i| naive.run(stream, i)).collect();
-            naive.runs.insert(*key, runs);
-        }
+        let mut naive = Self {
+            world,
+            slip,
+            calendar: Calendar::new(world.zone),
+            arrivals,
+            streams: Vec::new(),
+            agents,
+            saws,
+            days: RefCell::default(),
+        };
+        naive.streams = grouped
+            .into_iter()
+            .map(|((agent, probe), mut outcomes)| {
+                outcomes.sort_by_key(|seen| (seen.due, seen.attempt));
+                naive.stream(agent, probe, outcomes)
+            })
+            .collect();
         naive
     }
 
-    fn local(&self, at: i64) -> DateTime {
-        self.zone.to_datetime(Timestamp::from_millisecond(at).unwrap())
+    pub(crate) fn told(&self) -> Told {
+        self.arrivals.told
     }
 
-    /// The first instant with this local time; a skipped one as far after the change.
-    fn instant_of(&self, local: DateTime) -> i64 {
-        let around = local.to_zoned(TimeZone::UTC).unwrap().timestamp().as_millisecond();
-        let start = (around - 36 * 3_600_000).div_euclid(self.grid) * self.grid;
-        let points = (0..=2 * 72).map(|i| start + i * self.grid);
-        for at in points.clone() {
-            if self.local(at) == local {
-                return at;
-            }
+    pub(crate) fn saw(&self) -> u128 {
+        self.saws.mask()
+    }
+
+    /// The outcomes that count, in order of agent, probe, due and attempt.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &'a Seen> {
+        self.streams.iter().flat_map(|stream| stream.outcomes.iter().copied())
+    }
+
+    pub(crate) const fn arrivals(&self) -> &Arrivals<'a> {
+        &self.arrivals
+    }
+
+    fn stream(&self, agent: usize, probe: usize, outcomes: Vec<&'a Seen>) -> Stream<'a> {
+        let mut stream = Stream { agent, probe, outcomes, runs: Vec::new(), failures: Vec::new() };
+        for i in 0..stream.outcomes.len() {
+            let run = match self.reads(stream.outcomes[i]) {
+                Verdict::Down => Some(self.run_of(&mut stream, i)),
+                _ => None,
+            };
+            stream.runs.push(run);
         }
-        // skipped: the first point past it is where the clocks change
-        for at in points {
-            if self.local(at) > local {
-                let expected = self.minutes(self.local(at - self.grid)) + self.grid / 60_000;
-                return at + (self.minutes(local) - expected) * 60_000;
-            }
-        }
-        panic!("no instant around {local}");
-    }
-
-    fn minutes(&self, local: DateTime) -> i64 {
-        local.to_zoned(TimeZone::UTC).unwrap().timestamp().as_second() / 60
-    }
-
-    /// The first instant of a local date.
-    fn first_of(&self, date: Date) -> i64 {
-        let noon = date.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap();
-        let start =
-            (noon.timestamp().as_millisecond() - 72 * 3_600_000).div_euclid(self.grid) * self.grid;
-        let mut points = (0..400).map(|i| start + i * self.grid);
-        points.find(|at| self.local(*at).date() >= date).unwrap()
+        stream
     }
 
     fn reads(&self, seen: &Seen) -> Verdict {
         match seen.verdict {
-            Verdict::Down if self.world.probes[seen.probe].advisory => Verdict::Degraded,
+            Verdict::Down
+                if self.world.probes[seen.probe].advisory && self.slip != Slip::AdvisoryCounts =>
+            {
+                self.saws.tick(Branch::AdvisoryDown);
+                Verdict::Degraded
+            }
             verdict => verdict,
         }
     }
@@ -163,143 +161,61 @@ impl<'a> Naive<'a> {
         matches!(self.reads(seen), Verdict::Up | Verdict::Degraded)
     }
 
-    /// Which outcome speaks at `at`.
-    fn speaking(&self, stream: &[&Seen], at: i64) -> Option<usize> {
-        let i = stream.iter().rposition(|seen| seen.due <= at)?;
-        let next = stream.get(i + 1).map_or(self.world.now, |seen| seen.due);
-        let own = stream[i];
-        let until = if next - own.due <= 3 * own.next { next } else { own.due + own.next };
-        (at < until).then_some(i)
-    }
-
-    /// The run of failures that outcome `i` belongs to, if it is one.
-    fn run(&self, stream: &[&Seen], i: usize) -> Option<Run> {
-        if self.reads(stream[i]) != Verdict::Down {
-            return None;
-        }
-        let before = (0..i).rev().find(|j| self.good(stream[*j]));
-        let after = (i + 1..stream.len()).find(|j| self.good(stream[*j]));
+    /// The run of failures that outcome `i`, which is one, belongs to.
+    fn run_of(&self, stream: &mut Stream<'a>, i: usize) -> usize {
+        let all = &stream.outcomes;
+        let breaks = |j: &usize| {
+            self.good(all[*j])
+                || (self.slip == Slip::UnknownBreaks && all[*j].verdict == Verdict::Unknown)
+        };
+        let before = (0..i).rev().find(breaks);
         let first = before.map_or(0, |j| j + 1);
-        let failures = (first..after.unwrap_or(stream.len()))
-            .filter(|j| self.reads(stream[*j]) == Verdict::Down)
-            .map(|j| stream[j].due)
-            .collect();
-        Some(Run {
-            last_success: before.map(|j| stream[j].due),
+        // every failure of a run finds the run that its first one made
+        let is_down = |j: &usize| self.reads(all[*j]) == Verdict::Down;
+        if let Some(known) = (first..i).find(is_down) {
+            return stream.runs[known].unwrap();
+        }
+        let after = (i + 1..all.len()).find(breaks);
+        let failures =
+            (first..after.unwrap_or(all.len())).filter(is_down).map(|j| all[j].due).collect();
+        stream.failures.push(Run {
+            last_success: before.map(|j| all[j].due),
             failures,
-            next_success: after.map(|j| stream[j].due),
+            next_success: after.map(|j| all[j].due),
+        });
+        stream.failures.len() - 1
+    }
+
+    fn confirm(&self, probe: usize) -> usize {
+        let more = usize::from(self.slip == Slip::ConfirmMore);
+        self.world.probes[probe].confirm as usize + more
+    }
+
+    /// The roster of an agent that holds at `at`, and whether there is any by now.
+    fn roster(&self, agent: usize, at: i64) -> (Option<&'a RosterDef>, bool) {
+        let known = || {
+            let own = self.arrivals.rosters.iter().copied().filter(move |r| r.agent == agent);
+            own.filter(|r| r.at < self.world.now)
+        };
+        let held = known().filter(|r| r.at <= at);
+        let holds = match self.slip {
+            Slip::FirstRosterHolds => held.min_by_key(|r| r.at),
+            _ => held.max_by_key(|r| r.at),
+        };
+        (holds, known().next().is_some())
+    }
+
+    fn stream_of(&self, agent: usize, probe: usize) -> Option<&Stream<'a>> {
+        self.streams.iter().find(|s| s.agent == agent && s.probe == probe)
+    }
+
+    /// The first instant of a local date.
+    fn first_of(&self, date: jiff::civil::Date) -> i64 {
+        let known = self.days.borrow().get(&date).copied();
+        known.unwrap_or_else(|| {
+            let at = self.calendar.first_of(date);
+            self.days.borrow_mut().insert(date, at);
+            at
         })
-    }
-
-    fn voice(&self, agent: usize, probe: usize, at: i64, reading: Reading) -> Voice {
-        let Some(stream) = self.streams.get(&(agent, probe)) else { return Voice::Unknown };
-        let runs = &self.runs[&(agent, probe)];
-        let confirm = self.world.probes[probe].confirm as usize;
-        if reading == Reading::Longest {
-            for run in runs.iter().flatten() {
-                let from = run.last_success.unwrap_or(run.failures[0]);
-                let to = run.next_success.unwrap_or(self.world.now);
-                if run.failures.len() >= confirm && from <= at && at < to {
-                    return Voice::Down;
-                }
-            }
-        }
-        let Some(i) = self.speaking(stream, at) else { return Voice::Unknown };
-        match (self.reads(stream[i]), &runs[i]) {
-            (Verdict::Up, _) => Voice::Up,
-            (Verdict::Degraded, _) => Voice::Degraded,
-            (Verdict::Down, Some(run)) => {
-                let last = *run.failures.last().unwrap();
-                if run.failures.len() < confirm || (reading == Reading::Shortest && at >= last) {
-                    Voice::Up
-                } else {
-                    Voice::Down
-                }
-            }
-            _ => Voice::Unknown,
-        }
-    }
-
-    /// The site at which an agent counts for a probe at `at`.
-    fn stands(&self, agent: usize, probe: usize, at: i64) -> Option<String> {
-        let known = self.world.rosters.iter().filter(|r| r.agent == agent && r.at < self.world.now);
-        match known.filter(|r| r.at <= at).max_by_key(|r| r.at) {
-            Some(roster) => roster.probes.contains(&probe).then(|| format!("site-{}", roster.site)),
-            None => {
-                let first = self.streams.get(&(agent, probe))?[0].due;
-                (first <= at).then(String::new)
-            }
-        }
-    }
-
-    fn agree(need: usize, parts: &[Three]) -> Three {
-        let down = parts.iter().filter(|p| **p == Three::Down).count();
-        let unknown = parts.iter().filter(|p| **p == Three::Unknown).count();
-        if down >= need {
-            Three::Down
-        } else if down + unknown < need {
-            Three::Up
-        } else {
-            Three::Unknown
-        }
-    }
-
-    /// The probe and whether it is degraded; `None` on nobody's roster.
-    fn probe(
-        &self,
-        probe: usize,
-        at: i64,
-        reading: Reading,
-        saw: &mut Saw,
-    ) -> Option<(Three, bool)> {
-        let mut sites: BTreeMap<String, Vec<Voice>> = BTreeMap::new();
-        for agent in &self.agents {
-            if let Some(site) = self.stands(*agent, probe, at) {
-                sites.entry(site).or_default().push(self.voice(*agent, probe, at, reading));
-            }
-        }
-        if sites.is_empty() {
-            return None;
-        }
-        let mut states = Vec::new();
-        for voices in sites.values() {
-            let quorum = match self.world.quorum {
-                0 => voices.len() / 2 + 1,
-                n => n as usize,
-            };
-            let speak = voices.iter().filter(|v| **v != Voice::Unknown).count();
-            let down = voices.iter().filter(|v| **v == Voice::Down).count();
-            saw.quorum_lost |= speak > 0 && speak < quorum;
-            states.push(if speak < quorum {
-                Three::Unknown
-            } else if down >= quorum {
-                Three::Down
-            } else {
-                Three::Up
-            });
-        }
-        let need = match self.world.site_rule {
-            0 => states.len(),
-            n => n as usize,
-        };
-        let degraded = sites.values().flatten().any(|v| *v == Voice::Degraded);
-        Some((Self::agree(need, &states), degraded))
-    }
-
-    pub(crate) fn component(&self, at: i64, reading: Reading, saw: &mut Saw) -> (Three, bool) {
-        let parts: Vec<(Three, bool)> = (0..self.world.probes.len())
-            .filter_map(|probe| self.probe(probe, at, reading, saw))
-            .collect();
-        if parts.is_empty() {
-            return (Three::Unknown, false);
-        }
-        let need = match self.world.rule {
-            0 => parts.len(),
-            n => n as usize,
-        };
-        let states: Vec<Three> = parts.iter().map(|(state, _)| *state).collect();
-        let state = Self::agree(need, &states);
-        let degraded = parts.iter().any(|(s, d)| *s == Three::Up && *d);
-        (state, state == Three::Up && degraded)
     }
 }

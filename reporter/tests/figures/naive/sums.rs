@@ -1,111 +1,86 @@
-//! Painting: every point of the month goes into the first part that fits (rule 6), and what
-//! is counted is counted one by one.
+//! Painting: every stretch of the month goes into the first part that fits (rule 6), and what is
+//! counted is counted one by one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use mailward_evidence::Verdict;
 
-use super::{Answer, Naive, Reading, Three};
-use crate::world::{Excluded, Policy};
+use super::calendar::Kind;
+use super::exclusions::Ruled;
+use super::hours::Open;
+use super::voices::Moment;
+use super::{Branch, DeskAnswer, Naive, Slip, Three};
+use crate::world::Policy;
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Answer {
+    pub from: i64,
+    pub to: i64,
+    pub s: i64,
+    pub whole_s: i64,
+    pub x: i64,
+    pub d: i64,
+    pub u: i64,
+    pub degraded: i64,
+    pub shortest: i64,
+    pub doubtful: i64,
+    pub blips: u64,
+    /// from, to, at least, at most.
+    pub outages: Vec<(i64, i64, i64, i64)>,
+    /// Exclusion, reason.
+    pub rejected: Vec<(usize, &'static str)>,
+    /// Date → up, degraded, down, excluded, unknown, outside.
+    pub days: BTreeMap<Date, [i64; 6]>,
+    /// good, total.
+    pub success: (u64, u64),
+    pub response: (u64, u64),
+    pub exposed: i64,
+    pub listed: i64,
+    pub verdicts: Verdicts,
+    pub desk: DeskAnswer,
+}
+
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Verdicts {
+    pub availability: Option<f64>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    pub coverage: Option<f64>,
+    pub met: Option<bool>,
+    pub provable: bool,
+    /// Good and all of the availability, in milliseconds.
+    pub share: Option<(i64, i64)>,
+    /// Cut off to the millisecond.
+    pub budget: i64,
+    pub bad: i64,
+}
+
+/// A stretch of the month in which nothing changes.
+struct Stretch {
+    from: i64,
+    to: i64,
+    moment: Moment,
+    open: bool,
+    excluded: bool,
+}
+
+impl Stretch {
+    const fn len(&self) -> i64 {
+        self.to - self.from
+    }
+
+    const fn counts(&self) -> bool {
+        self.open && !self.excluded
+    }
+}
 
 impl Naive<'_> {
-    fn in_hours(&self, first: Date, end: Date) -> Box<dyn Fn(i64) -> bool> {
-        let since = self.world.since.map(|date| self.first_of(date.parse().unwrap()));
-        let mut spans = Vec::new();
-        if let Some(hours) = &self.world.hours {
-            let mut date = first.yesterday().unwrap().yesterday().unwrap();
-            while date <= end {
-                let day = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap();
-                if !hours.holidays.contains(&date.to_string()) {
-                    for (from, to) in &hours.weekly[day] {
-                        let at = |minutes: u16| {
-                            let date =
-                                if minutes >= 1440 { date.tomorrow().unwrap() } else { date };
-                            let date =
-                                if minutes >= 2880 { date.tomorrow().unwrap() } else { date };
-                            let minutes = i8::try_from(minutes % 1440 / 60)
-                                .map(|h| (h, i8::try_from(minutes % 60).unwrap()))
-                                .unwrap();
-                            self.instant_of(date.at(minutes.0, minutes.1, 0, 0))
-                        };
-                        spans.push((at(*from), at(*to)));
-                    }
-                }
-                date = date.tomorrow().unwrap();
-            }
-        }
-        let (always, not) = (self.world.hours.is_none(), self.world.not);
-        Box::new(move |at| {
-            let open = spans.iter().any(|(from, to)| *from <= at && at < *to);
-            since.is_none_or(|since| at >= since) && (always || open != not)
-        })
-    }
-
-    /// The points that are excluded, and what was refused.
-    fn excluded(&self, from: i64, to: i64, answer: &mut Answer) -> Vec<bool> {
-        let points = usize::try_from((to - from) / self.grid).unwrap();
-        let mut out = vec![false; points];
-        let inside = |e: &Excluded, i: usize| {
-            let at = from + i64::try_from(i).unwrap() * self.grid;
-            e.from <= at && at < e.to
-        };
-        let all: Vec<(usize, &Excluded)> = self.world.exclusions.iter().enumerate().collect();
-        let touches =
-            |e: &Excluded| e.from < to && e.to > from && (0..points).any(|i| inside(e, i));
-        let approved = |e: &Excluded| e.approved.filter(|at| *at <= self.world.now && e.by);
-        for (id, e) in all.iter().filter(|(_, e)| e.third_party && touches(e)) {
-            if approved(e).is_none() {
-                answer.rejected.push((*id, "approval"));
-                continue;
-            }
-            for (i, out) in out.iter_mut().enumerate() {
-                *out |= inside(e, i);
-            }
-        }
-        let mut planned: Vec<_> =
-            all.iter().filter(|(_, e)| !e.third_party && touches(e)).collect();
-        planned.sort_by_key(|(id, e)| (e.from, *id));
-        let mut used = 0;
-        for (id, e) in planned {
-            if approved(e).is_none_or(|at| at > e.from) {
-                answer.rejected.push((*id, "approval"));
-                continue;
-            }
-            let latest = e.from - self.world.notice_ms.unwrap_or(0);
-            if e.announced.is_none_or(|at| at > latest) {
-                answer.rejected.push((*id, "notice"));
-                continue;
-            }
-            let mut refused = false;
-            let mut granted = false;
-            for (i, out) in out.iter_mut().enumerate() {
-                if !inside(e, i) || *out {
-                    continue;
-                }
-                if self.world.cap_ms.is_some_and(|cap| used + self.grid > cap) {
-                    refused = true;
-                } else {
-                    *out = true;
-                    granted = true;
-                    used += self.grid;
-                }
-            }
-            answer.saw.split_cap |= refused && granted;
-            if refused {
-                answer.rejected.push((*id, "cap"));
-            }
-        }
-        out
-    }
-
-    #[allow(clippy::too_many_lines, reason = "one pass over the points reads best in one piece")]
     pub(crate) fn answer(&self) -> Answer {
-        let mut answer = Answer::default();
         let (year, month) = self.world.month.split_once('-').unwrap();
         let first = Date::new(year.parse().unwrap(), month.parse().unwrap(), 1).unwrap();
         let mut end = first;
+        let mut answer = Answer::default();
         while end.month() == first.month() {
             answer.days.insert(end, [0; 6]);
             end = end.tomorrow().unwrap();
@@ -113,83 +88,161 @@ impl Naive<'_> {
         let (from, whole_to) = (self.first_of(first), self.first_of(end));
         let to = whole_to.min(self.world.now);
         (answer.from, answer.to) = (from, to);
-        let in_hours = self.in_hours(first, end);
-        let excluded = self.excluded(from, to, &mut answer);
-        let since = self.world.since.map_or(i64::MIN, |d| self.first_of(d.parse().unwrap()));
-        answer.whole_s = self.grid
-            * i64::try_from(
-                (0..(whole_to - from) / self.grid)
-                    .filter(|i| in_hours(from + i * self.grid))
-                    .count(),
-            )
-            .unwrap();
+        let odd = |date: &Date| self.calendar.instant(date.at(0, 0, 0, 0)).1 != Kind::Plain;
+        self.saws.if_so(answer.days.keys().any(odd), Branch::OddMidnight);
+        self.saws.if_so(self.world.now < whole_to, Branch::Running);
+        self.saws.if_so(self.calendar.changes_between(from, whole_to), Branch::ClockChange);
+        let open = self.open(first, end, true);
+        self.saws.if_so(open.edges().any(|at| self.starts_service(at, from, to)), Branch::Since);
+        let ruled = self.excluded((from, to), &|at| open.at(at), &open.edges().collect());
+        let stretches = self.stretches((from, to), end, &open, &ruled);
+        answer.whole_s = self.whole_s((from, whole_to), &open);
+        self.paint(&stretches, &mut answer);
+        answer.outages = self.outages(&stretches);
+        answer.rejected.clone_from(&ruled.refused);
+        self.count(&open, &ruled, &mut answer);
+        self.lists((from, to), &mut answer);
+        answer.verdicts = self.judge(&answer);
+        answer.desk = self.desk((from, whole_to), first);
+        answer
+    }
 
-        let mut saw = answer.saw;
-        let (mut down, mut shortest, mut longest) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, excluded) in excluded.iter().enumerate() {
-            let at = from + i64::try_from(i).unwrap() * self.grid;
-            let (state, degraded) = self.component(at, Reading::Measured, &mut saw);
-            let (short, _) = self.component(at, Reading::Shortest, &mut saw);
-            let (long, _) = self.component(at, Reading::Longest, &mut saw);
-            let counts = in_hours(at) && !excluded;
-            if in_hours(at) {
-                answer.s += self.grid;
-                answer.x += if *excluded { self.grid } else { 0 };
+    fn starts_service(&self, at: i64, from: i64, to: i64) -> bool {
+        let since = self.world.since.as_ref().map(|date| self.first_of(date.parse().unwrap()));
+        since == Some(at) && from < at && at < to
+    }
+
+    /// Every instant of the period at which anything may change, and one stretch between each
+    /// two; asked at its first, its second and its last millisecond.
+    fn stretches(
+        &self,
+        (from, to): (i64, i64),
+        end: Date,
+        open: &Open,
+        ruled: &Ruled,
+    ) -> Vec<Stretch> {
+        let mut points: BTreeSet<i64> = open.edges().collect();
+        points.extend(self.outcomes().flat_map(|seen| [seen.due, seen.due + seen.next]));
+        points.extend(self.arrivals.rosters.iter().map(|roster| roster.at));
+        points.extend(ruled.out.iter().flat_map(|(a, b)| [*a, *b]));
+        points.extend(self.world.since.as_ref().map(|date| self.first_of(date.parse().unwrap())));
+        let mut date = end;
+        while self.first_of(date) > from {
+            points.insert(self.first_of(date));
+            date = date.yesterday().unwrap();
+        }
+        points.insert(from);
+        let mut points: Vec<i64> = points.range(from..to).copied().collect();
+        points.push(to);
+        let ask = |at: i64| (self.moment(at), open.at(at), ruled.holds(at));
+        let stretch = |pair: &[i64]| {
+            let (a, b) = (pair[0], pair[1]);
+            let held = ask(a);
+            for at in [a + 1, b - 1] {
+                assert!(at == a || at >= b || ask(at) == held, "a change at {at}, after {a}");
             }
-            let paint = |so: bool| if counts && so { self.grid } else { 0 };
-            answer.d += paint(state == Three::Down);
-            answer.u += paint(state == Three::Unknown);
-            answer.degraded += paint(degraded);
-            answer.shortest += paint(short == Three::Down);
-            answer.doubtful +=
-                paint(long == Three::Down || long == Three::Unknown || state == Three::Unknown);
-            down.push(counts && state == Three::Down);
-            shortest.push(counts && short == Three::Down);
-            longest.push(counts && long == Three::Down);
+            Stretch { from: a, to: b, moment: held.0, open: held.1, excluded: held.2 }
+        };
+        points.windows(2).map(stretch).collect()
+    }
+
+    fn whole_s(&self, (from, to): (i64, i64), open: &Open) -> i64 {
+        let mut points: Vec<i64> = open.edges().filter(|at| from < *at && *at < to).collect();
+        points.extend([from, to]);
+        points.sort_unstable();
+        points.windows(2).filter(|w| open.at(w[0])).map(|w| w[1] - w[0]).sum()
+    }
+
+    fn paint(&self, stretches: &[Stretch], answer: &mut Answer) {
+        let since = self.world.since.as_ref().map(|date| self.first_of(date.parse().unwrap()));
+        let since = since.filter(|_| self.slip != Slip::SinceForgotten);
+        for stretch in stretches {
+            let Moment { state, degraded, shortest, longest } = stretch.moment;
+            let down_first = self.slip == Slip::DownFirst && state == Three::Down;
+            let excluded = stretch.excluded && !down_first;
+            let counts = stretch.open && !excluded;
+            let paint = |so: bool| if so { stretch.len() } else { 0 };
+            answer.s += paint(stretch.open);
+            answer.x += paint(stretch.open && excluded);
+            self.saws.if_so(stretch.open && excluded && state == Three::Down, Branch::ExcludedDown);
+            answer.d += paint(counts && state == Three::Down);
+            answer.u += paint(counts && state == Three::Unknown);
+            answer.degraded += paint(counts && degraded);
+            self.saws.if_so(counts && degraded, Branch::Degraded);
+            answer.shortest += paint(counts && shortest == Three::Down);
+            let unknown = match self.slip {
+                Slip::DoubtMeasuredOnly => longest == Three::Unknown,
+                _ => longest == Three::Unknown || state == Three::Unknown,
+            };
+            answer.doubtful += paint(counts && (longest == Three::Down || unknown));
             let part = match () {
-                () if at < since => 5,
-                () if *excluded => 3,
+                () if since.is_some_and(|since| stretch.from < since) => 5,
+                () if excluded => 3,
                 () if state == Three::Down => 2,
                 () if state == Three::Unknown => 4,
                 () if degraded => 1,
                 () => 0,
             };
-            answer.days.get_mut(&self.local(at).date()).unwrap()[part] += self.grid;
+            let begun = |date: &&Date| self.first_of(**date) <= stretch.from;
+            let date = *answer.days.keys().rev().find(begun).unwrap();
+            answer.days.get_mut(&date).unwrap()[part] += stretch.len();
         }
-        answer.outages = outages(self.grid, from, &down, &shortest, &longest);
-        saw.outage = !answer.outages.is_empty();
-        saw.carried_in = answer.outages.first().is_some_and(|o| o.0 == from);
-        saw.unproven = answer.shortest != answer.doubtful;
-        saw.roster_change = self.world.rosters.iter().any(|r| from < r.at && r.at < to);
-        let offset = |at| self.zone.to_offset(Timestamp::from_millisecond(at).unwrap());
-        saw.clock_change = offset(from) != offset(to);
-        answer.saw = saw;
-        self.count(&in_hours, &excluded, &mut answer);
-        answer
     }
 
-    fn count(&self, in_hours: &dyn Fn(i64) -> bool, excluded: &[bool], answer: &mut Answer) {
+    fn outages(&self, stretches: &[Stretch]) -> Vec<(i64, i64, i64, i64)> {
+        let down = |i: usize| stretches[i].counts() && stretches[i].moment.state == Three::Down;
+        let long = |i: usize| stretches[i].counts() && stretches[i].moment.longest == Three::Down;
+        let mut outages = Vec::new();
+        let mut i = 0;
+        while i < stretches.len() {
+            if !down(i) {
+                i += 1;
+                continue;
+            }
+            let start = i;
+            let mut least = 0;
+            while i < stretches.len() && down(i) {
+                let short = stretches[i].moment.shortest == Three::Down;
+                least += if short { stretches[i].len() } else { 0 };
+                i += 1;
+            }
+            let (mut left, mut right) = (start, start + 1);
+            while left > 0 && long(left - 1) {
+                left -= 1;
+            }
+            while right < stretches.len() && long(right) {
+                right += 1;
+            }
+            let most = if long(start) { stretches[right - 1].to - stretches[left].from } else { 0 };
+            let edge = start == 0 || i == stretches.len();
+            self.saws.if_so(edge, Branch::OutageOverEdge);
+            let cut = |j: usize| !stretches[j].open && stretches[j].moment.state == Three::Down;
+            let hours = (start > 0 && cut(start - 1)) || (i < stretches.len() && cut(i));
+            self.saws.if_so(hours, Branch::OutageOverHours);
+            outages.push((stretches[start].from, stretches[i - 1].to, least, most));
+        }
+        outages
+    }
+
+    fn count(&self, open: &Open, ruled: &Ruled, answer: &mut Answer) {
         let (from, to) = (answer.from, answer.to);
-        for (key, stream) in &self.streams {
-            let confirm = self.world.probes[key.1].confirm as usize;
-            let mut run_began = None;
-            for (i, seen) in stream.iter().enumerate() {
-                let inside = from <= seen.due && seen.due < to;
-                if let Some(run) = &self.runs[key][i] {
-                    // the first failure of a run is the first since the last success
-                    if run_began.is_none() && inside && run.failures.len() < confirm {
-                        answer.blips += 1;
-                    }
-                    run_began = Some(i);
-                } else if self.good(seen) {
-                    run_began = None;
+        for stream in &self.streams {
+            for run in &stream.failures {
+                let inside = from <= run.failures[0] && run.failures[0] < to;
+                if run.failures.len() >= self.confirm(stream.probe) {
+                    continue;
                 }
-                let point = (seen.due - from) / self.grid;
-                let counts = inside
-                    && seen.attempt == 0
-                    && in_hours(seen.due)
-                    && !excluded[usize::try_from(point).unwrap()];
-                if !counts || seen.verdict == Verdict::Unknown {
+                self.saws.tick(if inside { Branch::Blip } else { Branch::BlipOutside });
+                self.saws.if_so(inside && run.next_success.is_none(), Branch::BlipAtNow);
+                answer.blips += u64::from(inside || self.slip == Slip::BlipsEverywhere);
+            }
+            for seen in stream.outcomes.iter().filter(|o| from <= o.due && o.due < to) {
+                self.saws.if_so(seen.attempt > 0, Branch::RunAgain);
+                let timely = open.at(seen.due) && !ruled.holds(seen.due);
+                self.saws.if_so(!timely, Branch::RunOutsideHours);
+                let scheduled = seen.attempt == 0 || self.slip == Slip::RunsAgainCount;
+                let told = seen.verdict != Verdict::Unknown || self.slip == Slip::UnknownRunsCount;
+                if !scheduled || !told || !(timely || self.slip == Slip::RunsAnytime) {
                     continue;
                 }
                 answer.success.1 += 1;
@@ -199,106 +252,125 @@ impl Naive<'_> {
                     answer.response.0 += u64::from(seen.took_ms <= 4000.0);
                 }
             }
+            let pairs = stream.outcomes.windows(2);
+            self.saws.if_so(pairs.into_iter().any(|w| w[0].due == w[1].due), Branch::NoTimeToSpeak);
+            let carried = stream.outcomes.iter().any(|seen| seen.due < from);
+            self.saws.if_so(carried, Branch::CarriedIn);
         }
-        for i in 0..(to - from) / self.grid {
-            let at = from + i * self.grid;
-            let mut lists = BTreeSet::new();
-            for stream in self.streams.values() {
-                if let Some(i) = self.speaking(stream, at) {
-                    lists.extend(stream[i].lists.iter().copied());
+        self.rosters_seen((from, to));
+    }
+
+    fn rosters_seen(&self, (from, to): (i64, i64)) {
+        let mut rosters = self.arrivals.rosters.clone();
+        rosters.sort_by_key(|r| (r.agent, r.at));
+        for pair in rosters.windows(2).filter(|w| w[0].agent == w[1].agent) {
+            let inside = from < pair[1].at && pair[1].at < to;
+            self.saws.if_so(inside && pair[0] != pair[1], Branch::RosterChange);
+            self.saws.if_so(inside && pair[0].site != pair[1].site, Branch::SiteChange);
+            let drops = pair[0].probes.iter().any(|probe| !pair[1].probes.contains(probe));
+            self.saws.if_so(inside && drops, Branch::ProbeDropped);
+            self.saws.if_so(inside && drops && pair[1].probes.is_empty(), Branch::Retired);
+        }
+    }
+
+    /// Listing (rule 13): what speaks, list by list.
+    fn lists(&self, (from, to): (i64, i64), answer: &mut Answer) {
+        let asked = |probe: usize| !self.world.probes[probe].mail;
+        let mut points: BTreeSet<i64> =
+            self.outcomes().flat_map(|seen| [seen.due, seen.due + seen.next]).collect();
+        points.insert(from);
+        let mut points: Vec<i64> = points.range(from..to).copied().collect();
+        points.push(to);
+        for pair in points.windows(2) {
+            let mut lists: Vec<u8> = Vec::new();
+            for stream in self.streams.iter().filter(|stream| asked(stream.probe)) {
+                let mut speaks = self.speaking(stream, pair[0]);
+                if self.slip == Slip::UnspokenListed {
+                    speaks = stream.outcomes.iter().rposition(|seen| seen.due <= pair[0]);
                 }
+                lists.extend(speaks.iter().flat_map(|i| &stream.outcomes[*i].lists));
             }
-            answer.listed += self.grid * i64::try_from(lists.len()).unwrap();
-            answer.exposed += if lists.is_empty() { 0 } else { self.grid };
+            lists.sort_unstable();
+            lists.dedup();
+            let len = pair[1] - pair[0];
+            self.saws.if_so(!lists.is_empty(), Branch::Listed);
+            self.saws.if_so(lists.len() > 1, Branch::ListedTwice);
+            let count = i64::try_from(lists.len()).unwrap();
+            answer.listed += len * count;
+            let once = if self.slip == Slip::OverlapTwice { count } else { count.min(1) };
+            answer.exposed += len * once;
         }
     }
 
     /// pct, met, low, high, provable, coverage, budget – by the letter of rules 6 and 10.
-    pub(crate) fn judge(&self, answer: &Answer) -> Verdicts {
+    fn judge(&self, answer: &Answer) -> Verdicts {
         let world = self.world;
         let rest = answer.s - answer.x;
-        let (bad, all) = match world.unknown {
+        let policy =
+            if self.slip == Slip::PolicyForgotten { Policy::Exclude } else { world.unknown };
+        let (bad, all) = match policy {
             Policy::Exclude => (answer.d, rest - answer.u),
             Policy::Up => (answer.d, rest),
             Policy::Down => (answer.d + answer.u, rest),
         };
+        self.saws.if_so(policy == Policy::Up && answer.u > 0, Branch::UnknownIsUp);
+        self.saws.if_so(policy == Policy::Down && answer.u > 0, Branch::UnknownIsDown);
         let share = |bad: i64, all: i64| (all > 0).then_some((all - bad, all));
         let availability = share(bad, all);
         let (low, high) = (share(answer.doubtful, rest), share(answer.shortest, rest));
         let coverage = share(answer.u, rest);
-        let at_least = |share: (i64, i64), target: &str| {
-            let target: f64 = target.parse().unwrap();
-            // the worlds' targets have at most two places
-            let hundredths = (target * 100.0).round() as i128;
-            i128::from(share.0) * 10_000 >= hundredths * i128::from(share.1)
-        };
         let high_missed = high.is_some_and(|h| !at_least(h, world.target));
-        let thin = world.unknown == Policy::Exclude
+        let thin = policy == Policy::Exclude
+            && self.slip != Slip::ThinIsSaid
             && coverage.is_some_and(|c| !at_least(c, world.min_coverage));
+        let reached = |a: (i64, i64)| match self.slip {
+            Slip::Rounded => {
+                let pct = a.0 as f64 / a.1 as f64 * 100.0;
+                (pct * 1000.0).round() / 1000.0 >= world.target.parse::<f64>().unwrap()
+            }
+            _ => at_least(a, world.target),
+        };
         let met = availability.and_then(|a| match thin {
             true if high_missed => Some(false),
             true => None,
-            false => Some(at_least(a, world.target)),
+            false => Some(reached(a)),
         });
         let low_met = low.is_some_and(|l| at_least(l, world.target));
-        let left_out = if world.unknown == Policy::Exclude { answer.u } else { 0 };
-        let whole = (answer.whole_s - answer.x - left_out) as f64;
-        let target: f64 = world.target.parse().unwrap();
+        let left_out = if policy == Policy::Exclude { answer.u } else { 0 };
+        let whole = i128::from(answer.whole_s - answer.x - left_out);
+        let budget = whole * (WHOLE - units(world.target)) / WHOLE;
+        let provable = availability.is_some() && (low_met || high_missed);
+        self.saws.if_so(availability.is_none(), Branch::NothingLeft);
+        self.saws.if_so(provable, Branch::Provable);
+        self.saws.if_so(availability.is_some() && !provable, Branch::NotProvable);
+        self.saws.if_so(availability.is_some() && thin && high_missed, Branch::ThinMissed);
+        self.saws.if_so(availability.is_some() && thin && !high_missed, Branch::ThinUnsaid);
+        let exactly =
+            |a: (i64, i64)| i128::from(a.0) * WHOLE == units(world.target) * i128::from(a.1);
+        self.saws.if_so(availability.is_some_and(exactly), Branch::Exact);
         let pct = |share: Option<(i64, i64)>| share.map(|(n, d)| n as f64 / d as f64 * 100.0);
         Verdicts {
             availability: pct(availability),
+            share: availability,
             low: pct(low),
             high: pct(high),
             coverage: pct(coverage),
             met,
-            provable: availability.is_some() && (low_met || high_missed),
-            budget_s: whole / 1000.0 * (1.0 - target / 100.0),
-            bad_s: bad as f64 / 1000.0,
+            provable,
+            budget: i64::try_from(budget).unwrap(),
+            bad,
         }
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Verdicts {
-    pub availability: Option<f64>,
-    pub low: Option<f64>,
-    pub high: Option<f64>,
-    pub coverage: Option<f64>,
-    pub met: Option<bool>,
-    pub provable: bool,
-    pub budget_s: f64,
-    pub bad_s: f64,
+/// A percentage in units of a hundred-millionth of one per cent.
+fn units(percentage: &str) -> i128 {
+    let (whole, places) = percentage.split_once('.').unwrap_or((percentage, ""));
+    format!("{whole}{places:0<8}").parse().unwrap()
 }
 
-fn outages(
-    grid: i64,
-    from: i64,
-    down: &[bool],
-    shortest: &[bool],
-    longest: &[bool],
-) -> Vec<(i64, i64, i64, i64)> {
-    let mut outages = Vec::new();
-    let mut i = 0;
-    while i < down.len() {
-        if !down[i] {
-            i += 1;
-            continue;
-        }
-        let start = i;
-        while i < down.len() && down[i] {
-            i += 1;
-        }
-        let least = shortest[start..i].iter().filter(|d| **d).count();
-        let mut left = start;
-        while left > 0 && longest[left - 1] {
-            left -= 1;
-        }
-        let mut right = start;
-        while right < longest.len() && longest[right] {
-            right += 1;
-        }
-        let ms = |n: usize| i64::try_from(n).unwrap() * grid;
-        outages.push((from + ms(start), from + ms(i), ms(least), ms(right - left)));
-    }
-    outages
+const WHOLE: i128 = 10_000_000_000;
+
+fn at_least(share: (i64, i64), target: &str) -> bool {
+    i128::from(share.0) * WHOLE >= units(target) * i128::from(share.1)
 }
