@@ -18,9 +18,10 @@ pub(crate) fn start_log(format: LogFormat, quiet: u8, verbose: u8) {
         1 => "debug",
         2.. => "trace",
     };
-    // libraries stay quiet unless they are in trouble
+    // libraries stay quiet unless they are in trouble; a proof that fails is a finding, not trouble
     let default = format!(
-        "warn,mailward={level},mailward_agent={level},mailward_reporter={level},mailward_lab=warn"
+        "warn,hickory_net=error,mailward={level},mailward_agent={level},\
+         mailward_reporter={level},mailward_lab=warn"
     );
     let filter = EnvFilter::try_from_env("MAILWARD_LOG").unwrap_or_else(|_| default.into());
     let builder = tracing_subscriber::fmt()
