@@ -10,8 +10,8 @@ use crate::availability::exact::Ratio;
 use crate::clock::Month;
 use crate::report::model::{
     At, Availability, ComponentMonth, Day, DeliveryTime, ExclusionEntry, Figure, LevelFigure,
-    ListingSpan, ListingTime, Method, MethodProbe, Ms, Outage, Period, RejectedExclusion, Report,
-    Resolution, ServiceWide, Share, TicketFigure,
+    ListedTime, ListingSpan, ListingTime, Method, MethodProbe, Ms, Outage, Period,
+    RejectedExclusion, Report, Resolution, ServiceWide, Share, TicketFigure,
 };
 use crate::report::trend::{self, Point, Value};
 
@@ -342,7 +342,17 @@ fn told(level: &mut LevelFigure, shares: &[&str]) {
 }
 
 fn listed(address: &str, list: &str, ms: i64) -> ListingSpan {
-    ListingSpan { address: address.to_owned(), list: list.to_owned(), listed_s: Ms(ms) }
+    // from the morning of the 12th
+    let from = At(1_791_799_200_000);
+    ListingSpan {
+        address: address.to_owned(),
+        list: list.to_owned(),
+        listed_s: Ms(ms),
+        codes: vec!["127.0.0.2".to_owned()],
+        means: "SBL: sends or supports spam".to_owned(),
+        removal: "https://check.spamhaus.org/".to_owned(),
+        times: vec![ListedTime { from, to: At(from.0 + ms), still_open: false }],
+    }
 }
 
 fn delivery() -> LevelFigure {

@@ -406,6 +406,29 @@ pub struct ListingSpan {
     pub list: String,
     /// How long in the month.
     pub listed_s: Ms,
+    /// The codes that were answered.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// What they mean, where the list is a well-known one; else empty.
+    #[serde(default)]
+    pub means: String,
+    /// Where to ask for removal, where that is known; else empty.
+    #[serde(default)]
+    pub removal: String,
+    /// When it was listed, in order of time.
+    #[serde(default)]
+    pub times: Vec<ListedTime>,
+}
+
+/// A time without a gap in which an address stood on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedTime {
+    /// When it was first seen, also where that is before the month.
+    pub from: At,
+    /// Until when it was seen.
+    pub to: At,
+    /// Whether it goes on at the end of the month, or at `as_of`.
+    pub still_open: bool,
 }
 
 /// A row's month.

@@ -6,7 +6,9 @@ use super::sheet::{Sheet, Style};
 use super::table::{Cell, left, right, table};
 use crate::render::words::{self, Standing};
 use crate::render::{history, story};
-use crate::report::model::{ExclusionEntry, Figure, Ms, Report, TicketFigure};
+use crate::report::model::{
+    ExclusionEntry, Figure, ListedTime, ListingSpan, Ms, Report, TicketFigure,
+};
 
 /// Draws all of it; a table without rows is a sentence that says so, or nothing where the
 /// report has no such level.
@@ -241,18 +243,33 @@ fn listings(sheet: &mut Sheet<'_>, report: &Report) {
         }
         let name = format!("Blocklists: {}", words::subject(report, level));
         sheet.heading(&name, 16.0);
-        let columns = [left("Address", 64.0), left("List", 76.0), right("How long", 34.0)];
-        let rows: Vec<_> = figure
-            .listings
-            .iter()
-            .map(|span| {
-                vec![
-                    Cell::new(span.address.as_str()),
-                    Cell::new(span.list.as_str()),
-                    Cell::new(words::length(span.listed_s)),
-                ]
-            })
-            .collect();
+        let columns = [
+            left("Address and list", 56.0),
+            left("First seen", 34.0),
+            left("Until", 34.0),
+            left("What its codes mean", 50.0),
+        ];
+        let rows: Vec<_> =
+            figure.listings.iter().flat_map(|listing| listing_rows(report, listing)).collect();
         table(sheet, &columns, &rows);
     }
+}
+
+/// A row for each time an address was on a list.
+fn listing_rows(report: &Report, listing: &ListingSpan) -> Vec<Vec<Cell>> {
+    let local = local(report);
+    let codes = listing.codes.join(", ");
+    let row = |time: &ListedTime| {
+        let until = if time.still_open { "still listed at " } else { "" };
+        vec![
+            Cell::new(listing.address.as_str()).small(listing.list.as_str()),
+            Cell::default().small(local.short(time.from)),
+            Cell::default().small(format!("{until}{}", local.until(time.from, time.to))),
+            Cell::default()
+                .small(codes.as_str())
+                .small(listing.means.as_str())
+                .small(listing.removal.as_str()),
+        ]
+    };
+    listing.times.iter().map(row).collect()
 }
