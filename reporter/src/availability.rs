@@ -164,3 +164,45 @@ pub fn credit(share: Ratio, tiers: &[Credit]) -> Option<Percent> {
         .min_by_key(|tier| tier.below)
         .map(|tier| tier.credit)
 }
+
+#[cfg(test)]
+mod tests {
+    use mailward_catalogue::{Credit, Percent};
+
+    use super::{credit, failures};
+    use crate::availability::exact::Ratio;
+    use crate::interval::{Set, Span};
+
+    #[test]
+    fn a_tier_that_is_hit_exactly_is_not_reached() {
+        let percent = |text: &str| text.parse::<Percent>().unwrap();
+        let tier = |below, credit| Credit { below: percent(below), credit: percent(credit) };
+        let tiers = [tier("99.9%", "10%"), tier("99.5%", "25%"), tier("95%", "100%")];
+        let check = |good: i128, whole: i128, expect: Option<&str>| {
+            let due = credit(Ratio::new(good, whole).unwrap(), &tiers);
+            assert_eq!(due, expect.map(percent), "{good} of {whole}");
+        };
+        check(999, 1000, None);
+        check(999_000_000_000_000, 1_000_000_000_000_000, None);
+        check(998_999_999_999_999, 1_000_000_000_000_000, Some("10%"));
+        check(995, 1000, Some("10%"));
+        check(994_999_999_999_999, 1_000_000_000_000_000, Some("25%"));
+        check(950, 1000, Some("25%"));
+        check(0, 1000, Some("100%"));
+    }
+
+    #[test]
+    fn what_only_hours_interrupt_is_one_failure() {
+        let check = |down: &[(i64, i64)], measured: &[(i64, i64)], expect| {
+            let set = |spans: &[(i64, i64)]| -> Set {
+                spans.iter().map(|(from, to)| Span::new(*from, *to)).collect()
+            };
+            assert_eq!(failures(&set(down), &set(measured)), expect, "{down:?} of {measured:?}");
+        };
+        check(&[], &[], 0);
+        check(&[(10, 20)], &[(10, 20)], 1);
+        check(&[(10, 20), (30, 40)], &[(10, 40)], 1);
+        check(&[(10, 20), (30, 40)], &[(10, 25), (28, 40)], 2);
+        check(&[(10, 20)], &[(10, 20), (30, 40)], 1);
+    }
+}

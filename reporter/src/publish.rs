@@ -158,7 +158,8 @@ impl Publisher<'_> {
         if number > 1 && reason.is_none() {
             return Err(PublishError::Unreasoned { month, edition: number });
         }
-        let mut report = month::compute(self.store, self.catalogue, month, now_ms)?;
+        let report = month::compute(self.store, self.catalogue, month, now_ms)?;
+        let mut report = report.for_the_public();
         report.edition = Some(number);
         report.supersedes = number.checked_sub(1).filter(|&old| old > 0);
         report.demo = self.demo;

@@ -114,3 +114,88 @@ fn computed(
 const fn counts_runs(measure: &Measure) -> bool {
     matches!(measure, Measure::Success { .. } | Measure::ResponseTime { .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::month::{Month, compute, figures};
+    use crate::publish::Publisher;
+    use crate::publish::tests::{DEFINITION, catalogue, clock_at, evidence, ms};
+    use crate::store::{Source, Store};
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn published_figures_stand_and_others_are_computed() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = "2026-11-20T09:00:00Z";
+        let store = Store::open(dir.path(), clock_at(now)).unwrap();
+        let down = ["2026-09-14T00:00:00Z", "2026-10-14T00:00:00Z", "2026-10-14T01:00:00Z"];
+        let records = evidence("2026-08-31T23:00:00Z", "2026-11-20T00:00:00Z", &down);
+        store.ingest(records, Source::Import).unwrap();
+        let catalogue = catalogue();
+        let publisher =
+            Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+        publisher.publish(month("2026-10"), "A. Manager", None, ms(now)).unwrap();
+        // what arrives later does not touch what was published
+        let late = ["2026-09-20T00:00:00Z", "2026-10-20T00:00:00Z"];
+        let mut records = evidence("2026-09-20T00:00:00Z", "2026-09-20T01:00:00Z", &late);
+        records.extend(evidence("2026-10-20T00:00:00Z", "2026-10-20T01:00:00Z", &late));
+        for record in &mut records {
+            if let mailward_evidence::Record::Outcome(outcome) = record {
+                outcome.revision = 1;
+            }
+        }
+        store.ingest(records, Source::Import).unwrap();
+
+        let report = compute(&store, &catalogue, month("2026-11"), ms(now)).unwrap();
+        let level = &report.levels[0];
+        let told: Vec<_> = level
+            .trend
+            .iter()
+            .map(|point| (point.month.as_str(), point.shown.as_str(), point.met, point.edition))
+            .collect();
+        // September: 2 of 720 h; October: 2 of 745 h were published, and 3 are known now
+        assert_eq!(
+            told,
+            [
+                ("2026-09", "99.722", Some(true), None),
+                ("2026-10", "99.731", Some(true), Some(1)),
+                ("2026-11", "100.000", Some(true), None),
+            ]
+        );
+        assert_eq!(level.change.as_deref(), Some("+0.268"));
+
+        // the first month with evidence has none before it
+        let first = compute(&store, &catalogue, month("2026-09"), ms(now)).unwrap();
+        assert_eq!((first.levels[0].trend.len(), &first.levels[0].change), (0, &None));
+        // October follows September, and as it is known now
+        let october = compute(&store, &catalogue, month("2026-10"), ms(now)).unwrap();
+        assert_eq!(october.levels[0].trend.len(), 2);
+        assert_eq!(october.levels[0].trend[1].shown, "99.597");
+        assert_eq!(october.levels[0].change.as_deref(), Some("-0.124"));
+        let alone = figures(&store, &catalogue, month("2026-10"), ms(now)).unwrap();
+        assert_eq!(alone.levels[0].trend, []);
+    }
+
+    #[test]
+    fn a_level_that_measures_something_else_today_is_computed() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = "2026-11-20T09:00:00Z";
+        let store = Store::open(dir.path(), clock_at(now)).unwrap();
+        let down = ["2026-10-14T00:00:00Z"];
+        let records = evidence("2026-09-30T23:00:00Z", "2026-11-20T00:00:00Z", &down);
+        store.ingest(records, Source::Import).unwrap();
+        let before = catalogue();
+        let publisher =
+            Publisher { store: &store, catalogue: &before, definition: DEFINITION, demo: false };
+        publisher.publish(month("2026-10"), "A. Manager", None, ms(now)).unwrap();
+        let text = DEFINITION.replace("measure = \"availability\"", "measure = \"success\"");
+        let today = mailward_catalogue::parse("probes.toml", &text).catalogue.unwrap();
+        let report = compute(&store, &today, month("2026-11"), ms(now)).unwrap();
+        let october = &report.levels[0].trend[0];
+        // 744 of 745 runs
+        assert_eq!((october.shown.as_str(), october.edition), ("99.865", None));
+    }
+}

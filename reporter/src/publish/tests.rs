@@ -202,3 +202,22 @@ fn a_draft_is_no_edition() {
     assert_eq!((draft.edition, draft.to_date), (None, true));
     assert!(store.editions(None).unwrap().is_empty());
 }
+
+#[test]
+fn what_is_published_says_nothing_of_credits() {
+    let (_dir, store) = october_store(clock_at(NOW));
+    let credits = "target = \"99.5%\"\ncredits = [{ below = \"99.5%\", credit = \"12.5%\" }]";
+    let definition = DEFINITION.replace("target = \"99.5%\"", credits);
+    let catalogue = mailward_catalogue::parse("probes.toml", &definition).catalogue.unwrap();
+    let publisher =
+        Publisher { store: &store, catalogue: &catalogue, definition: &definition, demo: false };
+    // 3 of 745 h: 99.597 %, which is no miss
+    let due =
+        |report: &Report| report.levels[0].credits.as_ref().map(|credits| credits.due_pct.clone());
+    let draft = publisher.draft(october(), ms(NOW)).unwrap();
+    assert_eq!(due(&draft), Some(Some("0".to_owned())));
+    let edition = publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
+    assert_eq!(due(&edition.report), None);
+    let kept = store.edition("2026-10", None).unwrap().unwrap();
+    assert!(!kept.report_json.contains("credit"), "{}", kept.report_json);
+}

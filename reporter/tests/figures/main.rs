@@ -18,4 +18,5 @@ mod stored;
 mod tickets;
 mod two_ways;
 mod what_if;
+mod whole;
 mod world;
