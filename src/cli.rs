@@ -241,7 +241,7 @@ pub(crate) struct Report {
     pub(crate) config: ConfigArg,
     #[command(flatten)]
     pub(crate) data: DataArg,
-    /// Directory for report.pdf, report.json, outages.csv, daily.csv and report.html [default: .]
+    /// Directory for report.pdf, report.json, report.html and the CSV files [default: .]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// What to write [default: pdf,json,csv; with --explain or --what-if nothing, unless this or
@@ -267,7 +267,7 @@ pub(crate) enum Format {
     Pdf,
     /// report.json
     Json,
-    /// outages.csv and daily.csv
+    /// outages.csv, daily.csv, levels.csv and months.csv
     Csv,
     /// report.html
     Html,

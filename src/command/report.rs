@@ -116,14 +116,19 @@ fn print(args: &Report, report: &Model, tried: Option<&WhatIf>) {
 }
 
 fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<(), Failure> {
-    let html;
+    let (html, levels, months);
     let named: &[(&str, &[u8])] = match format {
         Format::Pdf => &[("report.pdf", &files.pdf)],
         Format::Json => &[("report.json", files.report_json.as_bytes())],
-        Format::Csv => &[
-            ("outages.csv", files.outages_csv.as_bytes()),
-            ("daily.csv", files.daily_csv.as_bytes()),
-        ],
+        Format::Csv => {
+            (levels, months) = (render::csv::levels(report), render::csv::months(report));
+            &[
+                ("outages.csv", files.outages_csv.as_bytes()),
+                ("daily.csv", files.daily_csv.as_bytes()),
+                ("levels.csv", levels.as_bytes()),
+                ("months.csv", months.as_bytes()),
+            ]
+        }
         Format::Html => {
             html = render::performance::document(report, &files.digest)
                 .context("render report.html")

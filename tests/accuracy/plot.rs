@@ -94,7 +94,13 @@ fn spread(svg: &mut String, setting: &Setting, seen: &[Seen], errors: &Errors) {
     let panel = Panel { left: 440.0, x: range, y: (0.0, per_step * 1.5) };
     let marks = [0.0, 50.0, 100.0];
     let title = "Error in seconds: outages in each 5 s";
-    panel.frame(svg, title, "measured less true", &[-every, -45.0, -30.0, -15.0, 0.0, retry], &marks);
+    panel.frame(
+        svg,
+        title,
+        "measured less true",
+        &[-every, -45.0, -30.0, -15.0, 0.0, retry],
+        &marks,
+    );
     let mut low = -setting.every_s - STEP;
     while low < setting.retry_s + STEP {
         let (a, b) = (low as f64, (low + STEP) as f64);

@@ -1,7 +1,11 @@
-//! `outages.csv` and `daily.csv`: RFC 4180 with CR LF, UTF-8, and no cell that a spreadsheet
-//! would take for a formula.
+//! `outages.csv` and `daily.csv` (and, in `levels`, `levels.csv` and `months.csv`): RFC 4180 with
+//! CR LF, UTF-8, and no cell that a spreadsheet would take for a formula.
+
+mod levels;
 
 use std::fmt::Write as _;
+
+pub use levels::{levels, months};
 
 use crate::render::words::{self, Local};
 use crate::report::model::{Figure, LevelFigure, Outage, Report};
@@ -158,14 +162,14 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::render::fixture;
 
     /// Reads RFC 4180 as a strict reader does: CR LF after every record, quotes where needed.
-    fn read(text: &str) -> Vec<Vec<String>> {
+    pub(in crate::render) fn read(text: &str) -> Vec<Vec<String>> {
         let mut records = Vec::new();
         let mut record = Vec::new();
         let mut chars = text.chars().peekable();

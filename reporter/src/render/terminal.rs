@@ -259,13 +259,13 @@ mod tests {
         NHSmail: Severity 2 in time                100 %  100.000 %                –             –             –  ✓ Met
         NHSmail: Calls answered                     97 %   97.482 %                –             –             –  ✓ Met
 
-        service level                                   change  months before  failures  mean to restore  mean between  no data
-        Outgoing Internet Email: Time on blocklists      +20 h           ✓✓✗✓         –                –             –  –
-        Internal Email: Availability                         –                        0                –             –  33 h
-        Portal: Availability                            −0.536       ✓✗✓✓✗✓✓✓         1          4:00:00     741:00:00  –
-        Outlook Web Access: Availability                −0.149       ✓✓✓✗✓✓✓✓         2          0:37:45     371:52:15  –
-        Outlook Web Access: Availability in core hours       –                        1          0:43:00     744:17:00  –
-        Outlook Web Access: Response within 4 s         −0.123          ✓✓✗✓✓         –                –             –  –
+        service level                                   change  months before  failures  MTTR h:mm:ss  MTBF h:mm:ss  no data
+        Outgoing Internet Email: Time on blocklists      +20 h           ✓✓✗✓         –             –             –  –
+        Internal Email: Availability                         –                        0             –             –  33 h
+        Portal: Availability                            −0.536       ✓✗✓✓✗✓✓✓         1       4:00:00     741:00:00  –
+        Outlook Web Access: Availability                −0.149       ✓✓✓✗✓✓✓✓         2       0:37:45     371:52:15  –
+        Outlook Web Access: Availability in core hours       –                        1       0:43:00     744:17:00  –
+        Outlook Web Access: Response within 4 s         −0.123          ✓✓✗✓✓         –             –             –  –
 
         9 of 14 service levels were met, 3 were missed, 1 is not provable either way and 1 cannot be judged for want of evidence.
         "#);
