@@ -13,6 +13,7 @@ use prometheus::{TEXT_FORMAT, TextEncoder};
 pub mod latency;
 
 use crate::report::model::{Figure, Report};
+use crate::status::MonthEntry;
 use crate::status::evaluate::Evaluation;
 use crate::store::{AgentSeen, Tally};
 use crate::timeline::Voice;
@@ -35,6 +36,8 @@ pub struct Facts<'a> {
     pub tallies: &'a [Tally],
     /// How long runs and mails took.
     pub latencies: &'a Latencies,
+    /// The months that are published.
+    pub months: &'a [MonthEntry],
     /// The instant it holds for.
     pub now_ms: i64,
 }
@@ -50,6 +53,7 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
         ratios(facts),
         budgets(facts),
         incidents(facts),
+        differing(facts),
         records(facts),
         last_seen(facts),
         skew(facts),
@@ -176,6 +180,19 @@ fn incidents(facts: &Facts<'_>) -> MetricFamily {
     family(
         "mailward_incidents_open",
         "Outages that are going on, by the severity of their component.",
+        MetricType::GAUGE,
+        samples.collect(),
+    )
+}
+
+fn differing(facts: &Facts<'_>) -> MetricFamily {
+    let samples = facts.months.iter().map(|entry| {
+        let differs = f64::from(u8::from(!entry.differs.is_empty()));
+        gauge(&[("month", &entry.month)], differs)
+    });
+    family(
+        "mailward_edition_differs",
+        "Whether evidence that arrived since changes a figure of the month's latest edition.",
         MetricType::GAUGE,
         samples.collect(),
     )

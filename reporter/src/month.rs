@@ -12,6 +12,7 @@ use mailward_catalogue::Catalogue;
 pub use crate::clock::{Month, MonthError};
 use crate::report::model::Report;
 use crate::report::{Case, ReportError, Tallies, period};
+use crate::segment::Evidence;
 use crate::store::{Store, StoreError};
 use tally::Counter;
 
@@ -104,8 +105,30 @@ pub fn compute_to(
     catalogue: &Catalogue,
     month: Month,
     now_ms: i64,
-    (basis, detail): (Basis, Detail<'_>),
+    way: (Basis, Detail<'_>),
 ) -> Result<Report, ComputeError> {
+    judge(store, catalogue, month, now_ms, way).map(|judged| judged.report)
+}
+
+/// A month's report with all that its levels were judged by: made from these two alone, its
+/// figures come out the same.
+pub(crate) struct Judged {
+    pub(crate) report: Report,
+    pub(crate) evidence: Evidence,
+    pub(crate) tallies: Tallies,
+}
+
+/// [`compute_to`], with what the levels were judged by.
+///
+/// # Errors
+/// As [`compute_to`].
+pub(crate) fn judge(
+    store: &Store,
+    catalogue: &Catalogue,
+    month: Month,
+    now_ms: i64,
+    (basis, detail): (Basis, Detail<'_>),
+) -> Result<Judged, ComputeError> {
     let failed = |source| ComputeError::Store { month, source };
     let period = period(catalogue, month, now_ms)?;
     let evidence = match basis {
@@ -121,7 +144,7 @@ pub fn compute_to(
     if detail != Detail::Figures {
         past::state(store, &case, &mut report)?;
     }
-    Ok(report)
+    Ok(Judged { report, evidence, tallies })
 }
 
 /// What of the raw outcomes the levels of a case count.

@@ -3,14 +3,20 @@
 //! the calendar's business.
 
 pub mod canonical;
+pub mod definition;
+pub mod differs;
+pub mod evidence;
+pub mod figures;
+pub mod recompute;
 
 use mailward_catalogue::Catalogue;
 
-use crate::month::{self, ComputeError, Month};
+use crate::interval::Span;
+use crate::month::{self, Basis, ComputeError, Detail, Judged, Month};
 use crate::render::{csv, json, pdf, words};
-use crate::report::model::{At, Report};
-use crate::report::{ReportError, period};
+use crate::report::model::{At, Changes, DefinitionChange, Report};
 use crate::store::{NewEdition, Store, StoreError};
+use recompute::{Parts, RecomputeError};
 
 /// Who publishes what the calendar publishes.
 pub const CALENDAR: &str = "the calendar";
@@ -52,6 +58,9 @@ pub enum PublishError {
         #[source]
         source: std::io::Error,
     },
+    /// The edition before cannot be read, so that nobody could say what changes.
+    #[error("read the edition that is replaced")]
+    Earlier(#[source] RecomputeError),
     /// The store refused.
     #[error("keep the edition of {month}")]
     Store {
@@ -128,7 +137,7 @@ pub struct Publisher<'a> {
     pub store: &'a Store,
     /// What the months are judged by.
     pub catalogue: &'a Catalogue,
-    /// The text of that definition, kept with every edition.
+    /// That definition in its normal form, kept with every edition.
     pub definition: &'a str,
     /// Marks what is published DEMO.
     pub demo: bool,
@@ -158,14 +167,23 @@ impl Publisher<'_> {
         if number > 1 && reason.is_none() {
             return Err(PublishError::Unreasoned { month, edition: number });
         }
-        let report = month::compute(self.store, self.catalogue, month, now_ms)?;
-        let mut report = report.for_the_public();
+        // what arrives from here on is not in the edition, as far as anybody can tell
+        let change = self.store.last_change().map_err(failed)?;
+        let way = (Basis::Kept, Detail::Report);
+        let judged = month::judge(self.store, self.catalogue, month, now_ms, way)?;
+        let mut report = judged.report.clone().for_the_public();
         report.edition = Some(number);
         report.supersedes = number.checked_sub(1).filter(|&old| old > 0);
         report.demo = self.demo;
         report.published_by = Some(by.to_owned());
         report.published_at = Some(At(now_ms));
         report.edition_reason = reason.map(str::to_owned);
+        report.definition_changes = self.definition_changes(&judged).map_err(failed)?;
+        if number > 1 {
+            report.changes = self.changes(&judged, &report, (month, number - 1))?;
+        }
+        let segments = canonical::pack(&judged.evidence, &judged.tallies)
+            .map_err(|source| PublishError::Pack { month, source })?;
         let files = Files::of(&report)?;
         let edition = NewEdition {
             month: month.to_string(),
@@ -179,9 +197,11 @@ impl Publisher<'_> {
             outages_csv: files.outages_csv,
             daily_csv: files.daily_csv,
             definition_toml: self.definition.to_owned(),
-            segments: self.evidence(month, now_ms)?,
+            segments,
         };
         let number = self.store.put_edition(edition).map_err(failed)?;
+        let ends_ms = month.span(&self.catalogue.service.zone).to_ms;
+        differs::note(self.store, (&month.to_string(), number), ends_ms, change).map_err(failed)?;
         Ok(Edition { month, number, supersedes: report.supersedes, digest: files.digest, report })
     }
 
@@ -205,13 +225,48 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    /// What the month was judged by, as it is kept with the edition.
-    fn evidence(&self, month: Month, now_ms: i64) -> Result<Vec<u8>, PublishError> {
+    /// How the definition changed from the month's beginning until now, as far as this store
+    /// has seen; this definition is seen now at the latest.
+    fn definition_changes(&self, judged: &Judged) -> Result<Vec<DefinitionChange>, StoreError> {
+        self.store.note_definition(self.definition)?;
+        let from_ms = judged.report.period.from.0;
+        let seen = self.store.definitions()?;
+        let mut changes = Vec::new();
+        for pair in seen.windows(2) {
+            let [(_, before), (at_ms, after)] = pair else { continue };
+            if *at_ms < from_ms {
+                continue;
+            }
+            // one that this program does not read any more cannot be compared
+            let read = |text| recompute::definition(text).ok();
+            let (Some(before), Some(after)) = (read(before), read(after)) else { continue };
+            let what = definition::changes(&before, &after);
+            if !what.is_empty() {
+                changes.push(DefinitionChange { at: At(*at_ms), what });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// What the new edition changes against the one before.
+    fn changes(
+        &self,
+        judged: &Judged,
+        report: &Report,
+        (month, since): (Month, u32),
+    ) -> Result<Option<Changes>, PublishError> {
         let failed = |source| PublishError::Store { month, source };
-        let span = period(self.catalogue, month, now_ms)
-            .map_err(|e: ReportError| PublishError::Compute(e.into()))?;
-        let evidence = self.store.evidence(span.from_ms, span.to_ms, now_ms).map_err(failed)?;
-        canonical::pack(&evidence).map_err(|source| PublishError::Pack { month, source })
+        let earlier = self.store.edition(&month.to_string(), Some(since)).map_err(failed)?;
+        let Some(earlier) = earlier else { return Ok(None) };
+        let earlier = Parts::of(&earlier).map_err(PublishError::Earlier)?;
+        let period = Span::new(report.period.from.0, report.period.to.0);
+        let local = words::Local::new(&report.zone);
+        Ok(Some(Changes {
+            since,
+            levels: figures::differing(&earlier.report, report),
+            definition: definition::changes(&earlier.catalogue, self.catalogue),
+            evidence: evidence::changes(&earlier.evidence, &judged.evidence, period, &local),
+        }))
     }
 }
 

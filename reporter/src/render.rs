@@ -4,6 +4,7 @@
 pub mod badge;
 pub mod columns;
 pub mod csv;
+pub(crate) mod edition;
 pub mod explained;
 pub mod feed;
 pub mod headline;

@@ -29,7 +29,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 pub struct Settings {
     /// The definition.
     pub catalogue: Arc<Catalogue>,
-    /// Its text, kept with every edition.
+    /// Its normal form, kept with every edition.
     pub definition: String,
     /// The data directory.
     pub data: PathBuf,
@@ -72,8 +72,10 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let shell = Shell::new(&service.name, &service.zone_name, demo, style, script);
     let opened = {
         let (clock, catalogue, shell) = (clock.clone(), catalogue.clone(), shell.clone());
+        let in_force = definition.clone();
         tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, clock.clone())?;
+            store.note_definition(&in_force)?;
             let mut refresh = Refresh::new(store.clone(), catalogue, clock, shell, demo);
             let bundle = refresh.first()?;
             Ok::<_, RunError>((store, refresh, bundle))

@@ -302,6 +302,9 @@ pub struct MonthEntry {
     pub edition: u32,
     /// Editions there are, latest first.
     pub editions: Vec<u32>,
+    /// What evidence that arrived since would change in the latest edition, a sentence for each
+    /// level.
+    pub differs: Vec<String>,
     /// How many levels were met.
     pub met: usize,
     /// How many were missed.

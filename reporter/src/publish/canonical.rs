@@ -1,5 +1,6 @@
-//! Evidence of a month in one canonical form: JSON lines in a fixed order, packed with zstd.
-//! Equal evidence gives equal bytes, and what was packed can be judged again without the store.
+//! Evidence of a month in one canonical form: JSON lines in a fixed order, packed with zstd, with
+//! what levels counted of runs and mails. Equal evidence gives equal bytes, and what was packed
+//! can be judged again without the store.
 
 use std::io::{BufRead, Read, Write};
 
@@ -8,10 +9,11 @@ use mailward_evidence::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::segment::{Evidence, SeenExclusion, Segment, Stream};
+use crate::report::{Tallies, Tally};
+use crate::segment::{Delivery, Evidence, SeenExclusion, Segment, Stream};
 
-/// The version of this form.
-const VERSION: u32 = 1;
+/// The version of this form; the one before had no tallies.
+const VERSION: u32 = 2;
 /// zstd's level: a month is packed once and kept for ever.
 const LEVEL: i32 = 12;
 /// The most that is unpacked; a month of a large service is a hundredth of it.
@@ -33,7 +35,7 @@ pub enum UnpackError {
         source: serde_json::Error,
     },
     /// It is of another version.
-    #[error("expected evidence of version {VERSION}, got {0}")]
+    #[error("expected evidence of version 1 or {VERSION}, got {0}")]
     Version(String),
 }
 
@@ -41,12 +43,30 @@ pub enum UnpackError {
 #[serde(rename_all = "snake_case")]
 enum Line {
     Version(u32),
-    Stream { agent: AgentName, probe: ProbeId, first_due_ms: i64 },
+    Stream {
+        agent: AgentName,
+        probe: ProbeId,
+        first_due_ms: i64,
+    },
     Segment(SegmentLine),
     Roster(Roster),
-    Exclusion { first_seen_ms: i64, exclusion: Exclusion },
+    Exclusion {
+        first_seen_ms: i64,
+        exclusion: Exclusion,
+    },
     Ticket(Ticket),
     Count(Count),
+    /// Runs that a level counts.
+    Runs {
+        level: String,
+        good: u64,
+        total: u64,
+    },
+    /// Mails that a level counts: when due, and how long they took; null is lost.
+    Mails {
+        level: String,
+        sent: Vec<(i64, Option<i64>)>,
+    },
 }
 
 /// A segment of the stream named last.
@@ -68,13 +88,24 @@ struct SegmentLine {
 ///
 /// # Errors
 /// When memory is all that could fail, and did.
-pub fn pack(evidence: &Evidence) -> std::io::Result<Vec<u8>> {
+pub fn pack(evidence: &Evidence, tallies: &Tallies) -> std::io::Result<Vec<u8>> {
     let mut out = zstd::Encoder::new(Vec::new(), LEVEL)?;
-    for line in lines(evidence) {
+    for line in lines(evidence).into_iter().chain(tallies.by_level.iter().map(tally)) {
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }
     out.finish()
+}
+
+fn tally((level, tally): (&String, &Tally)) -> Line {
+    let level = level.clone();
+    match tally {
+        Tally::Runs { good, total } => Line::Runs { level, good: *good, total: *total },
+        Tally::Deliveries(sent) => {
+            let sent = sent.iter().map(|mail| (mail.due_ms, mail.delivery_ms)).collect();
+            Line::Mails { level, sent }
+        }
+    }
 }
 
 fn lines(evidence: &Evidence) -> Vec<Line> {
@@ -111,15 +142,15 @@ fn lines(evidence: &Evidence) -> Vec<Line> {
 ///
 /// # Errors
 /// When the bytes are not what [`pack`] makes.
-pub fn unpack(bytes: &[u8]) -> Result<Evidence, UnpackError> {
+pub fn unpack(bytes: &[u8]) -> Result<(Evidence, Tallies), UnpackError> {
     let decoder = zstd::Decoder::new(bytes).map_err(UnpackError::Unpack)?;
-    let mut evidence = Evidence::default();
+    let (mut evidence, mut tallies) = (Evidence::default(), Tallies::default());
     for (i, text) in std::io::BufReader::new(decoder.take(MAX_BYTES)).lines().enumerate() {
         let text = text.map_err(UnpackError::Unpack)?;
         let line = serde_json::from_str(&text)
             .map_err(|source| UnpackError::Line { line: i + 1, source })?;
         match line {
-            Line::Version(VERSION) if i == 0 => {}
+            Line::Version(1 | VERSION) if i == 0 => {}
             Line::Version(other) => return Err(UnpackError::Version(other.to_string())),
             _ if i == 0 => return Err(UnpackError::Version("none".to_owned())),
             Line::Stream { agent, probe, first_due_ms } => {
@@ -135,9 +166,17 @@ pub fn unpack(bytes: &[u8]) -> Result<Evidence, UnpackError> {
             }
             Line::Ticket(ticket) => evidence.tickets.push(ticket),
             Line::Count(count) => evidence.counts.push(count),
+            Line::Runs { level, good, total } => {
+                tallies.by_level.insert(level, Tally::Runs { good, total });
+            }
+            Line::Mails { level, sent } => {
+                let sent = sent.into_iter();
+                let sent = sent.map(|(due_ms, delivery_ms)| Delivery { due_ms, delivery_ms });
+                tallies.by_level.insert(level, Tally::Deliveries(sent.collect()));
+            }
         }
     }
-    Ok(evidence)
+    Ok((evidence, tallies))
 }
 
 impl From<&Segment> for SegmentLine {
@@ -231,19 +270,30 @@ mod tests {
         evidence
     }
 
+    fn tallies() -> Tallies {
+        let mail = |due_ms, delivery_ms| Delivery { due_ms, delivery_ms };
+        let mails = vec![mail(0, Some(41_000)), mail(300_000, None)];
+        let by_level = [
+            ("success".to_owned(), Tally::Runs { good: 40_210, total: 40_320 }),
+            ("delivery".to_owned(), Tally::Deliveries(mails)),
+        ];
+        Tallies { by_level: by_level.into() }
+    }
+
     #[test]
     fn what_was_packed_comes_back() {
-        let packed = pack(&evidence()).unwrap();
+        let packed = pack(&evidence(), &tallies()).unwrap();
         let mut expected = evidence();
         expected.streams.reverse();
-        assert_eq!(unpack(&packed).unwrap(), expected);
+        assert_eq!(unpack(&packed).unwrap(), (expected, tallies()));
     }
 
     #[test]
     fn the_order_it_came_in_does_not_show() {
         let mut other = evidence();
         other.streams.reverse();
-        assert_eq!(pack(&other).unwrap(), pack(&evidence()).unwrap());
+        let pack = |evidence| pack(evidence, &tallies()).unwrap();
+        assert_eq!(pack(&other), pack(&evidence()));
     }
 
     #[test]
@@ -253,11 +303,11 @@ mod tests {
             let error = unpack(&packed).unwrap_err();
             assert_eq!(error.to_string(), expect);
         };
-        check("{\"version\":2}\n", "expected evidence of version 1, got 2");
+        check("{\"version\":3}\n", "expected evidence of version 1 or 2, got 3");
         check("{\"count\":{}}\n", "line 1 of the evidence");
         check(
             "{\"stream\":{\"agent\":\"a\",\"probe\":\"p\",\"first_due_ms\":1}}\n",
-            "expected evidence of version 1, got none",
+            "expected evidence of version 1 or 2, got none",
         );
     }
 

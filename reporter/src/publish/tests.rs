@@ -1,12 +1,14 @@
 //! Editions are frozen whole, in order, with reasons, and can be judged again from what they
 //! hold.
 
+mod alone;
+mod later;
+
 use std::sync::Arc;
 
 use mailward_evidence::{Clock, ManualClock, Record};
 
 use super::*;
-use crate::report::Tallies;
 use crate::store::Source;
 
 /// A service of one row with one level, checked each hour.
@@ -105,15 +107,15 @@ fn an_edition_holds_all_it_was_judged_by() {
     assert_eq!(kept.definition_toml, DEFINITION);
 
     // the figures come out the same from what the edition holds, without the store
-    let held = canonical::unpack(&kept.segments).unwrap();
+    let (held, tallies) = canonical::unpack(&kept.segments).unwrap();
     let again = crate::report::build(
         &mailward_catalogue::parse("probes.toml", &kept.definition_toml).catalogue.unwrap(),
         october(),
         &held,
-        &Tallies::default(),
+        &tallies,
         kept.as_of_ms,
     );
-    assert_eq!(again.unwrap().levels, report.levels);
+    assert_eq!(figures::differing(&again.unwrap(), &report), []);
     let crate::report::model::Figure::Availability(figure) = &report.levels[0].figure else {
         panic!("not an availability level");
     };

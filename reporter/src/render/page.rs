@@ -143,6 +143,7 @@ struct MonthView {
     month: String,
     title: String,
     summary: String,
+    differs: bool,
 }
 
 /// The front page.
@@ -325,7 +326,12 @@ fn months(status: &Status) -> impl Iterator<Item = MonthView> {
         if m.edition > 1 {
             summary.push_str(&format!(" (edition {})", m.edition));
         }
-        MonthView { month: m.month.clone(), title: words::month_title(&m.month), summary }
+        MonthView {
+            month: m.month.clone(),
+            title: words::month_title(&m.month),
+            summary,
+            differs: !m.differs.is_empty(),
+        }
     })
 }
 
@@ -382,6 +388,7 @@ pub fn performance(status: &Status, shell: &Shell) -> askama::Result<String> {
 struct MonthPage<'a> {
     shell: Shell,
     title: &'a str,
+    differs: &'a [String],
     body: &'a str,
     downloads: Vec<Download>,
 }
@@ -395,17 +402,19 @@ pub struct Download {
     pub text: String,
 }
 
-/// Frames a month's report; `body` is HTML made by the report's own renderer.
+/// Frames a month's report; `body` is HTML made by the report's own renderer, and `differs` says
+/// which of its figures evidence that arrived since would change.
 ///
 /// # Errors
 /// When the template cannot be written.
 pub fn month(
     title: &str,
+    differs: &[String],
     body: &str,
     downloads: Vec<Download>,
     shell: &Shell,
 ) -> askama::Result<String> {
-    MonthPage { shell: shell.at(Place::Performance), title, body, downloads }.render()
+    MonthPage { shell: shell.at(Place::Performance), title, differs, body, downloads }.render()
 }
 
 #[derive(Template)]

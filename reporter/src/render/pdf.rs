@@ -2,6 +2,7 @@
 //! rest is evidence. The same report gives the same bytes.
 
 mod course;
+mod edition;
 mod evidence;
 mod font;
 mod front;
@@ -49,6 +50,7 @@ fn draw(report: &Report, digest: &str) -> Result<Sheet<'static>, PdfError> {
     front::front(&mut sheet, report);
     sheet.heading("The month day by day", 12.0);
     strips::strips(&mut sheet, report);
+    edition::changes(&mut sheet, report);
     course::course(&mut sheet, report);
     evidence::evidence(&mut sheet, report);
     method::method(&mut sheet, report);

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use crate::render::words::{self, Local, Standing};
-use crate::render::{history, story};
+use crate::render::{edition, history, story};
 use crate::report::model::{Figure, LevelFigure, Ms, Report, TrendMonth};
 
 #[derive(Template)]
@@ -16,6 +16,8 @@ struct Body<'a> {
     verdict: String,
     findings: Vec<String>,
     levels: Vec<LevelView<'a>>,
+    changed: Option<edition::Changed>,
+    definition: Vec<String>,
     outages: Vec<OutageView<'a>>,
     no_outages: &'static str,
     failing: Vec<FailingView<'a>>,
@@ -110,6 +112,8 @@ pub fn render(report: &Report) -> askama::Result<String> {
         verdict: words::verdict(report),
         findings: story::findings(report),
         levels: report.levels.iter().map(|level| level_view(report, level)).collect(),
+        changed: edition::changed(report),
+        definition: edition::definition_changes(report),
         outages: outage_views(report),
         no_outages: story::no_outages(report),
         failing: history::failing(report).iter().map(|f| failing_view(report, f)).collect(),

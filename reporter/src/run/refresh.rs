@@ -15,6 +15,8 @@ use crate::http::bundle::Bundle;
 use crate::http::serve::stopped;
 use crate::metrics::{self, Facts, latency};
 use crate::month::{self, Month};
+use crate::publish::differs::{self, DiffersError};
+use crate::publish::figures;
 use crate::render::page::Shell;
 use crate::render::words::Standing;
 use crate::report::model::Report;
@@ -56,6 +58,11 @@ pub(super) struct Refresh {
     made_for: Option<(u64, i64)>,
     so_far: Option<SoFar>,
     counted: HashMap<(String, u32), Counts>,
+    /// Whether editions are compared with the evidence by now: at the start, nothing waits for
+    /// that.
+    compares: bool,
+    /// Editions that could not be compared with the evidence, and its last change then.
+    undecided: HashMap<(String, u32), u64>,
     latencies: latency::Latencies,
 }
 
@@ -94,6 +101,8 @@ impl Refresh {
             made_for: None,
             so_far: None,
             counted: HashMap::new(),
+            compares: false,
+            undecided: HashMap::new(),
             latencies,
         }
     }
@@ -111,6 +120,7 @@ impl Refresh {
         if self.made_for == Some(moment) && !reckoned {
             return Ok(None);
         }
+        self.compares = true;
         let bundle = self.make(now_ms)?;
         // what was stored while this was made will be seen next time
         self.made_for = Some(moment);
@@ -146,7 +156,7 @@ impl Refresh {
         let span = window(now_ms, &zone);
         let evidence = self.store.evidence(span.from_ms, span.to_ms, now_ms)?;
         self.read_latencies(now_ms)?;
-        let months = self.months()?;
+        let months = self.months(now_ms)?;
         let month = Month::of(now_ms, &zone);
         let so_far =
             self.so_far.as_ref().filter(|kept| kept.month == month).map(|kept| &kept.report);
@@ -158,6 +168,7 @@ impl Refresh {
             agents: &self.store.agents_seen()?,
             tallies: &self.store.tallies()?,
             latencies: &self.latencies,
+            months: &months,
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);
@@ -194,7 +205,7 @@ impl Refresh {
     }
 
     /// Published months, latest first, each with its editions.
-    fn months(&mut self) -> Result<Vec<MonthEntry>, StoreError> {
+    fn months(&mut self, now_ms: i64) -> Result<Vec<MonthEntry>, StoreError> {
         let mut entries: Vec<MonthEntry> = Vec::new();
         for head in self.store.editions(None)?.iter().rev() {
             if let Some(entry) = entries.last_mut().filter(|e| e.month == head.month) {
@@ -202,16 +213,38 @@ impl Refresh {
                 continue;
             }
             let counts = self.count(head)?;
+            let differs = self.differs(head, now_ms)?;
             entries.push(MonthEntry {
                 month: head.month.clone(),
                 edition: head.edition,
                 editions: vec![head.edition],
+                differs,
                 met: counts.met,
                 missed: counts.missed,
                 open: counts.open,
             });
         }
         Ok(entries)
+    }
+
+    /// Which figures of an edition evidence that arrived since would change. Where that cannot
+    /// be told, it is logged once for each change of the evidence.
+    fn differs(&mut self, head: &EditionHead, now_ms: i64) -> Result<Vec<String>, StoreError> {
+        let key = (head.month.clone(), head.edition);
+        let change = self.store.last_change()?;
+        if !self.compares || self.undecided.get(&key) == Some(&change) {
+            return Ok(Vec::new());
+        }
+        match differs::since(&self.store, head, now_ms) {
+            Ok(levels) => Ok(levels.iter().map(figures::sentence).collect()),
+            Err(DiffersError::Store(error)) => Err(error),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, month = head.month, "compare an edition with the evidence");
+                self.undecided.insert(key, change);
+                Ok(Vec::new())
+            }
+        }
     }
 
     /// How the levels of an edition stand; an edition never changes, so it is read once.

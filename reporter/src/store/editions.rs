@@ -63,6 +63,29 @@ impl Store {
         })
     }
 
+    /// Notes that this definition, in its normal form, is in force from now on, unless it was
+    /// already.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn note_definition(&self, normal: &str) -> Result<(), StoreError> {
+        let known = self.definitions()?;
+        if known.last().is_some_and(|(_, last)| last == normal) {
+            return Ok(());
+        }
+        let normal = normal.to_owned();
+        self.call(move |turn| note_definition(turn, &normal)).map(drop)
+    }
+
+    /// Definitions that were in force, each with the instant from which it was seen, oldest
+    /// first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn definitions(&self) -> Result<Vec<(i64, String)>, StoreError> {
+        self.read(definitions)
+    }
+
     /// What was noted under `key`: the calendar's ledger of what was done.
     ///
     /// # Errors
@@ -179,6 +202,25 @@ fn get(
     )
     .optional()
     .map_err(StoreError::sql("read an edition"))
+}
+
+fn note_definition(turn: &Turn<'_, '_>, normal: &str) -> Result<Accepted, StoreError> {
+    turn.conn
+        .execute(
+            "INSERT OR REPLACE INTO definition (seen_ms, normal) VALUES (?1, ?2)",
+            (turn.now_ms, normal),
+        )
+        .map_err(StoreError::sql("note the definition"))?;
+    Ok(Accepted::default())
+}
+
+fn definitions(conn: &Connection) -> Result<Vec<(i64, String)>, StoreError> {
+    let failed = StoreError::sql("read earlier definitions");
+    let mut select = conn
+        .prepare_cached("SELECT seen_ms, normal FROM definition ORDER BY seen_ms")
+        .map_err(&failed)?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&failed)?;
+    rows.collect::<Result<_, _>>().map_err(&failed)
 }
 
 /// What was noted under a key.

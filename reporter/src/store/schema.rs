@@ -18,6 +18,7 @@ const APPLICATION_ID: i64 = 0x4d57_5244;
 const STEPS: &[Step] = &[
     Step { sql: include_str!("0001.sql"), fill: None },
     Step { sql: include_str!("0002.sql"), fill: Some(counts::fill) },
+    Step { sql: include_str!("0003.sql"), fill: None },
 ];
 
 /// A step from one version to the next.

@@ -253,7 +253,14 @@ impl Desk {
         let done = self.in_transaction(conn, |desk| {
             for (work, answer) in batch.by_ref() {
                 let result = desk.under_savepoint(conn, now_ms, work);
-                answers.push((answer, result));
+                match result {
+                    // a full disk may undo the whole transaction: then nothing of the batch holds
+                    Err(error) if conn.is_autocommit() => {
+                        answers.push((answer, Err(error.again())));
+                        return Err(error);
+                    }
+                    result => answers.push((answer, result)),
+                }
             }
             Ok(())
         });
@@ -351,6 +358,9 @@ impl Desk {
         };
         if done.is_err() {
             self.head = None;
+            if conn.is_autocommit() {
+                return done;
+            }
             conn.execute_batch("ROLLBACK TO work").map_err(&failed)?;
         }
         conn.execute_batch("RELEASE work").map_err(&failed)?;

@@ -184,6 +184,7 @@ pub(crate) fn bad_morning() -> Status {
             month: month.into(),
             edition: if i == 1 { 2 } else { 1 },
             editions: if i == 1 { vec![2, 1] } else { vec![1] },
+            differs: Vec::new(),
             met: 9 - i,
             missed: i,
             open: usize::from(i == 2),

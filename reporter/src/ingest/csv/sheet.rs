@@ -29,8 +29,11 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, CsvError> {
 
 /// A file being read.
 pub(super) struct Sheet<'t> {
+    text: &'t str,
     reader: Reader<&'t [u8]>,
     header: StringRecord,
+    /// Up to where lines were counted, and how many ended there.
+    counted: (usize, u64),
 }
 
 /// A row and the line it starts on.
@@ -44,8 +47,12 @@ impl<'t> Sheet<'t> {
     pub(super) fn open(text: &'t str, form: &CsvForm) -> Result<Self, CsvError> {
         let mut builder = ReaderBuilder::new();
         builder.delimiter(form.delimiter).flexible(true).has_headers(false).trim(csv::Trim::All);
-        let mut sheet =
-            Self { reader: builder.from_reader(text.as_bytes()), header: StringRecord::new() };
+        let mut sheet = Self {
+            text,
+            reader: builder.from_reader(text.as_bytes()),
+            header: StringRecord::new(),
+            counted: (0, 0),
+        };
         match sheet.read()? {
             Some(row) => sheet.header = row.fields,
             None => return Err(in_header("expected a line with names of columns".to_owned())),
@@ -86,14 +93,29 @@ impl<'t> Sheet<'t> {
         Ok(None)
     }
 
+    /// The line of the row that the reader began at `byte`, from 1: it leaves what ends the row
+    /// before, and empty lines, to the row after.
+    fn line_at(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let (from, ended) = self.counted;
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX).clamp(from, bytes.len());
+        let ends = bytes[byte..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let starts = byte + ends.count();
+        let is_end = |at: &usize| {
+            bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(*at + 1) != Some(&b'\n'))
+        };
+        self.counted = (starts, ended + (from..starts).filter(is_end).count() as u64);
+        self.counted.1 + 1
+    }
+
     fn read(&mut self) -> Result<Option<Row>, CsvError> {
         let mut fields = StringRecord::new();
-        let line = self.reader.position().line();
+        let from = self.reader.position().byte();
         let read = self.reader.read_record(&mut fields);
+        let line = self.line_at(fields.position().map_or(from, csv::Position::byte));
         if !read.map_err(|error| at_line(line)(error.to_string()))? {
             return Ok(None);
         }
-        let line = fields.position().map_or(line, csv::Position::line);
         if fields.len() > MAX_COLUMNS {
             let message = format!("expected at most {MAX_COLUMNS} fields, got {}", fields.len());
             return Err(at_line(line)(message));

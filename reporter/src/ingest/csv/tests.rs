@@ -66,7 +66,12 @@ fn a_row_a_ticket() {
          ,,,,,,,,,,\r\n\
          INC4,x,2 - High,Canceled,Printer,01/07/2019 08:00:00,,,,,\r\n\
          INC2,x,1 - Critical,In Progress,,01/07/2019 08:00:00,,,01/07/2019 09:00:00,,\r\n"
-    ), @"");
+    ), @r#"
+    {"v":1,"kind":"ticket","id":"INC1","severity":"2","component":"owa","opened":"2019-02-14T21:30:00Z","events":[{"at":"2019-02-15T08:00:00Z","what":"paused"},{"at":"2019-02-15T09:00:00Z","what":"resumed"},{"at":"2019-02-16T10:00:00Z","what":"resolved"},{"at":"2019-02-17T10:00:00Z","what":"reopened"}]}
+    {"v":1,"kind":"ticket","id":"INC2","severity":"1","opened":"2019-07-01T07:00:00Z","events":[{"at":"2019-07-01T08:00:00Z","what":"paused"}]}
+    {"v":1,"kind":"ticket","id":"INC4","severity":"2","opened":"2019-07-01T07:00:00Z","events":[],"cancelled":true}
+    1 left out
+    "#);
 }
 
 #[test]
@@ -74,7 +79,12 @@ fn times_that_a_clock_change_doubles_or_skips_are_said() {
     insta::assert_snapshot!(list(
         "INC1,x,2 - High,Closed,,27/10/2019 01:30:00,,,,27/10/2019 02:30:00,\n\
          INC2,x,2 - High,Closed,,31/03/2019 01:30:00,,,,31/03/2019 02:30:00,\n"
-    ), @"");
+    ), @r#"
+    {"v":1,"kind":"ticket","id":"INC1","severity":"2","opened":"2019-10-27T00:30:00Z","events":[{"at":"2019-10-27T02:30:00Z","what":"resolved"}]}
+    {"v":1,"kind":"ticket","id":"INC2","severity":"2","opened":"2019-03-31T01:30:00Z","events":[{"at":"2019-03-31T01:30:00Z","what":"resolved"}]}
+    line 2: opened_at: "27/10/2019 01:30:00" is there twice, as clocks go back; read as the first
+    line 3: opened_at: "31/03/2019 01:30:00" is not there, as clocks go forward; read as the same distance after the change
+    "#);
 }
 
 #[test]
@@ -116,6 +126,22 @@ fn a_row_that_cannot_be_read_is_named() {
         "INC0,x,2 - High,Closed,,01/07/2019 08:00:00,,,,01/07/2019 09:00:01,",
         "ticket INC0 stands on line 2 as well, and differs",
     );
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    let check = |before: &str, line: u64| {
+        let file = format!("{LIST_HEADER}{before}INC1,x\n");
+        let told = lines(LIST, file.as_bytes(), None);
+        let expect = format!("line {line}: expected 11 fields as in the first line, got 2\n");
+        assert_eq!(told, expect, "{before:?}");
+    };
+    let row = |text: &str| format!("INC0,{text},2 - High,Closed,,01/07/2019 08:00:00,,,,,");
+    check("", 2);
+    check("\r\n\n\r\n", 5);
+    check(&format!("{}\r\n{}\n", row("x"), row("x")), 4);
+    check(&format!("{}\r\n", row("\"a\r\nb\nc\"")), 5);
+    check(&format!("{}\n,,,,,,,,,,\n", row("\"a\nb\"")), 5);
 }
 
 #[test]
@@ -193,7 +219,10 @@ fn a_row_a_change_of_state() {
          INC1,2,2019-02-17T11:00:00Z,Resolved\n\
          INC1,2,2019-02-20T11:00:00Z,Closed\n\
          INC2,2,2019-02-14T21:40:00Z,Canceled\n"
-    ), @"");
+    ), @r#"
+    {"v":1,"kind":"ticket","id":"INC1","severity":"2","opened":"2019-02-14T21:30:00Z","events":[{"at":"2019-02-15T08:00:00Z","what":"paused"},{"at":"2019-02-15T09:00:00Z","what":"resumed"},{"at":"2019-02-16T10:00:00Z","what":"resolved"},{"at":"2019-02-17T10:00:00Z","what":"reopened"},{"at":"2019-02-17T11:00:00Z","what":"resolved"}]}
+    {"v":1,"kind":"ticket","id":"INC2","severity":"2","opened":"2019-02-14T21:31:00Z","events":[{"at":"2019-02-14T21:40:00Z","what":"resolved"}],"cancelled":true}
+    "#);
 }
 
 #[test]
@@ -242,7 +271,11 @@ fn counts_of_a_day() {
     insta::assert_snapshot!(file(
         "31.03.2019,Service desk,980,950\n31.03.2019,Night line,10,1\n\
          27.10.2019,Service desk,0,0\n31.03.2019,Service desk,980,950\n"
-    ), @"");
+    ), @r#"
+    {"v":1,"kind":"count","series":"helpdesk-calls","from":"2019-03-31T00:00:00Z","to":"2019-03-31T23:00:00Z","good":950,"total":980}
+    {"v":1,"kind":"count","series":"helpdesk-calls","from":"2019-10-26T23:00:00Z","to":"2019-10-28T00:00:00Z","good":0,"total":0}
+    1 left out
+    "#);
     let check = |row: &str, expect: &str| {
         assert_eq!(
             file(&format!("01.07.2019,Service desk,980,950\n{row}\n")),
