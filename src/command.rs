@@ -4,6 +4,7 @@ mod agent;
 mod agents;
 mod check;
 mod demo;
+mod differing;
 mod evidence;
 mod probe;
 mod publish;

@@ -1,8 +1,8 @@
-//! `mailward publish`: freezes a month as an edition.
+//! `mailward publish`: freezes a month as an edition, and says what it changes.
 
 use anyhow::Context;
-use mailward_reporter::month::Month;
-use mailward_reporter::publish::Publisher;
+use mailward_reporter::month::{ComputeError, Month};
+use mailward_reporter::publish::{PublishError, Publisher, figures};
 
 use super::{clock, open_store};
 use crate::Outcome;
@@ -24,8 +24,29 @@ pub(crate) fn run(args: &Publish) -> Outcome {
     };
     let edition = publisher
         .publish(month, &args.by, args.reason.as_deref(), now_ms)
-        .with_context(|| format!("publish {month}"))
-        .map_err(Failure::usage)?;
+        .map_err(|error| refused(month, error))?;
     terminal::line(&format!("{month}: edition {} is published", edition.number));
+    if let Some(changes) = &edition.report.changes {
+        let levels = changes.levels.iter().map(figures::sentence);
+        let why = changes.definition.iter().chain(&changes.evidence).cloned();
+        for sentence in levels.chain(why) {
+            terminal::line(&format!("  {sentence}"));
+        }
+    }
     Ok(Exit::Ok)
+}
+
+/// What is asked for wrongly ends with 64, a store that fails with 74.
+fn refused(month: Month, error: PublishError) -> Failure {
+    let as_failure = match &error {
+        PublishError::Running { .. }
+        | PublishError::Unnamed
+        | PublishError::Unreasoned { .. }
+        | PublishError::Compute(ComputeError::Report(_)) => Failure::usage,
+        PublishError::Render(_) | PublishError::Pack { .. } => Failure::internal,
+        PublishError::Compute(ComputeError::Store { .. })
+        | PublishError::Earlier(_)
+        | PublishError::Store { .. } => Failure::io,
+    };
+    as_failure(anyhow::Error::new(error).context(format!("publish {month}")))
 }

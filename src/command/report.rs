@@ -13,7 +13,7 @@ use mailward_reporter::report::model::Report as Model;
 use mailward_reporter::store::Store;
 use mailward_reporter::what_if::{self, WhatIf};
 
-use super::{clock, instant, open_store};
+use super::{clock, differing, instant, open_store};
 use crate::Outcome;
 use crate::cli::{Format, Report};
 use crate::definition;
@@ -48,6 +48,9 @@ pub(crate) fn run(args: &Report) -> Outcome {
     let report = asked.report(detail)?;
     let tried = args.what_if.then(|| asked.what_if()).transpose()?;
     print(args, &report, tried.as_ref());
+    if args.now.is_none() && !args.what_if && args.explain.is_none() {
+        differing::tell(&store, month, now.ms());
+    }
     // somebody who asks why wants an answer, and files only where they say so
     let asks = args.explain.is_some() || args.what_if;
     if asks && args.out.is_none() && args.formats.is_none() {

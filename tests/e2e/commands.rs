@@ -199,7 +199,101 @@ fn publishing_a_running_month_is_refused_and_a_second_edition_needs_a_reason() {
     expect(&publish("2999-01", None), 64, &["2999-01"]);
     expect(&publish("2026-03", None), 0, &["edition 1"]);
     expect(&publish("2026-03", None), 64, &["reason"]);
-    expect(&publish("2026-03", Some("late evidence")), 0, &["edition 2"]);
+    expect(&publish("2026-03", Some("late evidence")), 0, &["edition 2", "No figure differs"]);
+    expect(&publish("2026-03", Some("  ")), 64, &["reason"]);
+}
+
+/// A definition with a level of resolution and one of calls, and how exports are read.
+const DESK: &str = r#"
+[service]
+name = "Mail"
+zone = "Europe/London"
+
+[[level]]
+id = "severity-2"
+measure = "resolution"
+severity = "2"
+target = "100%"
+within = "8h"
+
+[[level]]
+id = "calls"
+measure = "ratio"
+series = "helpdesk-calls"
+target = "97%"
+
+[tickets.csv]
+id = "number"
+severity = "priority"
+opened = "opened_at"
+resolved = "resolved_at"
+severities = { "2 - High" = "2", "5 - Planning" = "" }
+date_format = "%d/%m/%Y %H:%M"
+
+[counts.csv]
+fixed_series = "helpdesk-calls"
+day = "date"
+good = "answered"
+total = "offered"
+"#;
+
+#[test]
+fn a_desks_exports_become_figures_and_late_ones_flag_an_edition() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DESK);
+    let (data, out) = (scratch.path().join("data"), scratch.path().join("out"));
+    let import = |name: &str, text: &str| {
+        let file = write(scratch.path(), name, text);
+        run([
+            Path::new("import"),
+            &file,
+            Path::new("--config"),
+            &config,
+            Path::new("--data"),
+            &data,
+        ])
+    };
+    let tickets = "number,priority,opened_at,resolved_at\r\n\
+                   INC1,2 - High,02/03/2026 08:00,02/03/2026 12:00\r\n\
+                   INC2,5 - Planning,02/03/2026 08:00,\r\n";
+    let calls = "date,answered,offered\n2026-03-01,98,100\n2026-03-02,99,100\n";
+    expect(&import("tickets.csv", tickets), 0, &["1 accepted, 0 duplicates", "1 left out"]);
+    expect(&import("calls.CSV", calls), 0, &["2 accepted"]);
+    expect(&import("tickets.csv", tickets), 0, &["0 accepted, 1 duplicates"]);
+    let bad = tickets.replace("02/03/2026 12:00", "soon");
+    expect(&import("bad.csv", &bad), 64, &["bad.csv:2: resolved_at: expected a time as"]);
+    expect(&import("other.csv", "a,b\n1,2\n"), 64, &["other.csv:1: ", "by [counts.csv]"]);
+    expect(&import("a.ndjson", "number,priority\n"), 64, &["a.ndjson:1: "]);
+
+    let about = |command: &str, more: &[&str]| {
+        let paths = [("--config", &config), ("--data", &data)]
+            .map(|(option, path)| [option.to_owned(), path.display().to_string()]);
+        let args = [command, "--month", "2026-03"].into_iter().chain(more.iter().copied());
+        run(args.map(str::to_owned).chain(paths.into_iter().flatten()))
+    };
+    let out = out.display().to_string();
+    let report = || about("report", &["--out", &out, "--formats", "json"]);
+    expect(&report(), 0, &["100.000 %", "98.500 %", "2 of 2 service levels were met"]);
+    expect(&about("publish", &["--by", "A. Manager"]), 0, &["edition 1"]);
+    assert!(!said(&report()).contains("Evidence that arrived since"));
+
+    let late = tickets.replace("02/03/2026 12:00", "02/03/2026 17:00");
+    expect(&import("tickets.csv", &late), 0, &["1 accepted"]);
+    expect(
+        &report(),
+        0,
+        &[
+            "Edition 1 is published and stays as it is.",
+            "Mail: Severity 2 in time: 0.000 % (Missed), was 100.000 % (Met)",
+        ],
+    );
+    let again = about("publish", &["--by", "B", "--reason", "INC1 was resolved later"]);
+    expect(
+        &again,
+        0,
+        &["edition 2", "(Missed), was 100.000 % (Met)", "The ticket INC1 was superseded."],
+    );
+    assert!(!said(&report()).contains("Evidence that arrived since"));
 }
 
 #[test]

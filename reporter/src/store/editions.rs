@@ -240,3 +240,71 @@ fn note(turn: &Turn<'_, '_>, key: &str, value: &str) -> Result<Accepted, StoreEr
         .map_err(StoreError::sql("note what was done"))?;
     Ok(Accepted::default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mailward_evidence::ManualClock;
+
+    use super::*;
+
+    fn edition(number: u32, pdf: usize) -> NewEdition {
+        NewEdition {
+            month: "2026-10".to_owned(),
+            edition: number,
+            as_of_ms: 1,
+            published_ms: 1,
+            by: "A. Manager".to_owned(),
+            reason: Some("again".to_owned()),
+            report_json: "{}".to_owned(),
+            pdf: vec![7; pdf],
+            outages_csv: String::new(),
+            daily_csv: String::new(),
+            definition_toml: String::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    fn limit_pages(store: &Store, pages: u32) {
+        let limited = store.call(move |turn| {
+            let set = format!("PRAGMA max_page_count = {pages}");
+            turn.conn.execute_batch(&set).map_err(StoreError::sql("limit the file"))?;
+            Ok(Accepted::default())
+        });
+        limited.unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_leaves_no_half_edition() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new("2026-11-06T09:00:00Z".parse().unwrap()));
+        let store = Store::open(dir.path(), clock).unwrap();
+        store.put_edition(edition(1, 1000)).unwrap();
+        let kept = store.editions(None).unwrap();
+        limit_pages(&store, 1); // no fewer than there are: not a page more
+        let full = store.put_edition(edition(2, 10 << 20)).unwrap_err();
+        assert!(matches!(full, StoreError::Full), "{full:?}");
+        assert_eq!(store.editions(None).unwrap(), kept);
+        limit_pages(&store, u32::MAX - 1);
+        store.put_edition(edition(2, 10 << 20)).unwrap();
+        assert_eq!(store.edition("2026-10", None).unwrap().unwrap().pdf.len(), 10 << 20);
+    }
+
+    #[test]
+    fn a_definition_is_noted_when_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new("2026-11-06T09:00:00Z".parse().unwrap()));
+        let store = Store::open(dir.path(), clock.clone()).unwrap();
+        let at_ms = "2026-11-06T09:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        for (normal, minutes) in [("a", 0), ("a", 1), ("b", 2), ("a", 3)] {
+            store.note_definition(normal).unwrap();
+            clock.advance(std::time::Duration::from_secs(60));
+            let last = store.definitions().unwrap().pop().unwrap();
+            assert_eq!(last.1, normal);
+            assert!(last.0 <= at_ms + minutes * 60_000);
+        }
+        let seen: Vec<_> = store.definitions().unwrap().into_iter().map(|(_, n)| n).collect();
+        assert_eq!(seen, ["a", "b", "a"]);
+    }
+}

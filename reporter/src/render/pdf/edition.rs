@@ -11,9 +11,11 @@ pub(super) fn changes(sheet: &mut Sheet<'_>, report: &Report) {
     if let Some(changed) = edition::changed(report) {
         sheet.heading("What this edition changes", 16.0);
         if !changed.rows.is_empty() {
-            let before = format!("In edition {}", changed.since);
-            let columns =
-                [left("Service level", 74.0), left(&before, 50.0), left("In this edition", 50.0)];
+            let columns = [
+                left("Service level", 74.0),
+                left("In the edition before", 50.0),
+                left("In this edition", 50.0),
+            ];
             let rows = changed.rows.iter().map(|(name, before, after)| {
                 let cell = |[shown, small]: &[String; 2]| {
                     Cell::default().and(Style::FIGURE, shown.as_str()).small(small.as_str())
