@@ -278,6 +278,16 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
     }];
     let counted = Accepted { accepted: 7, duplicates: 1, conflicts: 0 };
     let tallies = [Tally { agent: "x".into(), kind: "outcome", counted }];
+    let months = [("2026-10", vec!["A figure.".to_owned()]), ("2026-09", Vec::new())];
+    let months = months.map(|(month, differs)| mailward_reporter::status::MonthEntry {
+        month: month.to_owned(),
+        edition: 1,
+        editions: vec![1],
+        differs,
+        met: 1,
+        missed: 0,
+        open: 0,
+    });
     let render = |evaluation: &Evaluation| {
         metrics::text(&Facts {
             catalogue: &catalogue,
@@ -286,12 +296,16 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             agents: &seen,
             tallies: &tallies,
             latencies: &Latencies::starting(now_ms()),
+            months: &months,
             now_ms: now_ms(),
         })
         .unwrap()
     };
     let unknown = render(&Told::default().judge(&catalogue));
     assert!(!unknown.contains("mailward_component_up{"), "{unknown}");
+    for sample in ["{month=\"2026-10\"} 1", "{month=\"2026-09\"} 0"] {
+        assert!(unknown.contains(&format!("mailward_edition_differs{sample}")), "{unknown}");
+    }
     let told = Told::default().tell("x", "hscn", "a", &[up(60, 40), down(20, 20)]);
     let text = render(&told.judge(&catalogue));
     for line in [
