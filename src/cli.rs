@@ -248,6 +248,10 @@ pub(crate) struct Report {
     /// --out is given]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) formats: Option<Vec<Format>>,
+    /// From what the figures are made: what the store keeps for good, or every raw outcome anew,
+    /// which takes longer and must give the same
+    #[arg(long, value_enum, default_value_t = From::Kept)]
+    pub(crate) from: From,
     /// Print what made the figure of this level: every interval, the rule, the records behind it
     #[arg(long, value_name = "LEVEL", conflicts_with = "what_if")]
     pub(crate) explain: Option<String>,
@@ -258,6 +262,15 @@ pub(crate) struct Report {
     /// Judge as if it were this instant
     #[arg(long, value_name = "INSTANT")]
     pub(crate) now: Option<String>,
+}
+
+/// The two ways to the same figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// Segments and counters
+    Kept,
+    /// Raw outcomes, one by one
+    Raw,
 }
 
 /// A file a report can be written as.

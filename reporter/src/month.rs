@@ -66,7 +66,7 @@ pub fn compute(
     month: Month,
     now_ms: i64,
 ) -> Result<Report, ComputeError> {
-    compute_from(store, catalogue, month, now_ms, Basis::Kept)
+    compute_to(store, catalogue, month, now_ms, (Basis::Kept, Detail::Report))
 }
 
 /// The figures of a month, without their grounds and the months before.
@@ -79,10 +79,10 @@ pub fn figures(
     month: Month,
     now_ms: i64,
 ) -> Result<Report, ComputeError> {
-    compute_to(store, catalogue, month, now_ms, (Basis::Kept, Detail::Figures))
+    compute_from(store, catalogue, month, now_ms, Basis::Kept)
 }
 
-/// [`compute`], by the way that is asked for; the months before it are always from what is kept.
+/// [`figures`], by the way that is asked for.
 ///
 /// # Errors
 /// As [`compute`]; from raw outcomes also when some are past their retention.
@@ -93,10 +93,10 @@ pub fn compute_from(
     now_ms: i64,
     basis: Basis,
 ) -> Result<Report, ComputeError> {
-    compute_to(store, catalogue, month, now_ms, (basis, Detail::Report))
+    compute_to(store, catalogue, month, now_ms, (basis, Detail::Figures))
 }
 
-/// [`compute_from`], going as far into what made the figures as is asked for.
+/// [`compute`], by the way and in the detail that are asked for.
 ///
 /// # Errors
 /// As [`compute_from`].

@@ -16,6 +16,7 @@ pub mod performance;
 pub(crate) mod story;
 pub mod terminal;
 pub mod tried;
+pub(crate) mod unfolded;
 pub mod words;
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use mailward_reporter::what_if::{self, WhatIf};
 
 use super::{clock, differing, instant, open_store};
 use crate::Outcome;
-use crate::cli::{Format, Report};
+use crate::cli::{Format, From, Report};
 use crate::definition;
 use crate::failure::{Exit, Failure};
 use crate::terminal;
@@ -45,7 +45,11 @@ pub(crate) fn run(args: &Report) -> Outcome {
     let store = open_store(&args.data.data)?;
     let asked = Asked { store: &store, catalogue, month, now };
     let detail = args.explain.as_deref().map_or(Detail::Report, Detail::Level);
-    let report = asked.report(detail)?;
+    let basis = match args.from {
+        From::Kept => Basis::Kept,
+        From::Raw => Basis::Raw,
+    };
+    let report = asked.report(basis, detail)?;
     let tried = args.what_if.then(|| asked.what_if()).transpose()?;
     print(args, &report, tried.as_ref());
     if args.now.is_none() && !args.what_if && args.explain.is_none() {
@@ -88,9 +92,9 @@ fn known(catalogue: &Catalogue, level: &str) -> Result<(), Failure> {
 }
 
 impl Asked<'_> {
-    fn report(&self, detail: Detail<'_>) -> Result<Model, Failure> {
+    fn report(&self, basis: Basis, detail: Detail<'_>) -> Result<Model, Failure> {
         let Self { store, catalogue, month, now } = self;
-        month::compute_to(store, catalogue, *month, now.ms(), (Basis::Kept, detail))
+        month::compute_to(store, catalogue, *month, now.ms(), (basis, detail))
             .with_context(|| format!("compute {month}"))
             .map_err(Failure::usage)
     }
@@ -110,12 +114,19 @@ fn print(args: &Report, report: &Model, tried: Option<&WhatIf>) {
     let text = match (tried, explained) {
         (Some(tried), _) => render::tried::table(tried, colour, width),
         (None, Some(level)) => {
-            let export = format!("mailward export --data {}", args.data.data.display());
+            let export = format!("mailward export --data {}", for_a_shell(&args.data.data));
             render::explained::explained(report, level, &export, colour)
         }
         (None, None) => render::terminal::scorecard(report, colour, width),
     };
     terminal::print(&text);
+}
+
+/// A path as it is typed into a shell.
+fn for_a_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<(), Failure> {

@@ -388,3 +388,115 @@ fn ingest_refuses_what_it_must() {
     });
     assert!(reporter.stop().success());
 }
+
+/// An hour of checks each minute, down for the ten minutes from the twentieth on.
+fn an_hour() -> String {
+    let minute = |i: i64| {
+        let due = format!("2026-03-01T00:{i:02}:00Z");
+        let (verdict, reason) = match (20..30).contains(&i) {
+            true => ("down", "\"timeout\""),
+            false => ("up", "null"),
+        };
+        format!(
+            r#"{{"v":1,"kind":"outcome","agent":"leeds-1","probe":"front","due":"{due}","attempt":0,"next_due_s":60,"took_ms":1,"verdict":"{verdict}","reason":{reason},"phases":{{}},"facts":{{}}}}"#
+        ) + "\n"
+    };
+    (0..60).map(minute).collect()
+}
+
+/// A figure is followed to its records in two steps: explain names them, export gives them.
+#[test]
+fn a_figure_is_followed_to_its_records() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", DEFINITION);
+    let data = scratch.path().join("data");
+    let file = write(scratch.path(), "e.ndjson", &an_hour());
+    run_ok([Path::new("import"), &file, Path::new("--data"), &data]);
+    let report = |more: &[&str]| {
+        let (config, data) = (config.display().to_string(), data.display().to_string());
+        let mut args = vec!["report", "--month", "2026-03", "--now", "2026-03-01T01:00:00Z"];
+        args.extend(["--config", &config, "--data", &data]);
+        args.extend(more);
+        run(args)
+    };
+    let output = report(&["--explain", "web-availability"]);
+    expect(
+        &output,
+        0,
+        &[
+            "down: any of its probes is down (rule 5)",
+            "1 of 1 agent says down, 1 must (rule 4)",
+            "timeout: no answer came in time",
+            "1 − D ÷ (S − X − U) = 1 − 600 ÷ (3600 − 0 − 0) = 83.333 % (rule 6)",
+        ],
+    );
+    let text = said(&output);
+    let command = text.lines().find_map(|l| l.trim().strip_prefix("in full: mailward "));
+    let records = run_ok(command.unwrap_or_else(|| panic!("no command in {text}")).split(' '));
+    let down = records.lines().filter(|line| line.contains("\"verdict\":\"down\"")).count();
+    assert_eq!(down, 10, "{records}");
+    assert!(!scratch.path().join("report.json").exists());
+
+    expect(
+        &report(&["--explain", "web-availabilty"]),
+        64,
+        &["--explain", "\"web-availabilty\"", "the nearest is \"web-availability\""],
+    );
+    expect(&report(&["--explain", "x", "--what-if"]), 64, &["--what-if"]);
+
+    let out = scratch.path().join("out");
+    let into = out.display().to_string();
+    let kept = report(&["--explain", "web-availability", "--formats", "json,csv", "--out", &into]);
+    expect(&kept, 0, &[]);
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).expect("a file");
+    let model: serde_json::Value = serde_json::from_str(&read("report.json")).expect("JSON");
+    let grounds = &model["levels"][0]["grounds"];
+    assert_eq!(grounds["of"], "time");
+    assert_eq!(grounds["sums"][0]["down_s"], model["levels"][0]["down_s"]);
+    let record = &grounds["intervals"][0]["probes"][0]["sites"][0]["records"][0];
+    assert_eq!((&record["agent"], &record["outcomes"]), (&"leeds-1".into(), &10.into()));
+    assert!(read("outages.csv").contains(",5,down: any of its probes is down,front,,10,"));
+}
+
+/// Each cell of the table is what a report by that definition says.
+#[test]
+fn other_readings_are_those_of_other_definitions() {
+    let scratch = scratch();
+    let data = scratch.path().join("data");
+    let file = write(scratch.path(), "e.ndjson", &an_hour());
+    run_ok([Path::new("import"), &file, Path::new("--data"), &data]);
+    let out = scratch.path().join("out");
+    let report = |definition: &str, more: &[&str]| {
+        let config = write(scratch.path(), "probes.toml", definition).display().to_string();
+        let (data, into) = (data.display().to_string(), out.display().to_string());
+        let mut args = vec!["report", "--month", "2026-03", "--now", "2026-03-01T01:00:00Z"];
+        args.extend(["--config", &config, "--data", &data, "--out", &into, "--formats", "json"]);
+        args.extend(more);
+        run_ok(args)
+    };
+    let read = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(out.join(name)).expect("a file");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let text = report(DEFINITION, &["--what-if"]);
+    assert!(text.contains("confirm 2 (as defined)"), "{text}");
+    assert!(text.contains("Every verdict is the same in every reading."), "{text}");
+    let tried = read("what-if.json");
+    let cell = |id: &str| {
+        let readings = tried["readings"].as_array().expect("readings");
+        readings.iter().find(|r| r["id"] == id).expect("a reading")["cells"][0].clone()
+    };
+    for (id, old, new) in [
+        ("confirm-5", "every = \"60s\"", "every = \"60s\"\nconfirm = 5"),
+        ("confirm-1", "every = \"60s\"", "every = \"60s\"\nconfirm = 1"),
+        ("quorum-1", "name = \"Web\"", "name = \"Web\"\nquorum = 1"),
+        ("unknown-down", "target = \"99.9%\"", "target = \"99.9%\"\nunknown = \"down\""),
+    ] {
+        report(&DEFINITION.replace(old, new), &[]);
+        let level = &read("report.json")["levels"][0];
+        let cell = cell(id);
+        assert_eq!(cell["pct"], level["availability_pct"], "{id}");
+        assert_eq!(cell["shown"], level["availability_shown"], "{id}");
+        assert_eq!((&cell["met"], &cell["provable"]), (&level["met"], &level["provable"]), "{id}");
+    }
+}

@@ -7,7 +7,7 @@ use mailward_evidence::{AgentName, ProbeId, Verdict};
 use super::tally::mail_probes;
 use super::{ComputeError, Detail};
 use crate::explain::{self, Finder, Limits, Raw, Runs};
-use crate::interval::Span;
+use crate::interval::{Set, Span};
 use crate::report::model::Report;
 use crate::report::{Case, limit_ms};
 use crate::store::{RunsOf, Store, StoreError, Wanted};
@@ -99,8 +99,9 @@ fn failures(case: &Case<'_>, component: &str) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for stream in streams {
         let down = stream.segments.iter().filter(|s| s.verdict == Verdict::Down);
-        let dues = down.map(|s| Span::new(s.first_ms, s.last_ms + 1).clip(case.period));
-        wanted.extend(dues.filter(|span| !span.is_empty()).map(|span| Wanted {
+        // a union, because segments may meet in one due
+        let dues = Set::of(down.map(|s| Span::new(s.first_ms, s.last_ms + 1).clip(case.period)));
+        wanted.extend(dues.spans().iter().map(|span| Wanted {
             agent: stream.agent.clone(),
             probe: stream.probe.clone(),
             first_ms: span.from_ms,

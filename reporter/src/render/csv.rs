@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 
 pub use levels::{levels, months};
 
+use crate::render::unfolded;
 use crate::render::words::{self, Local};
-use crate::report::model::{Figure, LevelFigure, Outage, Report};
+use crate::report::grounds::{Interval, Said};
+use crate::report::model::{At, Figure, LevelFigure, Outage, Report};
 
 /// Every interval that counts as down, a line per level and outage.
 #[must_use]
@@ -30,6 +32,13 @@ pub fn outages(report: &Report) -> String {
         "at_most_s",
         "still_open",
         "reasons",
+        "rule",
+        "why",
+        "probes",
+        "sites",
+        "failed_outcomes",
+        "first_due",
+        "last_due",
     ]);
     for level in &report.levels {
         let Figure::Availability(figure) = &level.figure else { continue };
@@ -48,8 +57,9 @@ pub fn outages(report: &Report) -> String {
                 .plain(&words::seconds(outage.at_least_s))
                 .plain(&words::seconds(outage.at_most_s))
                 .plain(if outage.still_open { "true" } else { "false" })
-                .text(&reasons.join("; "))
-                .end();
+                .text(&reasons.join("; "));
+            behind(&mut table, unfolded::in_level(level.grounds.as_deref(), outage));
+            table.end();
         }
     }
     table.text
@@ -67,6 +77,36 @@ fn names(report: &Report, level: &LevelFigure, outage: &Outage) -> String {
     let ids = components(level, outage);
     let names: Vec<_> = ids.into_iter().map(|id| words::component_name(report, id)).collect();
     names.join("; ")
+}
+
+/// What an outage rests on: the rule, probes and sites, and the failed outcomes.
+fn behind(table: &mut Table, interval: Option<&Interval>) {
+    let Some(interval) = interval else {
+        for _ in 0..7 {
+            table.plain("");
+        }
+        return;
+    };
+    let each_once = |names: Vec<&str>| {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in names {
+            if !seen.contains(&name) {
+                seen.push(name);
+            }
+        }
+        seen.join("; ")
+    };
+    let sites = || interval.probes.iter().flat_map(|probe| &probe.sites);
+    let failed = || sites().flat_map(|s| &s.records).filter(|r| r.said == Said::Down);
+    let due = |at: Option<At>| at.map_or_else(String::new, words::iso);
+    table
+        .plain(&interval.rule.to_string())
+        .text(&interval.why)
+        .text(&each_once(interval.probes.iter().map(|probe| probe.probe.as_str()).collect()))
+        .text(&each_once(sites().map(|site| site.site.as_str()).collect()))
+        .plain(&failed().map(|record| record.outcomes).sum::<u64>().to_string())
+        .plain(&due(failed().filter_map(|record| record.first_due).min()))
+        .plain(&due(failed().filter_map(|record| record.last_due).max()));
 }
 
 /// What each component did on each local day, around the clock.
@@ -207,8 +247,8 @@ pub(super) mod tests {
         let text = outages(&fixture::october());
         let lines: Vec<&str> = text.split_terminator("\r\n").collect();
         insta::assert_snapshot!(lines[..2].join("\n"), @r#"
-        service,month,edition,level,component,component_name,from,to,from_local,to_local,down_s,at_least_s,at_most_s,still_open,reasons
-        NHSmail,2026-10,2,portal-availability,portal,Portal,2026-10-14T00:10:00Z,2026-10-14T04:10:00Z,2026-10-14 01:10:00+01:00,2026-10-14 05:10:00+01:00,14400,14340,14700,false,the connection was refused; no answer came in time
+        service,month,edition,level,component,component_name,from,to,from_local,to_local,down_s,at_least_s,at_most_s,still_open,reasons,rule,why,probes,sites,failed_outcomes,first_due,last_due
+        NHSmail,2026-10,2,portal-availability,portal,Portal,2026-10-14T00:10:00Z,2026-10-14T04:10:00Z,2026-10-14 01:10:00+01:00,2026-10-14 05:10:00+01:00,14400,14340,14700,false,the connection was refused; no answer came in time,,,,,,,
         "#);
         assert_eq!(lines.len(), 5);
     }

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use crate::render::words::{self, Local, Standing};
-use crate::render::{edition, history, story};
+use crate::render::{edition, history, story, unfolded};
 use crate::report::model::{Figure, LevelFigure, Ms, Report, TrendMonth};
 
 #[derive(Template)]
@@ -57,6 +57,8 @@ struct OutageView<'a> {
     at_least: String,
     at_most: String,
     saw: String,
+    /// What it rests on.
+    behind: Vec<String>,
 }
 
 struct FailingView<'a> {
@@ -192,10 +194,10 @@ fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
 
 fn outage_views(report: &Report) -> Vec<OutageView<'_>> {
     let local = Local::new(&report.zone);
-    story::outages(report).iter().map(|counted| outage_view(&local, counted)).collect()
+    story::outages(report).iter().map(|counted| outage_view(report, &local, counted)).collect()
 }
 
-fn outage_view<'a>(local: &Local, counted: &story::Counted<'a>) -> OutageView<'a> {
+fn outage_view<'a>(report: &Report, local: &Local, counted: &story::Counted<'a>) -> OutageView<'a> {
     let outage = counted.outage;
     let to = local.short(outage.to);
     OutageView {
@@ -209,6 +211,9 @@ fn outage_view<'a>(local: &Local, counted: &story::Counted<'a>) -> OutageView<'a
         at_least: words::length(outage.at_least_s),
         at_most: words::length(outage.at_most_s),
         saw: story::saw(outage),
+        behind: unfolded::interval(report, counted.component, outage)
+            .map(|interval| unfolded::lines(report, interval))
+            .unwrap_or_default(),
     }
 }
 

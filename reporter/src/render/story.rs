@@ -123,7 +123,8 @@ fn availability(report: &Report) -> impl Iterator<Item = (&LevelFigure, &Availab
 pub(crate) struct Counted<'a> {
     /// Its component's name; the service's where it is of the whole.
     pub(crate) subject: &'a str,
-    component: &'a str,
+    /// Its component's id; empty where they are several.
+    pub(crate) component: &'a str,
     /// The components in it, where they are several.
     among: String,
     pub(crate) outage: &'a Outage,

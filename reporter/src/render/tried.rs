@@ -26,7 +26,7 @@ pub fn table(tried: &WhatIf, colour: bool, width: usize) -> String {
         tried.zone
     );
     let wide = whole(tried, false);
-    if wide.lines().all(|line| line.chars().count() <= width.max(60)) {
+    if wide.lines().all(|line| line.chars().count() <= width) {
         text.push_str(&whole(tried, colour));
     } else {
         for (which, level) in tried.levels.iter().enumerate() {
@@ -125,8 +125,8 @@ fn notes(tried: &WhatIf) -> String {
     );
     if !tried.unaffected.is_empty() {
         let ids: Vec<String> = tried.unaffected.iter().map(|id| clean(id)).collect();
-        let (verb, list) = (if ids.len() == 1 { "does" } else { "do" }, words::and_list(&ids));
-        text.push_str(&format!("None of this touches {list}: {verb} not rest on these rules.\n"));
+        let (verb, list) = (if ids.len() == 1 { "rests" } else { "rest" }, words::and_list(&ids));
+        text.push_str(&format!("{list} {verb} on none of these rules.\n"));
     }
     if tried.untried_exclusions > 0 {
         let more = words::counted(tried.untried_exclusions, "exclusion");

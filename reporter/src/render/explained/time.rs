@@ -205,7 +205,6 @@ fn blips(page: &mut Page<'_>, blips: &[Blip], count: u64) {
 /// What the stretches add up to, and the figure that this gives.
 fn sums(page: &mut Page<'_>, grounds: &TimeGrounds) {
     page.heading("In sum", "");
-    let several = grounds.sums.len() > 1;
     let heads = ["", "service S", "excluded X", "not working D", "no data U", "blips"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for sum in &grounds.sums {
@@ -220,15 +219,20 @@ fn sums(page: &mut Page<'_>, grounds: &TimeGrounds) {
     }
     page.text.push_str(&indented(&table(&rows, &[1, 2, 3, 4, 5]), 2));
     let Figure::Availability(figure) = &page.level.figure else { return };
-    let formula = match figure.unknown_policy.as_str() {
-        "up" => "1 − D ÷ (S − X)",
-        "down" => "1 − (D + U) ÷ (S − X)",
-        _ => "1 − D ÷ (S − X − U)",
+    let policy = figure.unknown_policy.as_str();
+    let formula = |s: &str, x: &str, d: &str, u: &str| match policy {
+        "up" => format!("1 − {d} ÷ ({s} − {x})"),
+        "down" => format!("1 − ({d} + {u}) ÷ ({s} − {x})"),
+        _ => format!("1 − {d} ÷ ({s} − {x} − {u})"),
     };
-    let share = words::result(page.level);
-    if several {
-        page.line(&format!("  over these components together: {formula} = {share} (rule 6)"));
-    } else {
-        page.line(&format!("  {formula} = {share} (rule 6)"));
+    let (letters, share) = (formula("S", "X", "D", "U"), words::result(page.level));
+    match grounds.sums.as_slice() {
+        [sum] => {
+            let [s, x, d, u] =
+                [sum.service_s, sum.excluded_s, sum.down_s, sum.unknown_s].map(words::seconds);
+            let numbers = formula(&s, &x, &d, &u);
+            page.line(&format!("  {letters} = {numbers} = {share} (rule 6)"));
+        }
+        _ => page.line(&format!("  over these components together: {letters} = {share} (rule 6)")),
     }
 }
