@@ -1,6 +1,7 @@
 //! The scorecard for a terminal: aligned columns, units in the heads, a summary line last.
 //! Colour is emphasis only; whether there is any is the caller's business.
 
+use crate::render::columns::{self, Cell, Emphasis};
 use crate::render::history;
 use crate::render::words::{self, Standing};
 use crate::report::model::{Figure, LevelFigure, Ms, Report};
@@ -27,25 +28,25 @@ const BESIDE: [Column; 7] = [
     ("MTBF h:mm:ss", true),
     ("no data", false),
 ];
-const GAP: &str = "  ";
+/// Between two columns.
+const GAP: usize = 2;
 /// The narrowest first column, however narrow the terminal is.
 const MIN_NAME: usize = 16;
 
 /// The scorecard, at most `width` columns wide where that can be had.
 #[must_use]
 pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
-    let rows: Vec<Vec<String>> = report.levels.iter().map(|level| cells(report, level)).collect();
-    let mut lines = table(&SCORE, &rows, width).into_iter();
-
+    let verdict = |level: &LevelFigure| Some(emphasis(Standing::of(level)));
+    let rows = report.levels.iter().map(|level| {
+        let mut row: Vec<Cell> = cells(report, level).into_iter().map(|c| (c, None)).collect();
+        if let Some((_, emphasis)) = row.last_mut() {
+            *emphasis = verdict(level);
+        }
+        row
+    });
     let mut text = title(report, colour);
     text.push_str("\n\n");
-    text.push_str(&lines.next().unwrap_or_default());
-    text.push('\n');
-    for ((level, row), plain) in report.levels.iter().zip(&rows).zip(lines) {
-        let verdict = row.last().map_or("", String::as_str);
-        text.push_str(&emphasised(&plain, verdict, Standing::of(level), colour));
-        text.push('\n');
-    }
+    text.push_str(&table(&SCORE, rows.collect(), colour, width));
     text.push('\n');
     text.push_str(&beside(report, width));
     text.push_str(&credits(report));
@@ -55,6 +56,34 @@ pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
     text.push_str(&words::verdict(report));
     text.push('\n');
     text
+}
+
+const fn emphasis(standing: Standing) -> Emphasis {
+    match standing {
+        Standing::Met => Emphasis::Good,
+        Standing::Missed => Emphasis::Bad,
+        Standing::NotProvable { .. } | Standing::NotEnough => Emphasis::Doubt,
+        Standing::Nothing => Emphasis::Dim,
+    }
+}
+
+/// Aligned below their heads; the first column gives way.
+fn table(heads: &[Column], rows: Vec<Vec<Cell>>, colour: bool, width: usize) -> String {
+    let mut all = vec![heads.iter().map(|(head, _)| ((*head).to_owned(), None)).collect()];
+    all.extend(rows);
+    let widest = |column: usize| {
+        let cells = all.iter().filter_map(|row: &Vec<Cell>| row.get(column));
+        cells.map(|(cell, _)| cell.chars().count()).max().unwrap_or(0)
+    };
+    let others: usize = (1..heads.len()).map(|column| widest(column) + GAP).sum();
+    let room = width.saturating_sub(others).max(MIN_NAME);
+    for row in &mut all {
+        if let Some((name, _)) = row.first_mut() {
+            *name = shortened(name, room);
+        }
+    }
+    let right: Vec<usize> = (0..heads.len()).filter(|column| heads[*column].1).collect();
+    columns::painted(&all, &right, colour)
 }
 
 /// What stands beside the figures of the levels of which there is more to say: how they went,
@@ -67,18 +96,17 @@ fn beside(report: &Report, width: usize) -> String {
         Figure::Availability(a) => a.failures > 0 || a.unknown_s.0 > 0,
         _ => false,
     };
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
     for level in report.levels.iter().filter(concerned) {
         let cells = beside_cells(report, level).into_iter().enumerate();
-        rows.push(cells.filter(|(i, _)| kept(*i)).map(|(_, cell)| cell).collect());
+        rows.push(cells.filter(|(i, _)| kept(*i)).map(|(_, cell)| (cell, None)).collect());
     }
     if rows.is_empty() {
         return String::new();
     }
     let heads = BESIDE.into_iter().enumerate().filter(|(i, _)| kept(*i));
     let heads: Vec<Column> = heads.map(|(_, head)| head).collect();
-    let lines = table(&heads, &rows, width);
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).chain(["\n".to_owned()]).collect()
+    format!("{}\n", table(&heads, rows, false, width))
 }
 
 fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 7] {
@@ -102,41 +130,20 @@ fn credits(report: &Report) -> String {
     if credits.is_empty() {
         return String::new();
     }
-    let lines = credits.iter().map(|line| format!("  {}\n", plain(line)));
+    let lines = credits.iter().map(|line| format!("  {}\n", columns::clean(line)));
     format!("service credits due:\n{}\n", lines.collect::<String>())
 }
 
-/// The heads and the rows, aligned; the first column gives way.
-fn table(heads: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
-    let mut widths: Vec<usize> = heads.iter().map(|(head, _)| head.chars().count()).collect();
-    for row in rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(cell.chars().count());
-        }
-    }
-    let others: usize = widths.iter().skip(1).sum::<usize>() + GAP.len() * (widths.len() - 1);
-    if let Some(first) = widths.first_mut() {
-        *first = (*first).min(width.saturating_sub(others).max(MIN_NAME));
-    }
-    let named: Vec<String> = heads.iter().map(|(head, _)| (*head).to_owned()).collect();
-    std::iter::once(&named).chain(rows).map(|row| line(heads, row, &widths)).collect()
-}
-
 fn title(report: &Report, colour: bool) -> String {
-    let service: String =
-        report.service.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let rest = format!(
-        "{} ({}) · {}{}",
+    let service = columns::clean(&report.service);
+    format!(
+        "{} · {} ({}) · {}{}",
+        columns::paint(&service, Emphasis::Bold, colour),
         words::month_name(&report.month),
         report.zone,
         words::edition(report),
         if report.demo { " · DEMO" } else { "" },
-    );
-    if colour {
-        format!("\u{1b}[1m{service}\u{1b}[0m · {rest}")
-    } else {
-        format!("{service} · {rest}")
-    }
+    )
 }
 
 fn cells(report: &Report, level: &LevelFigure) -> Vec<String> {
@@ -171,7 +178,7 @@ fn cells(report: &Report, level: &LevelFigure) -> Vec<String> {
 }
 
 fn name(report: &Report, level: &LevelFigure) -> String {
-    plain(&format!("{}: {}", words::subject(report, level), words::measure(level)))
+    columns::clean(&format!("{}: {}", words::subject(report, level), words::measure(level)))
 }
 
 /// How the level stood in the months before, oldest first: a sign for each, a space where
@@ -191,27 +198,6 @@ fn before(report: &Report, level: &LevelFigure) -> String {
     earlier.iter().map(sign).collect()
 }
 
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// Joins cells: words to the left, figures to the right.
-fn line(heads: &[Column], cells: &[String], widths: &[usize]) -> String {
-    let mut text = String::new();
-    for (i, ((cell, &width), (_, figures))) in cells.iter().zip(widths).zip(heads).enumerate() {
-        if i > 0 {
-            text.push_str(GAP);
-        }
-        match (i, figures) {
-            (0, _) => text.push_str(&format!("{:<width$}", shortened(cell, width))),
-            (_, true) => text.push_str(&format!("{cell:>width$}")),
-            _ if i + 1 == cells.len() => text.push_str(cell),
-            _ => text.push_str(&format!("{cell:<width$}")),
-        }
-    }
-    text
-}
-
 fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -219,18 +205,6 @@ fn shortened(text: &str, width: usize) -> String {
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-fn emphasised(line: &str, verdict: &str, standing: Standing, colour: bool) -> String {
-    let code = match standing {
-        _ if !colour => return line.to_owned(),
-        Standing::Met => "32",
-        Standing::Missed => "1;31",
-        Standing::NotProvable { .. } | Standing::NotEnough => "1;33",
-        Standing::Nothing => "2",
-    };
-    let start = line.strip_suffix(verdict).unwrap_or(line);
-    format!("{start}\u{1b}[{code}m{verdict}\u{1b}[0m")
 }
 
 #[cfg(test)]
