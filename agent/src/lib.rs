@@ -10,9 +10,11 @@ pub mod net;
 pub mod once;
 pub mod outbox;
 pub mod policy;
+pub mod post;
 pub mod probe;
 pub mod run;
 pub mod schedule;
+pub mod sink;
 
 pub use once::{OnceError, probe_once};
 pub use run::{RunError, Settings, run};

@@ -17,6 +17,10 @@ use crate::outbox::Stats;
 const DURATION_BUCKETS_S: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const LAG_BUCKETS_S: [f64; 7] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0];
 
+/// From an idle queue's fraction of a second to a quarter of an hour, when mail counts as lost.
+const DELIVERY_BUCKETS_S: [f64; 11] =
+    [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
+
 /// A metric could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("set up metrics")]
@@ -70,6 +74,11 @@ pub struct Metrics {
     certificate_expiry: GaugeVec,
     missed: IntCounterVec,
     schedule_lag: Histogram,
+    mail_delivery: HistogramVec,
+    /// Messages that claim to be an agent's and are not.
+    pub mail_forged: IntCounter,
+    /// Messages under way.
+    pub mail_under_way: IntGauge,
     deliveries: IntCounterVec,
     delivered_records: IntCounter,
     refused_records: IntCounter,
@@ -171,6 +180,22 @@ impl Metrics {
                 &["probe"],
             )?,
             schedule_lag: make.add(Histogram::with_opts(lag))?,
+            mail_delivery: make.add(HistogramVec::new(
+                HistogramOpts::new(
+                    "mailward_mail_delivery_seconds",
+                    "How long messages took from the hand-over to their arrival.",
+                )
+                .buckets(DELIVERY_BUCKETS_S.to_vec()),
+                &["probe", "direction"],
+            ))?,
+            mail_forged: make.counter(
+                "mailward_mail_forged_total",
+                "Messages that claim to be this agent's and are not; they are left alone.",
+            )?,
+            mail_under_way: make.add(IntGauge::new(
+                "mailward_mail_under_way",
+                "Messages that were sent and are still awaited, or may still arrive.",
+            ))?,
             deliveries: make.counters(
                 "mailward_deliveries_total",
                 "Attempts to deliver, by how they ended.",
@@ -235,6 +260,11 @@ impl Metrics {
     /// Scheduled runs of a probe were not made.
     pub fn missed(&self, probe: &str, runs: u32) {
         self.missed.with_label_values(&[probe]).inc_by(u64::from(runs));
+    }
+
+    /// A message arrived so long after its hand-over.
+    pub fn mail_arrived(&self, probe: &str, direction: &'static str, delivery_s: f64) {
+        self.mail_delivery.with_label_values(&[probe, direction]).observe(delivery_s);
     }
 
     /// What a run said.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mailward_catalogue::{Catalogue, Schedule};
+use mailward_catalogue::{Catalogue, Probe, Schedule};
 use mailward_evidence::{AgentName, Clock, IdError, Instant, Outcome, Verdict};
 use tokio::sync::Semaphore;
 
@@ -15,6 +15,11 @@ use crate::metrics::Metrics;
 use crate::net::Net;
 use crate::run::runner::{Runner, write_down};
 use crate::run::{Hosts, RunError, rhythm};
+use crate::schedule::Turn;
+
+mod mail;
+
+use mail::Mail;
 
 /// The name that outcomes bear where the definition has no `[agent]`.
 const NAMELESS: &str = "probe";
@@ -67,9 +72,14 @@ pub async fn probe_once(
     let metrics = Arc::new(Metrics::new().map_err(RunError::from)?);
     let references = agent.map_or(&[][..], |agent| &agent.references);
     let health = Health::new(references, Arc::clone(&net), Arc::clone(clock), Arc::clone(&metrics));
+    let wanted = |probe: &&Probe| ids.is_empty() || ids.contains(&probe.id);
+    let mail = Mail::set_up(catalogue, &wanted, &name, &metrics, clock).await?;
+    let purse = Arc::new(Purse::new(catalogue, None, Arc::clone(clock)));
+    let told = mail.start(&net, &purse, clock);
     let runner = Runner {
         overall: Semaphore::new(MAX_CONCURRENT),
-        purse: Purse::new(catalogue, None, Arc::clone(clock)),
+        purse,
+        post: Some(Arc::clone(&mail.post)),
         health: Arc::new(health.map_err(RunError::from)?),
         clock: Arc::clone(clock),
         metrics,
@@ -90,14 +100,27 @@ pub async fn probe_once(
                 .map(|next| next - due_ms),
         };
         let next_due_ms = next_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(1).max(1);
-        let (runner, name) = (&runner, &name);
+        let (runner, name, told) = (&runner, &name, &told);
         runs.push(async move {
             let id = runnable.id.clone();
-            let mut outcome = Outcome::new(name.clone(), id, due, next_due_ms, Verdict::Unknown);
-            if let Some(sight) = runner.run(&runnable, due_ms, PATIENCE).await {
-                write_down(sight, &mut outcome);
+            let turn = Turn { due_ms, attempt: 0 };
+            let mut outcome =
+                Outcome::new(name.clone(), id.clone(), due, next_due_ms, Verdict::Unknown);
+            match runner.run(&runnable, turn, PATIENCE).await {
+                Some(sight) if sight.seen.is_under_way => {
+                    let (phases, facts) = sight.into_parts();
+                    let run = (id.as_str(), due_ms, 0);
+                    if let Some(post) = &runner.post {
+                        post.desk.settle(run, next_due_ms, phases, facts);
+                    }
+                    told.wait_for(&id).await.unwrap_or(outcome)
+                }
+                Some(sight) => {
+                    write_down(sight, &mut outcome);
+                    outcome
+                }
+                None => outcome,
             }
-            outcome
         });
     }
     Ok(join_all(runs).await)

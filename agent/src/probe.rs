@@ -13,6 +13,8 @@ pub use crate::net::Deadline;
 use crate::net::oauth::{NoToken, Tokens};
 use crate::net::sasl::{Login, Proof};
 use crate::net::{Access, Fault, Net, Security, Trace};
+use crate::post::Post;
+use crate::schedule::Turn;
 
 /// What one run saw. How long it took is measured by whoever ran it; so is `slow`.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Seen {
     pub facts: Pairs<Box<str>>,
     /// What is listed where; sorted.
     pub listings: Vec<Listing>,
+    /// Whether what came of it will be told later: a message is under way.
+    pub is_under_way: bool,
 }
 
 impl Seen {
@@ -37,7 +41,14 @@ impl Seen {
             phases: Pairs::default(),
             facts: Pairs::default(),
             listings: Vec::new(),
+            is_under_way: false,
         }
+    }
+
+    /// It went well so far, and what came of it will be told later.
+    #[must_use]
+    pub fn under_way() -> Self {
+        Self { is_under_way: true, ..Self::up() }
     }
 
     /// It works.
@@ -106,6 +117,10 @@ pub struct Context<'a> {
     pub deadline: Deadline,
     /// The accounts, and what is known of them.
     pub accounts: &'a dyn Accounts,
+    /// Which run of the probe it is.
+    pub turn: Turn,
+    /// The agent's mail under way; a probe that sends any cannot run without it.
+    pub post: Option<&'a Post>,
 }
 
 /// Accounts that probes log on with, and the memory of what became of them.
@@ -270,6 +285,7 @@ pub(crate) mod entry;
 mod exchange_health;
 mod http;
 mod imap;
+mod mail;
 mod owa;
 mod pop3;
 pub(crate) mod sign_in;
@@ -294,6 +310,7 @@ const REGISTRY: &[(&str, Build)] = &[
     ("domain", domain::build),
     ("imap", imap::build),
     ("pop3", pop3::build),
+    ("mail", mail::build),
 ];
 
 /// Makes a declared probe ready to run.

@@ -3,6 +3,7 @@
 
 mod home;
 mod listen;
+mod mail;
 mod planner;
 pub(crate) mod runner;
 mod wake;
@@ -29,10 +30,14 @@ use crate::metrics::{Metrics, MetricsError};
 use crate::net::{Net, NetError};
 use crate::outbox::keeper::{Keeper, OutboxHandle};
 use crate::outbox::{Limits, Outbox, OutboxError};
+use crate::post::ledger::LedgerError;
+use crate::post::token::KeyError;
 use crate::probe::{self, BuildError};
 use crate::schedule::{Course, Cron, CronError, Rhythm};
+use crate::sink::SinkError;
 use home::Home;
 pub use home::HomeError;
+use mail::Mail;
 use planner::{Planner, Watched};
 use runner::{Runnable, Runner};
 
@@ -113,6 +118,18 @@ pub enum RunError {
     /// The wake-up for crons cannot be set up.
     #[error("set up the wake-up for crons")]
     Wake(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no key for mail tokens.
+    #[error("set up the key of mail tokens")]
+    MailKey(#[from] KeyError),
+    /// The ledger of messages under way cannot be used.
+    #[error(transparent)]
+    MailLedger(#[from] LedgerError),
+    /// A sink cannot be set up.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// What a message must match cannot be read.
+    #[error("read what must hold of an arrived message")]
+    Expect(#[from] regex::Error),
     /// A part ended although nobody stopped it.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -134,7 +151,8 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         ),
         None => None,
     };
-    let parts = Parts::build(&settings, &home, &metrics)?;
+    let mail = Mail::open(&settings, &home, &metrics).await?;
+    let parts = Parts::build(&settings, &home, &metrics, mail.as_ref())?;
     let outbox = Outbox::open(&home.outbox(), limits(&settings.catalogue))?;
     let (keeper, outbox) = Keeper::start(outbox, Arc::clone(&clock)).map_err(RunError::Thread)?;
     let to = Destination {
@@ -172,8 +190,9 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
     let mut delivering = JoinSet::new();
     delivering.spawn(delivery.run(hurried, stopped));
 
+    let told = mail.map(|mail| mail.start(&parts, &settings.clock, &outbox, &mut aside));
     let wake = wake::Wake::start(parts.has_cron()).await.map_err(RunError::Wake)?;
-    let planner = Planner::new(
+    let mut planner = Planner::new(
         settings.agent.clone(),
         parts.watched,
         Arc::new(parts.runner),
@@ -181,6 +200,9 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         Arc::clone(&metrics),
         Arc::clone(&clock),
     );
+    if let Some(told) = told {
+        planner = planner.with_mail(told);
+    }
     let ended = tokio::select! {
         () = planner.run(&mut shutdown, wake) => Ok(()),
         _ = delivering.join_next() => Err(RunError::Ended("delivery")),
@@ -245,12 +267,18 @@ struct Parts {
     net: Arc<Net>,
     trust: Option<PathBuf>,
     health: Arc<Health>,
+    purse: Arc<Purse>,
     runner: Runner,
     watched: Vec<Watched>,
 }
 
 impl Parts {
-    fn build(settings: &Settings, home: &Home, metrics: &Arc<Metrics>) -> Result<Self, RunError> {
+    fn build(
+        settings: &Settings,
+        home: &Home,
+        metrics: &Arc<Metrics>,
+        mail: Option<&Mail>,
+    ) -> Result<Self, RunError> {
         let (catalogue, clock) = (&settings.catalogue, &settings.clock);
         let agent = catalogue.agent.as_ref();
         let trust = settings.trust.clone().or_else(|| agent.and_then(|a| a.trust.clone()));
@@ -266,9 +294,11 @@ impl Parts {
             Arc::clone(metrics),
         )?);
         let purse = Purse::new(catalogue, Some(home.credentials()), Arc::clone(clock));
+        let purse = Arc::new(purse);
         let runner = Runner {
             overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),
-            purse,
+            purse: Arc::clone(&purse),
+            post: mail.map(|mail| Arc::clone(&mail.post)),
             health: Arc::clone(&health),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
@@ -285,7 +315,7 @@ impl Parts {
             let cron = matches!(probe.schedule, Schedule::Cron(_));
             watched.push(Watched::new(runnable, course, shown, cron));
         }
-        Ok(Self { net, trust, health, runner, watched })
+        Ok(Self { net, trust, health, purse, runner, watched })
     }
 
     fn has_cron(&self) -> bool {

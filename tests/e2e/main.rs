@@ -6,5 +6,6 @@ mod commands;
 mod kill;
 mod real_servers;
 mod reputation;
+mod round_trip;
 mod support;
 mod worked_cases;

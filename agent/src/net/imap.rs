@@ -11,6 +11,7 @@ use super::tls::Inside;
 use super::{Access, Deadline, Fault, Net, Security, Stream, Trace};
 
 mod session;
+mod watch;
 pub mod wire;
 
 pub use session::{Bounded, Session};

@@ -56,6 +56,11 @@ impl Resolver {
         &self.servers
     }
 
+    /// The library's resolver, for libraries that ask on their own.
+    pub(crate) fn hickory(&self) -> TokioResolver {
+        self.hickory.clone()
+    }
+
     /// What the hosts file says, and what RFC 6761 section 6.3 says of localhost.
     fn known(&self, name: &Name) -> Vec<IpAddr> {
         let mut found = Vec::new();

@@ -16,6 +16,7 @@ use super::sasl::{self, Login, Proof};
 use super::tls::Inside;
 use super::{Deadline, Fault, Net, Stream, Trace};
 
+pub mod message;
 pub mod reply;
 
 pub use reply::{Enhanced, Reply};
@@ -49,6 +50,12 @@ impl Offers {
     #[must_use]
     pub fn start_tls(&self) -> bool {
         self.0.iter().any(|line| line == "STARTTLS")
+    }
+
+    /// Whether this extension is among them, with whatever parameters.
+    #[must_use]
+    pub fn has(&self, keyword: &str) -> bool {
+        self.0.iter().any(|line| line.split(' ').next() == Some(keyword))
     }
 
     /// Whether AUTH offers this mechanism (RFC 4954 section 3; `AUTH=` is how old servers had it).

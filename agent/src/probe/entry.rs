@@ -164,6 +164,12 @@ impl<'a> Entry<'a> {
         Err(Ended::Judged(round.verdict()))
     }
 
+    /// The conversation for whoever goes on from here, with the capabilities after the logon
+    /// where they came along.
+    pub(crate) fn into_talk(self) -> Option<(Conversation, Option<Capabilities>)> {
+        Some((self.talk?, self.offered))
+    }
+
     /// Opens INBOX read-only, so that nothing in it changes. Phase `select`; fact `messages`.
     pub(crate) async fn examine(&mut self, trace: &mut Trace) -> Result<(), Ended> {
         let doing = "waiting for the answer to EXAMINE";

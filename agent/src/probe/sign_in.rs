@@ -40,6 +40,11 @@ impl<'a> Round<'a> {
         None
     }
 
+    /// Whether an account was withheld that may be had in a moment.
+    pub(crate) fn is_held(&self) -> bool {
+        self.withheld == Some(Reason::CredentialHeld)
+    }
+
     fn current(&self) -> Option<&'a String> {
         self.ids.get(self.next.checked_sub(1)?)
     }

@@ -74,7 +74,7 @@ pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, B
 }
 
 /// The machine's name, if it is a full one; else its address will do (RFC 5321 section 4.1.4).
-fn machine_name() -> Option<String> {
+pub(super) fn machine_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim();
     let is_label = |label: &str| {
@@ -302,7 +302,7 @@ async fn say_hello(talk: &mut Conversation, name: &str, trace: &mut Trace) -> Re
 }
 
 /// RFC 5321 section 4.1.3.
-fn address_literal(talk: &Conversation) -> String {
+pub(super) fn address_literal(talk: &Conversation) -> String {
     match talk.local().map(|local| local.ip()) {
         Some(std::net::IpAddr::V6(v6)) => format!("[IPv6:{v6}]"),
         Some(std::net::IpAddr::V4(v4)) => format!("[{v4}]"),

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) use super::sign_in::tests::Table;
 use super::{Context, Deadline, Seen, build};
 use crate::net::Net;
+use crate::schedule::Turn;
 
 const HEAD: &str = r#"
 [service]
@@ -79,7 +80,8 @@ pub(super) async fn run_for(
 ) -> Seen {
     let catalogue = catalogue(keys);
     let probe = build(&catalogue.probes[0], &catalogue, net).unwrap();
-    let cx = Context { deadline: Deadline::after(timeout), accounts };
+    let turn = Turn { due_ms: 0, attempt: 0 };
+    let cx = Context { deadline: Deadline::after(timeout), accounts, turn, post: None };
     probe.observe(&cx).await
 }
 

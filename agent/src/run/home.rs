@@ -108,6 +108,16 @@ impl Home {
         self.directory.join("credentials")
     }
 
+    /// The key of the agent's mail tokens.
+    pub(super) fn mail_key(&self) -> PathBuf {
+        self.directory.join("mail.key")
+    }
+
+    /// The messages under way.
+    pub(super) fn mail_ledger(&self) -> PathBuf {
+        self.directory.join("mail.ledger")
+    }
+
     fn roster_path(&self) -> PathBuf {
         self.directory.join("roster.json")
     }

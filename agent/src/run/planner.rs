@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use mailward_evidence::clock::Reading;
 use mailward_evidence::{AgentName, Clock, Instant, Outcome, Reason, Record, Verdict};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::runner::{Runnable, Runner, Sight, write_down};
 use super::wake::Wake;
 use crate::metrics::{Metrics, ProbeMetrics};
 use crate::outbox::keeper::OutboxHandle;
+use crate::post::desk::Told;
 use crate::schedule::{Course, Settling, Turn};
 
 /// How often the clocks are compared.
@@ -38,12 +39,22 @@ pub(super) struct Watched {
     /// Whether its next run is on the heap.
     queued: bool,
     last: Option<(Verdict, Option<Reason>)>,
+    last_due: Option<Instant>,
 }
 
 impl Watched {
     pub(super) fn new(probe: Runnable, course: Course, shown: ProbeMetrics, cron: bool) -> Self {
         let probe = Arc::new(probe);
-        Self { probe, course, shown, cron, running: None, queued: false, last: None }
+        Self {
+            probe,
+            course,
+            shown,
+            cron,
+            running: None,
+            queued: false,
+            last: None,
+            last_due: None,
+        }
     }
 
     pub(super) fn has_cron(&self) -> bool {
@@ -66,6 +77,8 @@ pub(super) struct Planner {
     clock: Arc<dyn Clock>,
     /// Wall minus monotonic time at the last look.
     offset_ms: i64,
+    /// What is told of mail later than its run, until nobody tells any more.
+    told: Option<mpsc::Receiver<Told>>,
 }
 
 fn offset_ms(reading: Reading) -> i64 {
@@ -85,7 +98,13 @@ impl Planner {
         let offset_ms = offset_ms(clock.read());
         let heap = BinaryHeap::with_capacity(watched.len());
         let runs = JoinSet::new();
-        Self { agent, watched, heap, runs, runner, outbox, metrics, clock, offset_ms }
+        Self { agent, watched, heap, runs, runner, outbox, metrics, clock, offset_ms, told: None }
+    }
+
+    /// The same planner, which also records what is told of mail.
+    pub(super) fn with_mail(mut self, told: mpsc::Receiver<Told>) -> Self {
+        self.told = Some(told);
+        self
     }
 
     /// Runs until `shutdown` says so; then waits a little for what is under way, and records the
@@ -105,6 +124,7 @@ impl Planner {
                         self.take(ran);
                     }
                 }
+                told = next_told(&mut self.told) => self.record_told(told),
                 () = wake.called() => self.queue_all(),
                 () = tokio::time::sleep(wait) => {}
             }
@@ -188,8 +208,7 @@ impl Planner {
         let left_ms = watched.course.patience_ms(turn) - (now_ms - turn.due_ms);
         let patience = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
         let (runner, probe) = (Arc::clone(&self.runner), Arc::clone(&watched.probe));
-        self.runs
-            .spawn(async move { (index, turn, runner.run(&probe, turn.due_ms, patience).await) });
+        self.runs.spawn(async move { (index, turn, runner.run(&probe, turn, patience).await) });
     }
 
     fn take(&mut self, ran: Result<Ran, tokio::task::JoinError>) {
@@ -205,8 +224,20 @@ impl Planner {
         let watched = &mut self.watched[index];
         watched.running = None;
         let missed = match sight {
+            Some(sight) if sight.seen.is_under_way => {
+                let settled = watched.course.settle(turn, sight.said, now_ms);
+                if let Some(post) = &self.runner.post {
+                    let (phases, facts) = sight.into_parts();
+                    let run = (watched.probe.id.as_str(), turn.due_ms, turn.attempt);
+                    post.desk.settle(run, settled.next_due_ms, phases, facts);
+                }
+                settled.missed
+            }
             Some(sight) => {
                 let settled = watched.course.settle(turn, sight.said, now_ms);
+                if let Some(post) = &self.runner.post {
+                    post.desk.abandon((watched.probe.id.as_str(), turn.due_ms, turn.attempt));
+                }
                 self.record(index, turn, settled.next_due_ms, |outcome| write_down(sight, outcome));
                 settled.missed
             }
@@ -230,9 +261,38 @@ impl Planner {
             Outcome::new(self.agent.clone(), probe, due, next_due_ms, Verdict::Unknown);
         outcome.attempt = turn.attempt;
         write(&mut outcome);
-        self.metrics.observed(&mut watched.shown, &outcome);
-        watched.tell_change(&outcome);
+        self.keep(index, outcome);
+    }
+
+    fn keep(&mut self, index: usize, outcome: Outcome) {
+        let watched = &mut self.watched[index];
+        // what is told late of an older run says nothing of how things are now
+        if watched.last_due.is_none_or(|last| last <= outcome.due) {
+            watched.last_due = Some(outcome.due);
+            self.metrics.observed(&mut watched.shown, &outcome);
+            watched.tell_change(&outcome);
+        }
         self.outbox.keep(&Record::Outcome(outcome));
+    }
+
+    /// Records what is told of a message after its run; `None` when nobody tells any more.
+    fn record_told(&mut self, told: Option<Told>) {
+        let Some(Told { outcome, kept }) = told else {
+            self.told = None;
+            return;
+        };
+        let post = self.runner.post.clone();
+        let route = post.as_ref().and_then(|post| post.route(outcome.probe.as_str()));
+        if let (Some(route), Some(delivery_s)) = (route, outcome.delivery_s) {
+            self.metrics.mail_arrived(outcome.probe.as_str(), route.direction, delivery_s);
+        }
+        match self.watched.iter().position(|watched| watched.probe.id == outcome.probe) {
+            Some(index) => self.keep(index, outcome),
+            // its probe is gone from the definition, and its evidence is not
+            None => self.outbox.keep(&Record::Outcome(outcome)),
+        }
+        // whoever waits for this may be gone
+        let _ = kept.send(());
     }
 
     fn tell_missed(&self, index: usize, missed: u32) {
@@ -256,11 +316,24 @@ impl Planner {
             let watched = &mut self.watched[index];
             if let Some(turn) = watched.running.take() {
                 let settled = watched.course.settle(turn, Settling::Undecided, now_ms);
+                // a message that may be under way is not forgotten: the next start goes on
+                let run = (watched.probe.id.as_str(), turn.due_ms, turn.attempt);
+                let post = self.runner.post.as_ref();
+                if post.is_some_and(|post| post.desk.settle_bare(run, settled.next_due_ms)) {
+                    continue;
+                }
                 self.record(index, turn, settled.next_due_ms, |outcome| {
                     outcome.reason = Some(Reason::Shutdown);
                 });
             }
         }
+    }
+}
+
+async fn next_told(told: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
+    match told {
+        Some(told) => told.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -14,8 +14,9 @@ use crate::accounts::Purse;
 use crate::health::{Fitness, Health, Span};
 use crate::metrics::Metrics;
 use crate::net::{Deadline, clean};
+use crate::post::Post;
 use crate::probe::{Context, Observe, Seen};
-use crate::schedule::{LATE_MS, Settling};
+use crate::schedule::{LATE_MS, Settling, Turn};
 
 /// How much later than its deadline a probe may return before it is cut off: it knows more
 /// about why it was late than whoever cuts it off.
@@ -35,7 +36,9 @@ pub(crate) struct Runnable {
 pub(crate) struct Runner {
     /// The slots of the agent.
     pub(crate) overall: Semaphore,
-    pub(crate) purse: Purse,
+    pub(crate) purse: Arc<Purse>,
+    /// Mail under way, where a probe sends any.
+    pub(crate) post: Option<Arc<Post>>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -54,23 +57,24 @@ impl Runner {
     pub(crate) async fn run(
         &self,
         probe: &Runnable,
-        due_ms: i64,
+        turn: Turn,
         patience: Duration,
     ) -> Option<Sight> {
         // the host's slot first: who waits for a busy host must not hold one of the agent's
         let slots = async { (probe.host.acquire().await, self.overall.acquire().await) };
         let slots = tokio::time::timeout(patience, slots).await.ok()?;
         let started = self.clock.read();
-        let late_ms = started.wall.as_millisecond() - due_ms;
+        let late_ms = started.wall.as_millisecond() - turn.due_ms;
         #[allow(clippy::cast_precision_loss, reason = "a lag in milliseconds")]
         self.metrics.started(late_ms as f64 / 1000.0);
 
         let watch = Stopwatch::start();
-        let mut seen = self.observe(probe).await;
+        let mut seen = self.observe(probe, turn).await;
         let took = watch.elapsed();
         drop(slots);
 
-        if seen.verdict == Verdict::Up && probe.slow.is_some_and(|slow| took > slow) {
+        let is_over = !seen.is_under_way;
+        if is_over && seen.verdict == Verdict::Up && probe.slow.is_some_and(|slow| took > slow) {
             (seen.verdict, seen.reason) = (Verdict::Degraded, Some(Reason::Slow));
         }
         let run = Span { from: started.mono, to: self.clock.read().mono, timeout: probe.timeout };
@@ -91,9 +95,10 @@ impl Runner {
         Some(Sight { seen, said, took_ms: took.as_secs_f64() * 1000.0 })
     }
 
-    async fn observe(&self, probe: &Runnable) -> Seen {
+    async fn observe(&self, probe: &Runnable, turn: Turn) -> Seen {
         let accounts = self.purse.for_run();
-        let cx = Context { deadline: Deadline::after(probe.timeout), accounts: &accounts };
+        let deadline = Deadline::after(probe.timeout);
+        let cx = Context { deadline, accounts: &accounts, turn, post: self.post.as_deref() };
         // a fault in one probe must not end the others
         let observed = AssertUnwindSafe(async { probe.observe.observe(&cx).await }).catch_unwind();
         match tokio::time::timeout(probe.timeout + GRACE, observed).await {
@@ -122,6 +127,29 @@ impl Runner {
     }
 }
 
+impl Sight {
+    /// Phases, and facts cut to what evidence may hold, for an outcome that is told later.
+    pub(crate) fn into_parts(self) -> (Pairs<f64>, Pairs<Box<str>>) {
+        let mut phases = Pairs::default();
+        for (phase, ms) in self.seen.phases.iter() {
+            phases.set(phase, tenths(*ms));
+        }
+        (phases, fitting(self.seen.facts))
+    }
+}
+
+/// Facts that evidence may hold.
+fn fitting(facts: Pairs<Box<str>>) -> Pairs<Box<str>> {
+    if facts.iter().all(|(_, fact)| fact.len() <= MAX_FACT_BYTES) {
+        return facts;
+    }
+    let mut cut = Pairs::default();
+    for (name, fact) in facts.iter() {
+        cut.set(name, clean(fact, MAX_FACT_BYTES));
+    }
+    cut
+}
+
 /// Writes what was seen into an outcome. Times are kept to a tenth of a millisecond.
 pub(crate) fn write_down(sight: Sight, outcome: &mut Outcome) {
     let Sight { seen, took_ms, .. } = sight;
@@ -131,15 +159,7 @@ pub(crate) fn write_down(sight: Sight, outcome: &mut Outcome) {
     for (phase, ms) in seen.phases.iter() {
         outcome.phases.set(phase, tenths(*ms));
     }
-    outcome.facts = if seen.facts.iter().any(|(_, fact)| fact.len() > MAX_FACT_BYTES) {
-        let mut facts = Pairs::default();
-        for (name, fact) in seen.facts.iter() {
-            facts.set(name, clean(fact, MAX_FACT_BYTES));
-        }
-        facts
-    } else {
-        seen.facts
-    };
+    outcome.facts = fitting(seen.facts);
     outcome.listings = seen.listings;
 }
 

@@ -119,7 +119,8 @@ impl Bench {
         let health = Health::new(&catalogue, net, Arc::clone(&clock), metrics).unwrap();
         let runner = Runner {
             overall: Semaphore::new(self.overall),
-            purse: Purse::empty(Arc::clone(&clock)),
+            purse: Arc::new(Purse::empty(Arc::clone(&clock))),
+            post: None,
             health: Arc::new(health),
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&self.metrics),

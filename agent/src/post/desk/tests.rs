@@ -1,0 +1,1 @@
+//! The desk on a clock of its own.
