@@ -3,7 +3,7 @@
 
 use crate::clock::Month;
 use crate::render::words;
-use crate::report::model::{Availability, Figure, LevelFigure, Ms, Overall, Report, TrendMonth};
+use crate::report::model::{Figure, LevelFigure, Ms, Overall, Report, TrendMonth};
 use crate::report::trend::MONTHS_BACK;
 
 /// A level over the months of a report.
@@ -81,19 +81,6 @@ pub(crate) fn failing(report: &Report) -> Vec<Failing<'_>> {
 fn failed(level: &LevelFigure) -> Option<Failing<'_>> {
     let Figure::Availability(a) = &level.figure else { return None };
     Some(Failing { level, failures: a.failures, to_restore: a.mttr_s?, between: a.mtbf_s? })
-}
-
-/// Time without evidence that a level leaves out or counts, by reason: `9 h (silent 8 h …)`.
-pub(crate) fn unknown(a: &Availability) -> String {
-    let reasons: Vec<String> = a
-        .unknown_by_reason
-        .iter()
-        .map(|(why, time)| format!("{} {}", words::unknown_reason(why), words::length(*time)))
-        .collect();
-    match reasons.as_slice() {
-        [] => words::length(a.unknown_s),
-        _ => format!("{}: {}", words::length(a.unknown_s), reasons.join(", ")),
-    }
 }
 
 /// The service as a whole, where it has several parts.

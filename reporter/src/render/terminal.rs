@@ -19,14 +19,15 @@ const SCORE: [Column; 7] = [
     ("verdict", false),
 ];
 /// What stands beside the figures. The two columns of the months stand where any is known.
-const BESIDE: [Column; 7] = [
+const BESIDE: [Column; 8] = [
     ("service level", false),
     ("change", true),
     ("months before", true),
     ("failures", true),
     ("MTTR h:mm:ss", true),
     ("MTBF h:mm:ss", true),
-    ("no data", false),
+    ("no data h:mm:ss", true),
+    ("mostly because", false),
 ];
 /// Between two columns.
 const GAP: usize = 2;
@@ -109,20 +110,27 @@ fn beside(report: &Report, width: usize) -> String {
     format!("{}\n", table(&heads, rows, false, width))
 }
 
-fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 7] {
+fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 8] {
     let dash = || "–".to_owned();
     let mean = |time: Option<Ms>| time.map_or_else(dash, words::clock);
-    let (failures, to_restore, between, unknown) = match &level.figure {
-        Figure::Availability(a) => (
-            a.failures.to_string(),
-            mean(a.mttr_s),
-            mean(a.mtbf_s),
-            if a.unknown_s.0 == 0 { dash() } else { history::unknown(a) },
-        ),
-        _ => (dash(), dash(), dash(), dash()),
+    let times = match &level.figure {
+        Figure::Availability(a) => {
+            let why = a.unknown_by_reason.first().map(|(why, _)| words::unknown_reason(why));
+            let unknown = Some(a.unknown_s).filter(|time| time.0 > 0);
+            [
+                a.failures.to_string(),
+                mean(a.mttr_s),
+                mean(a.mtbf_s),
+                mean(unknown),
+                why.unwrap_or_default(),
+            ]
+        }
+        _ => [dash(), dash(), dash(), dash(), String::new()],
     };
+    let [failures, to_restore, between, unknown, why] = times;
     let change = history::change(level);
-    [name(report, level), change, before(report, level), failures, to_restore, between, unknown]
+    let before = before(report, level);
+    [name(report, level), change, before, failures, to_restore, between, unknown, why]
 }
 
 fn credits(report: &Report) -> String {
@@ -233,13 +241,13 @@ mod tests {
         NHSmail: Severity 2 in time                100 %  100.000 %                –             –             –  ✓ Met
         NHSmail: Calls answered                     97 %   97.482 %                –             –             –  ✓ Met
 
-        service level                                   change  months before  failures  MTTR h:mm:ss  MTBF h:mm:ss  no data
-        Outgoing Internet Email: Time on blocklists      +20 h           ✓✓✗✓         –             –             –  –
-        Internal Email: Availability                         –                        0             –             –  33 h
-        Portal: Availability                            −0.536       ✓✗✓✓✗✓✓✓         1       4:00:00     741:00:00  –
-        Outlook Web Access: Availability                −0.149       ✓✓✓✗✓✓✓✓         2       0:37:45     371:52:15  –
-        Outlook Web Access: Availability in core hours       –                        1       0:43:00     744:17:00  –
-        Outlook Web Access: Response within 4 s         −0.123          ✓✓✗✓✓         –             –             –  –
+        service level                                   change  months before  failures  MTTR h:mm:ss  MTBF h:mm:ss  no data h:mm:ss  mostly because
+        Outgoing Internet Email: Time on blocklists      +20 h           ✓✓✗✓         –             –             –                –
+        Internal Email: Availability                         –                        0             –             –         33:00:00
+        Portal: Availability                            −0.536       ✓✗✓✓✗✓✓✓         1       4:00:00     741:00:00                –
+        Outlook Web Access: Availability                −0.149       ✓✓✓✗✓✓✓✓         2       0:37:45     371:52:15                –
+        Outlook Web Access: Availability in core hours       –                        1       0:43:00     744:17:00                –
+        Outlook Web Access: Response within 4 s         −0.123          ✓✓✗✓✓         –             –             –                –
 
         9 of 14 service levels were met, 3 were missed, 1 is not provable either way and 1 cannot be judged for want of evidence.
         "#);
