@@ -201,7 +201,12 @@ impl Publisher<'_> {
         };
         let number = self.store.put_edition(edition).map_err(failed)?;
         let ends_ms = month.span(&self.catalogue.service.zone).to_ms;
-        differs::note(self.store, (&month.to_string(), number), ends_ms, change).map_err(failed)?;
+        if let Err(error) = differs::note(self.store, (&month.to_string(), number), ends_ms, change)
+        {
+            // the edition is there; whether it differs is found out when somebody asks
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, %month, "note what the edition was made of");
+        }
         Ok(Edition { month, number, supersedes: report.supersedes, digest: files.digest, report })
     }
 
