@@ -116,9 +116,6 @@ mod tests {
         let plain = Report { changes: None, definition_changes: Vec::new(), ..report.clone() };
         assert!(!performance::render(&plain).unwrap().contains("What this edition changes"));
         assert_ne!(pdf::render(&report).unwrap().len(), pdf::render(&plain).unwrap().len());
-        if let Some(path) = option_env!("MAILWARD_SHOW_PDF") {
-            std::fs::write(path, pdf::render(&report).unwrap()).unwrap();
-        }
     }
 
     #[test]
