@@ -93,11 +93,11 @@ fn on_a_narrow_terminal_each_level_is_a_list() {
       same in every reading?  no, not in 2
 
     owa-success · target 99.5 %
-      as defined                99.800 ✓
-      confirm 1                 99.800 ✓
-      confirm 2 (as defined)    99.800 ✓
-      unknown down              99.800 ✓
-      without MW-7 [2J             n/a –
+      as defined              99.800 ✓
+      confirm 1               99.800 ✓
+      confirm 2 (as defined)  99.800 ✓
+      unknown down            99.800 ✓
+      without MW-7 [2J           n/a –
       same in every reading?   yes, met
 
 
