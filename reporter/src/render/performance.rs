@@ -107,6 +107,10 @@ struct ExclusionView<'a> {
 /// # Errors
 /// When the template cannot be written.
 pub fn render(report: &Report) -> askama::Result<String> {
+    let (months, courses) = (history::months(report), history::courses(report));
+    let is_told = |i: &usize| courses.iter().any(|course| course.months[*i].is_some());
+    // the newest first, so that a narrow screen shows those
+    let told: Vec<usize> = (0..months.len()).rev().filter(is_told).collect();
     Body {
         title: format!("{}: {}", report.service, words::month_name(&report.month)),
         badges: story::badges(report),
@@ -119,8 +123,8 @@ pub fn render(report: &Report) -> askama::Result<String> {
         outages: outage_views(report),
         no_outages: story::no_outages(report),
         failing: history::failing(report).iter().map(|f| failing_view(report, f)).collect(),
-        months: history::months(report).iter().map(|month| month.first_date()).map(short).collect(),
-        courses: history::courses(report).iter().map(|c| course_view(report, c)).collect(),
+        months: told.iter().map(|i| short(months[*i].first_date())).collect(),
+        courses: courses.iter().map(|course| course_view(report, course, &told)).collect(),
         sources: history::sources(report),
         zone: &report.zone,
         days: day_views(report),
@@ -231,8 +235,13 @@ fn short(first: jiff::civil::Date) -> String {
     first.strftime("%b %Y").to_string()
 }
 
-fn course_view<'a>(report: &'a Report, course: &history::Course<'a>) -> CourseView<'a> {
-    let month = |point: &Option<&TrendMonth>| {
+/// A level's figures in the months of these indexes.
+fn course_view<'a>(
+    report: &'a Report,
+    course: &history::Course<'a>,
+    told: &[usize],
+) -> CourseView<'a> {
+    let month = |point: Option<&TrendMonth>| {
         let standing = match point.map(|point| point.met) {
             Some(Some(true)) => Standing::Met,
             Some(Some(false)) => Standing::Missed,
@@ -249,7 +258,7 @@ fn course_view<'a>(report: &'a Report, course: &history::Course<'a>) -> CourseVi
         subject: words::subject(report, course.level),
         measure: format!("{}, {}", words::measure(course.level), words::target(course.level)),
         change: history::change(course.level),
-        months: course.months.iter().map(month).collect(),
+        months: told.iter().map(|i| month(course.months[*i])).collect(),
     }
 }
 
@@ -318,6 +327,10 @@ mod tests {
             "<time datetime=\"2026-10-14T00:10:00Z\">Wed 14 Oct, 01:10 BST</time>",
             "notice of 61 h, 120 h needed",
             "claimed, not witnessed",
+            "<th scope=\"col\" class=\"n\">Oct 2026</th><th scope=\"col\" class=\"n\">Sep 2026</th>",
+            "<td class=\"n\">98.905 <span role=\"img\" aria-label=\"Missed\">✗</span></td>",
+            "<td class=\"n\">−0.536</td>",
+            "<td class=\"n\">371 h 52 min 15 s</td>",
         ] {
             assert!(html.contains(expected), "lacks {expected:?}:\n{html}");
         }
