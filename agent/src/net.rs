@@ -25,6 +25,8 @@ pub mod resolve;
 pub mod sasl;
 pub mod smtp;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 pub use stream::Stream;

@@ -457,3 +457,56 @@ fn weights_need_users() {
     probes.toml:6:9: users: expected a whole number from 0 to 100000000000, got "many"
     "##);
 }
+
+#[test]
+fn what_reputation_checks_need() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+[[probe]]
+id = \"nothing\"
+component = \"c\"
+kind = \"dnsbl\"
+every = \"10m\"
+lists = [\"bl.example.org\"]
+[[probe]]
+id = \"dead\"
+component = \"c\"
+kind = \"dnsbl\"
+every = \"10m\"
+mx_of = \"example.org\"
+lists = [\"zen.spamhaus.org\", \"dnsbl.sorbs.net\"]
+untested = \"bl.example.org\"
+[[probe]]
+id = \"domain\"
+component = \"c\"
+kind = \"domain\"
+every = \"1h\"
+domain = \"example.org\"
+require = [\"dkim\", \"spff\"]
+[[probe]]
+id = \"keys\"
+component = \"c\"
+kind = \"domain\"
+every = \"1h\"
+domain = \"example.org\"
+require = \"dkim\"
+[[probe]]
+id = \"idle\"
+component = \"c\"
+kind = \"domain\"
+every = \"1h\"
+domain = \"example.org\"
+dkim_selectors = \"s1\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:10:8: dnsbl needs addresses, mx_of, spf_of or domains, or several of them
+    probes.toml:19:9: warning: dnsbl.sorbs.net is dead and is not asked: Proofpoint closed SORBS and emptied its zones (June 2024); take it out
+    probes.toml:20:12: bl.example.org is none of the lists
+    probes.toml:27:20: require: expected "spf", "dkim", "dmarc", "mta-sts", "tls-rpt", "dane" or "dnssec", got "spff"; did you mean "spf"?
+    probes.toml:34:11: dkim needs dkim_selectors: the DNS does not list them
+    probes.toml:41:18: warning: the keys are looked up only if require holds "dkim"
+    "##);
+}

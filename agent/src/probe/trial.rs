@@ -36,7 +36,8 @@ component = "it"
 every = "60s"
 "#;
 
-fn catalogue(keys: &str) -> Catalogue {
+/// The definition with a probe of these keys.
+pub(super) fn catalogue(keys: &str) -> Catalogue {
     let parsed = parse("trial.toml", &format!("{HEAD}{keys}\n"));
     let faults: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
     parsed.catalogue.unwrap_or_else(|| panic!("{faults:?}"))
