@@ -290,6 +290,7 @@ mod owa;
 mod pop3;
 pub(crate) mod sign_in;
 mod smtp;
+mod spoof;
 mod tls;
 #[cfg(test)]
 mod trial;
@@ -308,6 +309,7 @@ const REGISTRY: &[(&str, Build)] = &[
     ("dns", dns::build),
     ("dnsbl", dnsbl::build),
     ("domain", domain::build),
+    ("spoof", spoof::build),
     ("imap", imap::build),
     ("pop3", pop3::build),
     ("mail", mail::build),

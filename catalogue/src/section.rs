@@ -240,7 +240,7 @@ pub static PROBE: Section = Section {
             "effect",
             Shape::Word(&["availability", "advisory"]),
             "whether a failure \
-            is downtime; availability where absent, advisory for dnsbl and domain",
+            is downtime; availability where absent, advisory for dnsbl, domain and spoof",
         ),
         Key::optional("sites", Shape::Labels, "the sites whose agents run it; all where absent"),
         Key::optional(

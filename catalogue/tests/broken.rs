@@ -63,7 +63,7 @@ sun = "09:00-12:00"
     probes.toml:12:9: users: expected a whole number from 0 to 100000000000, got -1
     probes.toml:15:6: id: expected an id of ASCII letters, digits, '.', '_' and '-', at most 128; got "owa logon"
     probes.toml:16:13: unknown component "owaa"; did you mean "owa"?
-    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, mail)
+    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail)
     probes.toml:18:9: every: expected a duration such as "500ms", "60s", "5m" or "1h30m"; got "60"
     probes.toml:25:1: key "host" does not belong to kind http, but to smtp, imap, pop3 and tls; the nearest known is "cron"
     probes.toml:26:1: unknown key "evry" in [[probe]] of kind http; did you mean "every"?
@@ -146,7 +146,7 @@ addresses = \"each\"
 "
     );
     insta::assert_snapshot!(told(&text), @r##"
-    probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, mail
+    probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail
     probes.toml:19:9: depth: "inbox" is not available in this version; expected "options"
     probes.toml:26:13: addresses: "each" is not available in this version; expected "any"
     "##);
@@ -508,5 +508,35 @@ dkim_selectors = \"s1\"
     probes.toml:27:20: require: expected "spf", "dkim", "dmarc", "mta-sts", "tls-rpt", "dane" or "dnssec", got "spff"; did you mean "spf"?
     probes.toml:34:11: dkim needs dkim_selectors: the DNS does not list them
     probes.toml:41:18: warning: the keys are looked up only if require holds "dkim"
+    "##);
+}
+
+#[test]
+fn a_forgery_is_offered_once_a_day_or_not_at_all() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+[[credential]]
+id = \"a\"
+username = \"probe@example.org\"
+password = {{ env = \"A\" }}
+[[probe]]
+id = \"often\"
+component = \"c\"
+kind = \"spoof\"
+every = \"1h\"
+domain = \"example.org\"
+rcpt_to = \"probe@example.org\"
+control_from = \"probe@example.net\"
+forged_from = \"boss@example.com\"
+host = \"imap.example.org\"
+credential = \"a\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:14:8: warning: the check is off: it needs authorised_by and until
+    probes.toml:15:9: expected every = "1d" or more: at most one a day
+    probes.toml:19:15: expected an address of example.org, got boss@example.com
     "##);
 }

@@ -48,6 +48,22 @@ pub struct Walk {
     pub open: Vec<String>,
 }
 
+/// Whether a range holds an address.
+#[must_use]
+pub fn holds(base: IpAddr, prefix: u8, address: IpAddr) -> bool {
+    let same = |base: u128, address: u128, bits: u32| {
+        let rest = bits.saturating_sub(u32::from(prefix));
+        rest >= bits || base >> rest == address >> rest
+    };
+    match (base, address) {
+        (IpAddr::V4(base), IpAddr::V4(address)) => {
+            same(u32::from(base).into(), u32::from(address).into(), 32)
+        }
+        (IpAddr::V6(base), IpAddr::V6(address)) => same(base.into(), address.into(), 128),
+        _ => false,
+    }
+}
+
 /// How the record at hand is reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reached {
@@ -210,5 +226,26 @@ impl Walk {
                 self.ranges.push(range);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_addresses() {
+        let check = |base: &str, prefix: u8, address: &str, expect: bool| {
+            let held = holds(base.parse().unwrap(), prefix, address.parse().unwrap());
+            assert_eq!(held, expect, "{base}/{prefix} {address}");
+        };
+        check("192.0.2.0", 24, "192.0.2.255", true);
+        check("192.0.2.0", 24, "192.0.3.0", false);
+        check("192.0.2.1", 32, "192.0.2.1", true);
+        check("192.0.2.1", 32, "192.0.2.2", false);
+        check("0.0.0.0", 0, "203.0.113.9", true);
+        check("2001:db8::", 32, "2001:db8:1::1", true);
+        check("2001:db8::", 64, "2001:db8:0:1::", false);
+        check("::", 0, "192.0.2.1", false);
     }
 }

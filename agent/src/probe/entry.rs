@@ -33,7 +33,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// When there is none, because a step before did not end well.
-    fn talk(&mut self) -> Result<&mut Conversation, Fault> {
+    pub(crate) fn talk(&mut self) -> Result<&mut Conversation, Fault> {
         self.talk.as_mut().ok_or_else(no_conversation)
     }
 

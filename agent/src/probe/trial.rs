@@ -33,12 +33,12 @@ password = { env = "NOT_READ_IN_TESTS" }
 [[probe]]
 id = "trial"
 component = "it"
-every = "60s"
 "#;
 
 /// The definition with a probe of these keys.
 pub(super) fn catalogue(keys: &str) -> Catalogue {
-    let parsed = parse("trial.toml", &format!("{HEAD}{keys}\n"));
+    let every = if keys.contains("every = ") { "" } else { "every = \"60s\"\n" };
+    let parsed = parse("trial.toml", &format!("{HEAD}{every}{keys}\n"));
     let faults: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
     parsed.catalogue.unwrap_or_else(|| panic!("{faults:?}"))
 }

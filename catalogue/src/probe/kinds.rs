@@ -12,13 +12,28 @@ use crate::fault::Gravity;
 
 mod dnsbl;
 mod domain;
+mod spoof;
 
 pub use dnsbl::DNSBL;
 pub use domain::DOMAIN;
+pub use spoof::SPOOF;
 
 /// Every kind of this version.
-pub const KINDS: &[&Kind] =
-    &[&HTTP, &EXCHANGE_HEALTH, &OWA, &EAS, &SMTP, &IMAP, &POP3, &TLS, &DNS, &DNSBL, &DOMAIN, &MAIL];
+pub const KINDS: &[&Kind] = &[
+    &HTTP,
+    &EXCHANGE_HEALTH,
+    &OWA,
+    &EAS,
+    &SMTP,
+    &IMAP,
+    &POP3,
+    &TLS,
+    &DNS,
+    &DNSBL,
+    &DOMAIN,
+    &SPOOF,
+    &MAIL,
+];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
 pub const LATER: &[&str] =

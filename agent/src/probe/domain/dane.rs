@@ -11,7 +11,7 @@ use crate::net::dane::{is_usable, judge};
 use crate::net::dns::full_name;
 use crate::net::dnssec::{Proved, Security};
 use crate::net::names::plain;
-use crate::net::smtp::Conversation;
+use crate::net::smtp::{Conversation, Offers, Reply};
 use crate::net::{Deadline, Fault, Stream, Trace};
 
 /// The most mail servers that are connected to.
@@ -123,7 +123,7 @@ async fn of_host(look: &Look<'_>, host: &str, deadline: Deadline) -> Result<Find
 
 /// Up to the handshake. A server with TLSA records has to offer it (section 2.2).
 async fn start_tls(talk: &mut Conversation, host: &str) -> Result<Option<Finding>, Fault> {
-    let busy = |reply: &crate::net::smtp::Reply, at: &str| {
+    let busy = |reply: &Reply, at: &str| {
         let detail = format!("{host} answered {at} with {}", reply.text());
         Some(Finding::unknown(Reason::SmtpTemporary, detail))
     };
@@ -140,8 +140,7 @@ async fn start_tls(talk: &mut Conversation, host: &str) -> Result<Option<Finding
     if offers.code != 250 {
         return Ok(busy(&offers, "EHLO"));
     }
-    let offered = offers.lines.iter().any(|line| line.trim().eq_ignore_ascii_case("STARTTLS"));
-    if !offered {
+    if !Offers::read(&offers).start_tls() {
         let detail = format!("{host} has TLSA records and does not offer STARTTLS");
         return Ok(Some(Finding::down(Reason::TlsNotOffered, detail)));
     }
