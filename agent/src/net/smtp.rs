@@ -169,33 +169,6 @@ impl Conversation {
         }
     }
 
-    /// Sends a message after the server asked for it (354), and reads the reply. Lines come
-    /// without their ends; a leading dot is doubled (RFC 5321 section 4.5.2).
-    ///
-    /// # Errors
-    /// As [`Conversation::reply`].
-    pub async fn message(&mut self, lines: &[String], doing: &str) -> Result<Reply, Fault> {
-        let mut wire = String::new();
-        for line in lines {
-            debug_assert!(!line.contains(['\r', '\n']), "one line at a time");
-            if line.starts_with('.') {
-                wire.push('.');
-            }
-            wire.push_str(line);
-            wire.push_str("\r\n");
-        }
-        wire.push_str(".\r\n");
-        let sending = async {
-            self.stream.write_all(wire.as_bytes()).await?;
-            self.stream.flush().await
-        };
-        match self.deadline.bound(sending).await {
-            Some(Ok(())) => self.reply_within(MESSAGE_PATIENCE, doing).await,
-            Some(Err(error)) => Err(Fault::io(&error, doing)),
-            None => Err(Fault::timeout(doing)),
-        }
-    }
-
     /// Sends a line that carries a secret; neither it nor a reply that may repeat it is kept.
     ///
     /// # Errors

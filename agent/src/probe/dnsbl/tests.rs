@@ -92,7 +92,7 @@ async fn the_lists_that_answer_are_judged_in_time() {
 
 #[tokio::test]
 async fn the_life_of_a_listing_is_told() {
-    use crate::probe::{Context, Deadline, build};
+    use crate::probe::{Context, Deadline, Turn, build};
     let (lab, net) = lab().await;
     let keys = |list: &str| {
         let resolver = lab.addresses().dnsbl;
@@ -103,7 +103,8 @@ async fn the_life_of_a_listing_is_told() {
     let table = Table::default();
     let round = async || {
         let deadline = Deadline::after(Duration::from_secs(2));
-        probe.observe(&Context { deadline, accounts: &table }).await
+        let turn = Turn { due_ms: 0, attempt: 0 };
+        probe.observe(&Context { deadline, accounts: &table, turn, post: None }).await
     };
     let code = Ipv4Addr::new(127, 0, 0, 2);
     lab.list("192.0.2.10", lists::BLOCKLIST, code, "because").unwrap();

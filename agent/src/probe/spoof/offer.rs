@@ -35,11 +35,10 @@ impl Letter {
         })
     }
 
-    /// The lines of the message, without the dot at its end.
-    fn lines(&self, now: &jiff::Zoned) -> Vec<String> {
+    fn text(&self, now: &jiff::Zoned) -> String {
         let at = self.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
         let date = now.strftime("%a, %d %b %Y %H:%M:%S %z");
-        vec![
+        let lines = [
             format!("From: <{}>", self.from),
             format!("To: <{}>", self.to),
             format!("Date: {date}"),
@@ -50,7 +49,8 @@ impl Letter {
             String::new(),
             "This message checks whether forged mail is told from other mail.".to_owned(),
             format!("The check is authorised by: {}", self.by),
-        ]
+        ];
+        lines.join("\r\n")
     }
 }
 
@@ -132,9 +132,13 @@ async fn converse(talk: &mut Conversation, letter: &Letter, net: &Net) -> Result
         return Ok(Offered::read(&reply));
     }
     let now = net.clock.now().to_zoned(jiff::tz::TimeZone::UTC);
-    let lines = letter.lines(&now);
-    let reply = talk.message(&lines, "waiting for the answer to the message").await?;
-    Ok(if reply.code / 100 == 2 { Offered::Taken } else { Offered::read(&reply) })
+    match talk.message(letter.text(&now).as_bytes()).await {
+        Ok(reply) if reply.code / 100 != 2 => Ok(Offered::read(&reply)),
+        Ok(_) => Ok(Offered::Taken),
+        // it may have come through: where it lands will tell
+        Err(unanswered) if unanswered.is_doubtful => Ok(Offered::Taken),
+        Err(unanswered) => Err(unanswered.fault),
+    }
 }
 
 fn address_literal(local: Option<SocketAddr>) -> String {
