@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mailward_catalogue::{Level, blocklist};
+use mailward_evidence::Verdict;
 
 use super::model::{At, Figure, ListedTime, ListingSpan, ListingTime, Ms};
 use super::{Case, Judged, ReportError};
 use crate::clock::duration_ms;
 use crate::interval::{Set, Span};
+use crate::segment::{Segment, Stream};
 use crate::timeline::spoken;
 
 pub(super) fn figure(
@@ -30,14 +32,16 @@ pub(super) fn figure(
     let so_far = Span::new(i64::MIN, case.period.to_ms);
     let own = |probe: &str| probes.contains(&probe);
     for stream in case.evidence.streams.iter().filter(|s| own(s.probe.as_str())) {
+        let settled_ms = settled_ms(stream, case.period);
         for (segment, span) in spoken(stream, so_far, case.now_ms) {
             let inside = span.clip(case.period);
-            if segment.verdict != mailward_evidence::Verdict::Unknown && !inside.is_empty() {
+            let reaches_back = segment.verdict == Verdict::Down && segment.first_ms > settled_ms;
+            if segment.verdict != Verdict::Unknown && !inside.is_empty() {
                 observed.push(inside);
             }
             for listing in &segment.listings {
                 let pair = listed.entry((&listing.address, &listing.list)).or_default();
-                pair.spans.push(span);
+                pair.spans.push(if reaches_back { span } else { inside });
                 if !inside.is_empty() {
                     let codes = listing.code.as_deref().unwrap_or_default().split(',');
                     pair.codes.extend(codes.filter(|code| !code.is_empty()));
@@ -69,6 +73,16 @@ pub(super) fn figure(
         share: None,
         credited: None,
     })
+}
+
+/// When the last run of up or degraded outcomes before the period began. Evidence reaches back to
+/// it whatever the way it was read; what lies before may be there or not, and counts for nothing.
+fn settled_ms(stream: &Stream, period: Span) -> i64 {
+    let settled = |segment: &&Segment| {
+        matches!(segment.verdict, Verdict::Up | Verdict::Degraded)
+            && segment.first_ms < period.from_ms
+    };
+    stream.segments.iter().rfind(settled).map_or(i64::MIN, |segment| segment.first_ms)
 }
 
 /// What was seen of one address on one list.
