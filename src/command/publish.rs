@@ -27,6 +27,9 @@ pub(crate) fn run(args: &Publish) -> Outcome {
         .map_err(|error| refused(month, error))?;
     terminal::line(&format!("{month}: edition {} is published", edition.number));
     if let Some(changes) = &edition.report.changes {
+        if changes.levels.is_empty() {
+            terminal::line(&format!("  No figure differs from edition {}.", changes.since));
+        }
         let levels = changes.levels.iter().map(figures::sentence);
         let why = changes.definition.iter().chain(&changes.evidence).cloned();
         for sentence in levels.chain(why) {

@@ -273,7 +273,7 @@ fn a_desks_exports_become_figures_and_late_ones_flag_an_edition() {
     };
     let out = out.display().to_string();
     let report = || about("report", &["--out", &out, "--formats", "json"]);
-    expect(&report(), 0, &["100.000 %", "98.500 %", "2 of 2 service levels were met"]);
+    expect(&report(), 0, &["100.000 %", "98.500 %", "All 2 service levels were met"]);
     expect(&about("publish", &["--by", "A. Manager"]), 0, &["edition 1"]);
     assert!(!said(&report()).contains("Evidence that arrived since"));
 
