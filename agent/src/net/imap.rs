@@ -1,6 +1,5 @@
 //! The IMAP conversation (RFC 9051, RFC 3501) below any judgement: greeting, capabilities,
-//! STARTTLS, logon, commands and their answers. What an answer means is the probes'; searching
-//! and fetching is async-imap's, to which a connection that is logged on can be handed.
+//! STARTTLS, logon, commands and their answers. What an answer means is left to others.
 
 use mailward_catalogue::Secret;
 use mailward_evidence::Reason;
@@ -10,11 +9,9 @@ use super::sasl::{self, Login, Proof};
 use super::tls::Inside;
 use super::{Access, Deadline, Fault, Net, Security, Stream, Trace};
 
-mod session;
 mod watch;
 pub mod wire;
 
-pub use session::{Bounded, Session};
 use wire::{Framer, Limits, Response};
 pub use wire::{Said, Status};
 
@@ -334,19 +331,6 @@ impl Conversation {
     pub async fn log_out(&mut self) -> Option<Answer> {
         self.deadline = self.deadline.within(std::time::Duration::from_secs(1));
         self.command("LOGOUT", "saying goodbye").await.ok()
-    }
-
-    /// Hands a connection that is logged on over to async-imap, with limits for what comes:
-    /// `allowed` bytes in all until more are allowed. The session has no deadline of its own.
-    ///
-    /// # Errors
-    /// When what the server has sent ahead is more than `limits` allow.
-    pub async fn into_session(self, limits: Limits, allowed: u64) -> Result<Session, Fault> {
-        let handed = session::hand_over(self.stream, &self.buffer, limits, allowed).await;
-        handed.map_err(|error| {
-            let detail = format!("while handing the connection over: {error}");
-            Fault::new(Reason::ProtocolError, detail)
-        })
     }
 
     async fn send(&mut self, line: &str, doing: &str) -> Result<String, Fault> {

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -163,62 +162,4 @@ async fn a_goodbye_is_an_answer() {
     talk.until(Deadline::after(Duration::from_millis(300)));
     let answer = talk.command("NOOP", "waiting").await.unwrap();
     assert_eq!((answer.said.status, &*answer.said.code), (Status::Bye, "UNAVAILABLE"));
-}
-
-const WIDE: Limits = Limits { line_bytes: 2 << 20, literal_bytes: 1 << 20, brackets: 100 };
-
-async fn session(rules: &[(&'static str, &str)], allowed: u64) -> Session {
-    let mut all = vec![("", "* OK hi"), ("LOGIN \"probe@x\" \"p\"", "TAG OK in")];
-    all.extend(rules);
-    let mut talk = talk(script(&all)).await;
-    talk.greeting().await.unwrap();
-    let offered = Capabilities::default();
-    let login = password("p");
-    let mut trace = Trace::start();
-    let (answer, _) = talk.log_on(&login, Way::Login, &offered, &mut trace).await.unwrap();
-    assert!(answer.is_ok());
-    talk.into_session(WIDE, allowed).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_session_of_the_library_goes_on_where_we_logged_on() {
-    let numbers: Vec<String> = (1..=100_000).map(|n| n.to_string()).collect();
-    let found = format!("* SEARCH {}\nTAG OK done", numbers.join(" "));
-    let rules = [
-        ("EXAMINE \"INBOX\"", "* 100000 EXISTS\n* OK [UIDNEXT 100001] next\nTAG OK [READ-ONLY] in"),
-        ("UID SEARCH ALL", &found),
-        ("UID FETCH 1 BODY.PEEK[]", "* 1 FETCH (UID 1 BODY[] {5}\nhello)\nTAG OK done"),
-    ];
-    let mut session = session(&rules, 4 << 20).await;
-    assert_eq!(session.examine("INBOX").await.unwrap().exists, 100_000);
-    assert_eq!(session.uid_search("ALL").await.unwrap().len(), 100_000);
-    let fetched: Vec<_> =
-        session.uid_fetch("1", "BODY.PEEK[]").await.unwrap().try_collect().await.unwrap();
-    assert_eq!(fetched[0].body(), Some(&b"hello"[..]));
-}
-
-#[tokio::test]
-async fn a_session_is_held_to_its_limits() {
-    let check = async |answer: &str, expect: &str| {
-        let mut session = session(&[("NOOP", answer)], 3 << 20).await;
-        let error = session.noop().await.unwrap_err().to_string();
-        assert!(error.contains(expect), "{error}");
-    };
-    check("* 1 FETCH (BODY[] {500000000}", "literal of at most 1048576").await;
-    let nested = format!("* 1 FETCH (BODYSTRUCTURE {}", "(".repeat(100_000));
-    check(&nested, "at most 100 brackets").await;
-    check(&format!("* OK {}", "x".repeat(3 << 20)), "response of at most").await;
-    check(&"* OK still here\n".repeat(300_000), "bytes in all").await;
-}
-
-#[tokio::test]
-async fn a_server_that_hangs_in_idle_costs_no_more_than_the_wait() {
-    let rules = [("IDLE", "+ idling\n* 3 EXISTS")];
-    let mut idle = session(&rules, 1 << 20).await.idle();
-    idle.init().await.unwrap();
-    let (news, _stop) = idle.wait_with_timeout(Duration::from_secs(20));
-    assert!(matches!(news.await.unwrap(), async_imap::extensions::idle::IdleResponse::NewData(_)));
-    // it does not answer DONE: whoever waits needs a deadline of its own
-    let deadline = Deadline::after(Duration::from_millis(300));
-    assert!(matches!(deadline.bound(idle.done()).await, None | Some(Err(_))));
 }
