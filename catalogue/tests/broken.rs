@@ -540,3 +540,44 @@ credential = \"a\"
     probes.toml:19:15: expected an address of example.org, got boss@example.com
     "##);
 }
+
+#[test]
+fn what_proves_an_account_is_one_thing() {
+    let credential =
+        |id: &str, keys: &str| format!("[[credential]]\nid = \"{id}\"\nusername = \"u\"\n{keys}\n");
+    let oauth = |more: &str| {
+        format!("oauth = {{ token_url = \"https://x.test/t\", client_id = \"c\"{more} }}")
+    };
+    let refresh = ", refresh_token = { env = \"R\" }";
+    let grant = ", grant = \"client_credentials\"";
+    let secret = ", client_secret = { env = \"S\" }";
+    let http = oauth(refresh).replace("https", "http");
+    let text = [
+        HEAD.to_owned(),
+        credential("none", ""),
+        credential("both", &format!("password = {{ env = \"P\" }}\n{}", oauth(refresh))),
+        credential("neither", &oauth("")),
+        credential("two", &oauth(&format!("{refresh}{grant}{secret}"))),
+        credential("public", &oauth(grant)),
+        credential("http", &http),
+        credential("inline", &oauth(", client_secret = \"hunter2\", refresh_token = \"h\"")),
+        credential("fine", &oauth(&format!("{grant}{secret}"))),
+        "[[component]]\nid = \"c\"\n[[probe]]\nid = \"p\"\ncomponent = \"c\"\nkind = \"owa\"\n\
+         url = \"https://x.test/\"\nevery = \"60s\"\ncredential = \"fine\"\n\
+         [agent]\nname = \"a\"\nreferences_smtp = [\"https://x.test/\"]\n"
+            .to_owned(),
+    ]
+    .concat();
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:4:1: [[credential]] needs the key "password": where its password is kept; or "oauth"
+    probes.toml:12:9: expected password or oauth, got both
+    probes.toml:16:9: oauth: needs refresh_token, or grant = "client_credentials"
+    probes.toml:20:9: oauth: expected refresh_token or grant, got both
+    probes.toml:24:9: oauth: grant = "client_credentials" needs client_secret
+    probes.toml:28:9: oauth: token_url: expected an https:// URL: secrets travel there
+    probes.toml:32:76: oauth: client_secret: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:32:103: oauth: refresh_token: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:45:14: kind owa logs on with a password, and "fine" has oauth
+    probes.toml:48:19: references_smtp: expected HOST:PORT, got "https://x.test/"
+    "##);
+}

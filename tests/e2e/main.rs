@@ -4,6 +4,7 @@
 mod beyond;
 mod commands;
 mod kill;
+mod mailboxes;
 mod real_servers;
 mod reputation;
 mod round_trip;

@@ -179,6 +179,11 @@ pub(crate) fn get_json(url: &str) -> Option<serde_json::Value> {
 
 /// Starts or stops a group of real servers under `tests/peers/`.
 pub(crate) fn peer(group: &str, action: &str, directory: &Path) {
+    peer_at(22_000, group, action, directory);
+}
+
+/// The same at other ports, so that two tests can run the same group side by side.
+pub(crate) fn peer_at(port_base: u16, group: &str, action: &str, directory: &Path) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/peers")
         .join(group)
@@ -190,6 +195,7 @@ pub(crate) fn peer(group: &str, action: &str, directory: &Path) {
     let ended = Command::new("bash")
         .arg(&script)
         .env("PEERS_DIR", directory)
+        .env("PEERS_PORT_BASE", port_base.to_string())
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)

@@ -17,6 +17,8 @@ TLS=$PEERS_DIR/tls
 port() { echo $((PEERS_PORT_BASE + $1)); }
 MX_PORT=$(port 25) SUBMISSION_PORT=$(port 587) SMTPS_PORT=$(port 465)
 SASL_PORT=$(port 26)
+IMAP_PORT=$(port 143) IMAPS_PORT=$(port 993) POP3_PORT=$(port 110) POP3S_PORT=$(port 995)
+TOKEN_PORT=$(port 448)
 DNSBL_PORT=$(port 53)
 HTTP_PORT=$(port 80) HTTPS_PORT=$(port 443)
 EXPIRED_PORT=$(port 444) WRONG_NAME_PORT=$(port 445) SELF_SIGNED_PORT=$(port 446)

@@ -118,12 +118,14 @@ pub(crate) async fn show(
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use mailward_catalogue::Secret;
     use mailward_evidence::Verdict;
 
     use super::*;
+    use crate::net::oauth::Tokens;
+    use crate::probe::AccountKey;
 
     /// Accounts for tests: a table, and what became of them.
     #[derive(Default)]
@@ -131,6 +133,8 @@ pub(super) mod tests {
         pub(crate) known: BTreeMap<String, (String, String)>,
         pub(crate) proven: Vec<String>,
         pub(crate) held: Vec<String>,
+        /// All accounts have these instead of their passwords.
+        pub(crate) tokens: Option<Arc<Tokens>>,
         pub(crate) told: Mutex<Vec<String>>,
     }
 
@@ -153,6 +157,10 @@ pub(super) mod tests {
                 return Err(Reason::CredentialHeld);
             }
             let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
+            if let Some(tokens) = &self.tokens {
+                let key = AccountKey::Tokens(tokens.clone());
+                return Ok(Account { username: username.clone(), key });
+            }
             let password = Secret::new(password.clone());
             Ok(Account::with_password(username.clone(), password))
         }

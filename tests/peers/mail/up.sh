@@ -6,7 +6,7 @@
 #   smtps       127.0.0.1:22465  TLS from the first byte, then AUTH
 #
 # Mailboxes: probe@peers.test, probe2@peers.test; password: secret-1.
-# Recipients at peers.test that fail: grey (450 4.2.0), full (452 4.2.2), blocked (554 5.7.1
+# Recipients at peers.test that fail: grey (450 4.2.0, for ever), newcomer (450 4.2.0 the first time), full (452 4.2.2), blocked (554 5.7.1
 # naming a blocklist), broken (451 4.3.0), anybody else (550 5.1.1).
 . "$(dirname "$0")/../lib.sh"
 need_root
@@ -15,7 +15,9 @@ need postfix dovecot openssl
 fresh
 need_free "$MX_PORT" "$SUBMISSION_PORT" "$SMTPS_PORT" "$SASL_PORT"
 make_tls
-mkdir -p "$STATE"/{postfix,queue,lib,dovecot}
+mkdir -p "$STATE"/{postfix,queue,lib,dovecot,grey}
+chmod 777 "$STATE/grey"
+cp "$(dirname "$0")/greylist.sh" "$STATE/"
 chown postfix "$STATE/lib"
 chmod 700 "$STATE/lib"
 
@@ -70,7 +72,9 @@ mydestination =
 alias_maps =
 local_recipient_maps =
 virtual_mailbox_domains = peers.test
-virtual_mailbox_maps = inline:{probe@peers.test=x, probe2@peers.test=x}
+virtual_mailbox_maps = inline:{probe@peers.test=x, probe2@peers.test=x, newcomer@peers.test=x}
+smtpd_restriction_classes = greylisting
+greylisting = check_policy_service unix:private/greylist
 virtual_transport = discard:
 default_transport = discard:
 smtp_dns_support_level = disabled
@@ -88,6 +92,7 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
 smtpd_recipient_restrictions =
   check_recipient_access inline:{
     {grey@peers.test = 450 4.2.0 Greylisted, try again later},
+    {newcomer@peers.test = greylisting},
     {full@peers.test = 452 4.2.2 Mailbox full},
     {broken@peers.test = 451 4.3.0 Temporary lookup failure},
     {blocked@peers.test = 554 5.7.1 Service unavailable; Client host [203.0.113.9] blocked using bl.peers.test}}
@@ -110,6 +115,7 @@ error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
 anvil unix - - n - 1 anvil
+greylist unix - n n - 0 spawn user=nobody argv=$STATE/greylist.sh $STATE/grey
 127.0.0.1:$MX_PORT inet n - n - - smtpd
 127.0.0.1:$SUBMISSION_PORT inet n - n - - smtpd
   -o smtpd_tls_security_level=encrypt

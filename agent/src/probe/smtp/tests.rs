@@ -1,13 +1,19 @@
 //! Conversations with the lab and with servers that misbehave.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use mailward_catalogue::{Grant, OAuth, Secret, SecretRef};
 use mailward_lab::{Certificate, Fault, Part, Stage};
 
+use crate::net::oauth::Tokens;
+use crate::net::sasl;
+use crate::net::tls::testing::{Endpoint, endpoint};
 use crate::probe::Seen;
 use crate::probe::trial::{
-    Table, fact, good_accounts, lab, plain_net, run, run_for, says, server, until_closed, word,
+    Table, fact, good_accounts, lab, plain_net, run, run_for, says, server, trusting, until_closed,
+    word,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -213,4 +219,80 @@ async fn a_server_that_closes_in_the_middle() {
     let seen = run_for(timeout, &plain_net(), &Table::default(), &keys).await;
     assert_eq!(word(&seen), "down timeout");
     assert!(seen.phases.get("ehlo").is_some(), "the phase it failed in is told");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_and_its_refusal_told_by_status() {
+    let message = sasl::xoauth2("probe@example.test", &Secret::new("ya29.one".to_owned()));
+    let good: &'static str = Box::leak(format!("AUTH XOAUTH2 {}", message.expose()).into());
+    let check = async |rules: Vec<(&'static str, &'static str)>, expect: &str, status: &str| {
+        let address = scripted(Box::leak(rules.into_boxed_slice())).await;
+        let endpoint = endpoint(|_| {
+            let token = r#"{"access_token":"ya29.one","token_type":"Bearer","expires_in":3600}"#;
+            (200, token.to_owned())
+        })
+        .await;
+        let accounts = Table { tokens: Some(tokens_of(&endpoint)), ..good_accounts() };
+        let net = trusting(&endpoint.pem);
+        let seen = run(&net, &accounts, &keys(address, "credential = \"a\"")).await;
+        assert_eq!(word(&seen), expect, "{seen:?}");
+        assert_eq!(fact(&seen, "token_status"), status);
+        assert!(!format!("{seen:?}").contains("ya29"), "{seen:?}");
+        accounts.told()
+    };
+    let offer = ("EHLO", "250-x\n250 AUTH PLAIN XOAUTH2");
+    let told = check(vec![offer, (good, "235 2.7.0 in"), ("", "220 x")], "up", "").await;
+    assert_eq!(told, ["+a"]);
+    // {"status":"401"}; the empty line that follows is answered by the last rule
+    let challenge = ("AUTH XOAUTH2", "334 eyJzdGF0dXMiOiI0MDEifQ==");
+    let empty = ("\r\n", "535 5.7.8 no");
+    let rules = vec![offer, challenge, empty, ("", "220 x")];
+    assert_eq!(check(rules, "unknown credential", "401").await, ["-a"]);
+    let plain = ("EHLO", "250-x\n250 AUTH PLAIN");
+    let told = check(vec![plain, ("", "220 x")], "down not_offered", "").await;
+    assert!(told.is_empty());
+}
+
+/// Access tokens from an endpoint made for the test.
+fn tokens_of(endpoint: &Endpoint) -> Arc<Tokens> {
+    Arc::new(Tokens::new(OAuth {
+        token_url: format!("https://{}/token", endpoint.address),
+        client_id: "x".to_owned(),
+        client_secret: None,
+        // any secret that is there will do: the endpoint looks at none
+        grant: Grant::RefreshToken(SecretRef::File("/proc/self/cmdline".into())),
+        scope: None,
+    }))
+}
+
+#[tokio::test]
+async fn a_stranger_that_comes_back_in_time_is_let_in_and_told_apart() {
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    let grey = server(move |stream| {
+        let count = count.clone();
+        async move {
+            let mut stream = BufReader::new(stream);
+            let mut answer = "220 x".to_owned();
+            loop {
+                if stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+                    return;
+                }
+                let mut line = String::new();
+                if !matches!(stream.read_line(&mut line).await, Ok(read) if read > 0) {
+                    return;
+                }
+                let first = line.starts_with("RCPT")
+                    && count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+                let grey = "451 4.7.1 Greylisted, please come back in 1 second";
+                answer = if first { grey } else { "250 fine" }.to_owned();
+            }
+        }
+    })
+    .await;
+    let seen = speak(grey, "rcpt_to = \"probe@example.test\"").await;
+    assert_eq!(word(&seen), "degraded greylisted", "{seen:?}");
+    assert!(seen.phases.get("greylist").is_some_and(|ms| *ms >= 1000.0), "{seen:?}");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2);
+    assert_eq!(word(&speak(grey, "rcpt_to = \"probe@example.test\"").await), "up");
 }

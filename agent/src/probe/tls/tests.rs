@@ -31,6 +31,24 @@ async fn directly_and_over_smtp() {
 }
 
 #[tokio::test]
+async fn over_imap_and_pop3() {
+    let check = async |bytes: &'static [u8], protocol: &str, expect: &str| {
+        let address = says(bytes, true).await;
+        let keys = keys(address, &format!("starttls = \"{protocol}\""));
+        let seen = run(&plain_net(), &Table::default(), &keys).await;
+        assert_eq!(word(&seen), expect, "{}: {seen:?}", String::from_utf8_lossy(bytes));
+    };
+    check(b"* BYE busy\r\n", "imap", "down service_unavailable").await;
+    check(b"* PREAUTH in\r\n", "imap", "down tls_not_offered").await;
+    check(b"* OK hi\r\nM1 BAD what\r\n", "imap", "down tls_not_offered").await;
+    check(b"* OK hi\r\nM1 OK go\r\n* 1 EXISTS\r\n", "imap", "down protocol_error").await;
+    check(b"220 mail\r\n", "imap", "down protocol_error").await;
+    check(b"-ERR busy\r\n", "pop3", "down service_unavailable").await;
+    check(b"+OK hi\r\n-ERR what\r\n", "pop3", "down tls_not_offered").await;
+    check(b"+OK hi\r\n+OK go\r\n+OK more\r\n", "pop3", "down protocol_error").await;
+}
+
+#[tokio::test]
 async fn plain_text_is_no_handshake() {
     let address = says(b"220 this is not TLS\r\n", true).await;
     let seen = run(&plain_net(), &Table::default(), &keys(address, "")).await;
