@@ -129,12 +129,21 @@ fn import(file: &Path, data: &Path) -> String {
     run_ok([Path::new("import"), file, Path::new("--data"), data])
 }
 
+/// The report, reckoned both ways: what the store keeps and raw outcomes must give the same.
 fn run_report(config: &Path, data: &Path, out: &Path, month: &str, now: i64) -> Value {
+    let [kept, raw] = ["kept", "raw"].map(|from| run_from(from, config, data, out, month, now));
+    assert_eq!(kept, raw, "{month} from what is kept, and from raw outcomes");
+    kept
+}
+
+fn run_from(from: &str, config: &Path, data: &Path, out: &Path, month: &str, now: i64) -> Value {
     let now = instant(now);
     run_ok([
         "report".as_ref(),
         "--month".as_ref(),
         month.as_ref(),
+        "--from".as_ref(),
+        from.as_ref(),
         "--config".as_ref(),
         config.as_os_str(),
         "--data".as_ref(),

@@ -24,6 +24,8 @@ pub struct Runs {
     /// By their beginning, so that the earliest are the ones that are kept.
     series: BTreeMap<(At, u64), RunSeries>,
     not_good: u64,
+    /// The same of all runs, where not all are read.
+    all_not_good: Option<u64>,
     left_out: u64,
     closed: u64,
 }
@@ -40,6 +42,7 @@ impl Runs {
             limit: limits.entries,
             series: BTreeMap::new(),
             not_good: 0,
+            all_not_good: None,
             left_out: 0,
             closed: 0,
         }
@@ -50,9 +53,20 @@ impl Runs {
         &self.counted
     }
 
-    /// Ends the series that is open: what follows comes after runs that were good.
-    pub(crate) fn interrupt(&mut self) {
+    /// Ends the series that is open: what follows comes after runs that were good. Where runs
+    /// were read up to `cut_ms` only, a series that may go on there is left out.
+    pub(crate) fn interrupt(&mut self, cut_ms: i64) {
+        let patience_ms = 1_800_000;
+        if self.open.as_ref().is_some_and(|(_, _, s)| s.last_due.0 >= cut_ms - patience_ms) {
+            self.open = None;
+        }
         self.close();
+    }
+
+    /// Runs of so many stretches are not read; in all, so many runs were not good.
+    pub(crate) const fn leave_out(&mut self, stretches: u64, not_good: u64) {
+        self.left_out += stretches;
+        self.all_not_good = Some(not_good);
     }
 
     /// Takes the next run: those of one agent and probe in order of due, one pair after the other.
@@ -124,7 +138,10 @@ impl Runs {
 
     fn finish(mut self) -> RunGrounds {
         self.close();
-        let mut grounds = RunGrounds { not_good: self.not_good, ..RunGrounds::default() };
+        let mut grounds = RunGrounds {
+            not_good: self.all_not_good.unwrap_or(self.not_good),
+            ..RunGrounds::default()
+        };
         grounds.series = self.series.into_values().collect();
         grounds.left_out.entries = self.left_out;
         grounds

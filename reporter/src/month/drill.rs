@@ -8,7 +8,7 @@ use super::tally::mail_probes;
 use super::{ComputeError, Detail};
 use crate::explain::{self, Finder, Limits, Raw, Runs};
 use crate::interval::{Set, Span};
-use crate::report::model::Report;
+use crate::report::model::{Figure, Report};
 use crate::report::{Case, limit_ms};
 use crate::store::{RunsOf, Store, StoreError, Wanted};
 
@@ -26,7 +26,7 @@ pub(super) fn into(
     for (level, figure) in case.catalogue.levels.iter().zip(&mut report.levels) {
         let all = detail == Detail::Level(&level.id);
         let limits = if all { Limits::ALL } else { Limits::REPORT };
-        let raw = raw(store, case, &finder, level, limits)?;
+        let raw = raw(store, case, &finder, (level, &figure.figure), limits)?;
         let grounds = explain::grounds(case, level, figure, raw, limits)?;
         figure.grounds = Some(Box::new(grounds));
     }
@@ -37,14 +37,19 @@ fn raw(
     store: &Store,
     case: &Case<'_>,
     finder: &Finder<'_>,
-    level: &Level,
+    (level, figure): (&Level, &Figure),
     limits: Limits,
 ) -> Result<Raw, ComputeError> {
     let failed = |source| ComputeError::Store { month: case.month, source };
     let read = match &level.measure {
         Measure::Success { .. } | Measure::ResponseTime { .. } => {
             let mut runs = Runs::new(level.clone(), case.counted(level)?, limits);
-            take_runs(store, case, finder, level, &mut runs).map(|()| Raw::Runs(runs))
+            let not_good = match figure {
+                Figure::Success(share) | Figure::ResponseTime(share) => share.total - share.good,
+                _ => 0,
+            };
+            take_runs(store, case, finder, level, (limits, not_good), &mut runs)
+                .map(|()| Raw::Runs(runs))
         }
         Measure::DeliveryTime { .. } => {
             let (probes, period) = (mail_probes(case.catalogue, level), case.period);
@@ -64,6 +69,7 @@ fn take_runs(
     case: &Case<'_>,
     finder: &Finder<'_>,
     level: &Level,
+    (limits, not_good): (Limits, u64),
     runs: &mut Runs,
 ) -> Result<(), StoreError> {
     let component = level.component.as_deref().unwrap_or_default();
@@ -77,19 +83,66 @@ fn take_runs(
         }
         _ => failures(case, component),
     };
+    let whole = matches!(level.measure, Measure::Success { .. });
+    let (wanted, cut_ms, beyond) = earliest(wanted, case.period, limits, whole);
+    if beyond > 0 {
+        runs.leave_out(beyond, not_good);
+    }
     let mut last: Option<(AgentName, ProbeId, i64)> = None;
     store.for_each_run_of(&wanted, &mut |stretch, run| {
         let this = (stretch.agent.clone(), stretch.probe.clone(), stretch.first_ms);
         if last.as_ref() != Some(&this) {
             if matches!(level.measure, Measure::ResponseTime { .. }) {
-                runs.interrupt();
+                runs.interrupt(cut_ms);
             }
             last = Some(this);
         }
         if let Some(probe) = probes.iter().find(|probe| probe.id == stretch.probe.as_str()) {
             runs.take(finder, (&stretch.agent, &stretch.probe), probe, &run);
         }
-    })
+    })?;
+    if !whole {
+        runs.interrupt(cut_ms);
+    }
+    Ok(())
+}
+
+/// What a stretch of runs is reckoned at where it is decided how many are read.
+const PIECE_MS: i64 = 1_800_000;
+
+/// The stretches that begin earliest, no more of them than the entries that are listed may be
+/// found in; where the last of them are cut (those of `whole` are not); and how many stretches
+/// that leaves out or cuts. So a report reads what it lists, however much failed.
+fn earliest(
+    mut wanted: Vec<Wanted>,
+    period: Span,
+    limits: Limits,
+    whole: bool,
+) -> (Vec<Wanted>, i64, u64) {
+    let most = i64::try_from(limits.entries.saturating_mul(4)).unwrap_or(i64::MAX);
+    let pieces = |until_ms: i64| {
+        let piece = |w: &Wanted| (until_ms.min(w.last_ms + 1) - w.first_ms).max(0);
+        wanted.iter().fold(0i64, |sum, w| sum.saturating_add((piece(w) + PIECE_MS - 1) / PIECE_MS))
+    };
+    let (mut cut_ms, mut beyond_ms) = (period.from_ms, period.to_ms + 1);
+    if pieces(period.to_ms) <= most {
+        return (wanted, i64::MAX, 0);
+    }
+    while beyond_ms - cut_ms > 1 {
+        let middle_ms = cut_ms + (beyond_ms - cut_ms) / 2;
+        if pieces(middle_ms) <= most {
+            cut_ms = middle_ms;
+        } else {
+            beyond_ms = middle_ms;
+        }
+    }
+    let left_out = |w: &&Wanted| w.first_ms >= cut_ms || (!whole && w.last_ms >= cut_ms);
+    let beyond = wanted.iter().filter(left_out).count() as u64;
+    wanted.retain(|w| w.first_ms < cut_ms);
+    if !whole {
+        wanted.iter_mut().for_each(|w| w.last_ms = w.last_ms.min(cut_ms - 1));
+    }
+    (wanted, if whole { i64::MAX } else { cut_ms }, beyond)
 }
 
 /// Where a component's probes saw failures in the period.

@@ -194,14 +194,14 @@ mod tests {
             let edge = edge_ms(bucket(ms));
             assert!(edge >= ms && edge <= ms * 1.1 + 0.1000001, "{ms} at most {edge}");
         }
-        for bucket in 0..=LAST {
-            let edge = edge_ms(bucket);
-            assert_eq!(super::bucket(edge), bucket, "{edge}");
+        for number in 0..=LAST {
+            let edge = edge_ms(number);
+            assert_eq!(bucket(edge), number, "{edge}");
             let above = f64::from_bits(edge.to_bits() + 1);
-            assert_eq!(super::bucket(above), (bucket + 1).min(LAST), "{above}");
+            assert_eq!(bucket(above), (number + 1).min(LAST), "{above}");
         }
-        assert_eq!(super::bucket(f64::MAX), LAST);
-        assert_eq!(super::bucket(-1.0), 0);
+        assert_eq!(bucket(f64::MAX), LAST);
+        assert_eq!(bucket(-1.0), 0);
     }
 
     #[test]

@@ -379,10 +379,12 @@ mod tests {
             let (mut bytes, entries, words) = run(form);
             let mut out = Vec::new();
             decode(&bytes, &words, Want::All, &mut out).unwrap();
-            prop_assert_eq!(out, entries);
+            prop_assert_eq!(&out, &entries);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            prop_assert!(decode(&bytes, &words, Want::All, &mut Vec::new()).is_err());
+            // a bit that zstd does not use may change, and nothing with it
+            let mut out = Vec::new();
+            prop_assert!(decode(&bytes, &words, Want::All, &mut out).is_err() || out == entries);
         }
 
         #[test]

@@ -17,6 +17,7 @@ use super::{Accepted, NewEdition, Source, Store, StoreError, codec, words::Words
 use crate::segment::{Evidence, Segment};
 
 mod changes;
+mod compact;
 mod counted;
 mod model;
 

@@ -1,5 +1,7 @@
 //! Single outcomes behind a figure, with who saw them: runs of chosen stretches, and mails.
 
+use std::collections::BTreeMap;
+
 use mailward_evidence::{AgentName, ProbeId};
 
 use super::{View, raw_gone, sent};
@@ -27,16 +29,20 @@ impl View<'_> {
         wanted: &[Wanted],
         each: &mut dyn FnMut(&Wanted, Run),
     ) -> Result<(), StoreError> {
-        for (id, info) in self.ordered() {
-            let own = |w: &&Wanted| w.agent == info.agent && w.probe == info.probe;
-            for stretch in wanted.iter().filter(own) {
+        let streams: BTreeMap<_, _> =
+            self.ordered().into_iter().map(|s| ((&s.1.agent, &s.1.probe), s)).collect();
+        for own in wanted.chunk_by(|a, b| (&a.agent, &a.probe) == (&b.agent, &b.probe)) {
+            let Some((id, info)) = streams.get(&(&own[0].agent, &own[0].probe)) else { continue };
+            let fresh = self.head.fresh(*id);
+            // one for all of them: stretches that lie in one block open it once
+            let mut raw = self.raw(*id);
+            for stretch in own {
                 let from = Key::at_ms(stretch.first_ms);
                 if from.due_ns < info.raw_from_ns && info.first_ns < Some(info.raw_from_ns) {
                     return Err(raw_gone(info));
                 }
                 let range = (from, Key::at_ms(stretch.last_ms.saturating_add(1)));
-                let fresh = self.head.fresh(id);
-                self.raw(id).merged(fresh, range, (Want::Front, false), &mut |outcome| {
+                raw.merged(fresh, range, (Want::Front, false), &mut |outcome| {
                     if outcome.key.attempt == 0 {
                         let run = Run {
                             due_ms: outcome.key.due_ms(),
