@@ -23,6 +23,20 @@ impl Hours {
     }
 }
 
+/// Whether spans of a week leave no minute of it out.
+pub(crate) fn cover_all(weekly: &[Vec<Span>; 7]) -> bool {
+    const DAY: usize = 1440;
+    let mut open = vec![false; 7 * DAY];
+    for (day, spans) in weekly.iter().enumerate() {
+        for span in spans {
+            for minute in span.from_min..span.to_min {
+                open[(day * DAY + usize::from(minute)) % (7 * DAY)] = true;
+            }
+        }
+    }
+    open.into_iter().all(|minute| minute)
+}
+
 /// A span of local wall-clock time that belongs to the day it starts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {

@@ -581,3 +581,49 @@ fn what_proves_an_account_is_one_thing() {
     probes.toml:48:19: references_smtp: expected HOST:PORT, got "https://x.test/"
     "##);
 }
+
+#[test]
+fn hours_that_are_never_are_refused() {
+    let text = format!(
+        "{HEAD}
+[[component]]
+id = \"c\"
+since = \"2019-02-29\"
+[[probe]]
+id = \"p\"
+component = \"c\"
+kind = \"http\"
+every = \"60s\"
+url = \"https://mail.example.org/\"
+[hours.none]
+daily = []
+[hours.weekend]
+sat = []
+sun = [\"10:00-10:00\"]
+[hours.whole]
+daily = [\"00:00-12:00\", \"12:00-24:00\"]
+[hours.nights]
+daily = \"00:00-24:00\"
+holidays = [\"2026-02-29\", \"2028-02-29\"]
+[[level]]
+id = \"l\"
+component = \"c\"
+measure = \"availability\"
+target = \"99.9%\"
+hours = \"not whole\"
+[[level]]
+id = \"m\"
+component = \"c\"
+measure = \"availability\"
+target = \"99.9%\"
+hours = \"not nights\"
+"
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:7:9: since: expected a date that the calendar has; got "2019-02-29"
+    probes.toml:14:1: [hours.none] covers nothing: expected at least one span such as "07:00-22:00"
+    probes.toml:18:8: sun: expected a span that has a length; a whole day is "00:00-24:00"; got "10:00-10:00"
+    probes.toml:23:13: holidays: expected a date that the calendar has; got "2026-02-29"
+    probes.toml:29:9: [hours.whole] leaves out nothing, so that "not whole" is never
+    "##);
+}

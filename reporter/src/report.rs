@@ -8,6 +8,7 @@ mod ledger;
 mod listing;
 mod method;
 pub mod model;
+mod notes;
 mod parts;
 mod resolution;
 mod rows;

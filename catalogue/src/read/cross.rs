@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::credentials;
 use super::desk;
-use super::draft::{Draft, Fields, LevelDraft, ProbeDraft, advice};
+use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
 use super::text;
 use crate::fault::Gravity;
+use crate::hours::cover_all;
 use crate::key::Settings;
 use crate::probe::{Declared, Effect, Wants};
 use crate::quantity::show_duration;
@@ -46,6 +47,8 @@ struct Names {
     credentials: BTreeSet<String>,
     sinks: BTreeSet<String>,
     hours: BTreeSet<String>,
+    /// Those of them that cover every minute of every day.
+    always: BTreeSet<String>,
     users: Users,
 }
 
@@ -82,8 +85,12 @@ impl Names {
         let sinks = unique("[[sink]]", draft.sinks.iter(), faults);
         unique("[[level]]", draft.levels.iter().map(|level| &level.fields), faults);
         let hours = draft.hours.iter().map(|hours| hours.name.clone()).collect();
+        let whole = |hours: &&HoursDraft| {
+            !hours.unread && cover_all(&hours.weekly) && hours.holidays.is_empty()
+        };
+        let always = draft.hours.iter().filter(whole).map(|hours| hours.name.clone()).collect();
         let users = Users::of(&draft.components);
-        Self { components, credentials, sinks, hours, users }
+        Self { components, credentials, sinks, hours, always, users }
     }
 }
 
@@ -246,6 +253,10 @@ fn level_keys(level: &LevelDraft, names: &Names, faults: &mut Faults) {
     if let Some(hours) = settings.text("hours").filter(|hours| *hours != "24x7") {
         let name = hours.strip_prefix("not ").unwrap_or(hours);
         resolve("hours", "[hours.NAME]", name, &names.hours, fields.place("hours"), faults);
+        if hours.starts_with("not ") && names.always.contains(name) {
+            let message = format!("[hours.{name}] leaves out nothing, so that {hours:?} is never");
+            faults.error(fields.place("hours"), message);
+        }
     }
     let (within, lost) = (settings.duration("within"), settings.duration("lost_after"));
     if let (Some(within), Some(lost)) = (within, lost)

@@ -76,6 +76,8 @@ pub(crate) struct HoursDraft {
     pub(crate) place: Place,
     pub(crate) weekly: [Vec<Span>; 7],
     pub(crate) holidays: BTreeSet<jiff::civil::Date>,
+    /// Some of it could not be read, so that it may cover more or less than this.
+    pub(crate) unread: bool,
 }
 
 /// All that was written.

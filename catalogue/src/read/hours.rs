@@ -36,6 +36,7 @@ impl Reader<'_> {
             place: header,
             weekly: Default::default(),
             holidays: BTreeSet::new(),
+            unread: false,
         };
         let mut week = Week { hours, given_by: Default::default(), speaks: false };
         let mut entries: Vec<_> = table.iter().collect();
@@ -47,14 +48,20 @@ impl Reader<'_> {
         if !week.speaks {
             let message = format!("[hours.{name}] needs at least one of \"daily\", \"mon-fri\", …");
             self.faults.missing(header, message);
+        } else if !week.hours.unread && week.hours.weekly.iter().all(Vec::is_empty) {
+            let message = format!(
+                "[hours.{name}] covers nothing: expected at least one span such as \"07:00-22:00\""
+            );
+            self.faults.error(header, message);
         }
         self.draft.hours.push(week.hours);
     }
 
     fn hours_key(&mut self, week: &mut Week, key: &str, given: &Spanned<DeValue<'_>>, at: Place) {
         if key == HOLIDAYS.name {
-            if let Some(Value::Dates(dates)) = self.named_value(key, &HOLIDAYS, given) {
-                week.hours.holidays = dates.into_iter().collect();
+            match self.named_value(key, &HOLIDAYS, given) {
+                Some(Value::Dates(dates)) => week.hours.holidays = dates.into_iter().collect(),
+                _ => week.hours.unread = true,
             }
             return;
         }
@@ -63,10 +70,14 @@ impl Reader<'_> {
         if days.is_empty() {
             let known = section::HOURS.keys.iter().map(|key| key.name);
             let near = advice(key, known.chain(["mon-fri", "sat-sun"]));
+            week.hours.unread = true;
             let (shown, name) = (text::shown(key), &week.hours.name);
             return self.faults.error(at, format!("unknown key {shown} in [hours.{name}]{near}"));
         }
-        let Some(Value::Spans(spans)) = self.named_value(key, &OF_DAYS, given) else { return };
+        let Some(Value::Spans(spans)) = self.named_value(key, &OF_DAYS, given) else {
+            week.hours.unread = true;
+            return;
+        };
         for day in days {
             if let Some(other) = &week.given_by[day] {
                 let message = format!("{} is given by {other:?} and by {key:?}", DAYS[day]);

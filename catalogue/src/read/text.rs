@@ -336,6 +336,10 @@ pub(crate) fn date(text: &str) -> Judged<Date> {
     if text.len() != 10 {
         return refuse(form, text);
     }
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    let written = text.split('-').map(|part| (part.len(), digits(part)));
+    let is_written = written.eq([(4, true), (2, true), (2, true)]);
+    let form = if is_written { "a date that the calendar has" } else { form };
     Date::from_str(text).or_else(|_| refuse(form, text))
 }
 

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mailward_catalogue::{Effect, Maintenance, Probe, Schedule};
 
-use super::Case;
 use super::model::{Method, MethodProbe};
+use super::{Case, notes};
 use crate::clock::duration_ms;
-use crate::timeline::spoken;
 
 pub(super) fn method(case: &Case<'_>) -> Method {
     Method {
@@ -17,7 +16,7 @@ pub(super) fn method(case: &Case<'_>) -> Method {
         agents: agents(case),
         probes: case.catalogue.probes.iter().map(method_probe).collect(),
         maintenance: maintenance_words(&case.catalogue.maintenance),
-        notes: notes(case),
+        notes: notes::notes(case),
     }
 }
 
@@ -72,22 +71,6 @@ fn span_words(ms: i64) -> String {
         Some((unit, word)) => format!("{} {word}", ms / unit),
         None => format!("{ms} ms"),
     }
-}
-
-fn notes(case: &Case<'_>) -> Vec<String> {
-    let foreign = |id: &str| case.catalogue.probe(id).is_none();
-    let mut unknown: BTreeSet<&str> = BTreeSet::new();
-    for stream in case.evidence.streams.iter().filter(|s| foreign(s.probe.as_str())) {
-        if spoken(stream, case.period, case.now_ms).next().is_some() {
-            unknown.insert(stream.probe.as_str());
-        }
-    }
-    unknown
-        .into_iter()
-        .map(|id| {
-            format!("There is evidence of a probe {id}, which the definition does not name: it counts for nothing.")
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use super::hours::Open;
 use super::{Branch, Naive, Slip};
 use crate::world::TicketDef;
 
+/// What lies further ahead is not foreseen: ten years and a month.
+const FORESEEN: i64 = 3680 * 86_400_000;
+
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct DeskAnswer {
     pub sent: u64,
@@ -98,7 +101,12 @@ impl Naive<'_> {
         let Some(earliest) = own.iter().map(|ticket| ticket.opened).min() else { return };
         let begin = self.calendar.date(earliest).min(first);
         let end = first.checked_add(jiff::Span::new().days(250)).unwrap();
-        let hours = self.open(begin, end, of_component);
+        let mut hours = self.open(begin, end, of_component);
+        let since = self.world.since.as_ref().map(|date| date.parse::<Date>().unwrap());
+        if let Some(since) = since.filter(|since| of_component && *since > end) {
+            let later = since.checked_add(jiff::Span::new().days(100)).unwrap();
+            hours.and(self.open(since, later, of_component));
+        }
         for ticket in own {
             let clock = self.clock(ticket, &hours);
             let late = match self.slip {
@@ -173,7 +181,8 @@ impl Naive<'_> {
             reached
         } else {
             let left = self.world.desk.resolve_within - used_at_start;
-            self.runs_on(clock.started, left, &edges, &open)
+            let due = self.runs_on(clock.started, left, &edges, &open);
+            due.filter(|due| due - clock.started <= FORESEEN)
         };
         if self.slip == Slip::FirstResolution {
             clock.resolved = clock.resolved.and(clock.first_resolved);

@@ -23,6 +23,11 @@ impl Open {
         self.spans.iter().any(|(from, to)| *from <= at && at < *to)
     }
 
+    /// The same hours over further dates.
+    pub(super) fn and(&mut self, other: Self) {
+        self.spans.extend(other.spans);
+    }
+
     /// Where it may open or close.
     pub(super) fn edges(&self) -> impl Iterator<Item = i64> {
         self.spans.iter().flat_map(|(from, to)| [*from, *to]).chain(self.since)
