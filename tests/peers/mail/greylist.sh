@@ -6,7 +6,8 @@ while true; do
     key=
     while IFS= read -r line && [ -n "$line" ]; do
         case $line in sender=* | recipient=* | client_address=*) key="$key $line" ;; esac
-    done || exit 0
+    done
+    [ -n "$key" ] || exit 0 # Postfix has gone
     met=$directory/$(printf %s "$key" | sha256sum | cut -c1-32)
     if [ -e "$met" ] && [ $(($(date +%s%N) - $(cat "$met"))) -ge 1000000000 ]; then
         printf 'action=DUNNO\n\n'
