@@ -62,7 +62,12 @@ pub(super) fn tickets(
 
 fn course(ticket: &Ticket, reading: Reading, promise: &Promise<'_>) -> TicketCourse {
     let mut legs = Vec::new();
-    for (span, clock) in reading.course {
+    let mut did = reading.course;
+    if reading.resolved_ms.is_some() {
+        // it stays resolved from then on, and that is no leg of its clock
+        did.pop();
+    }
+    for (span, clock) in did {
         let state = match clock {
             Clock::Running => ClockState::Running,
             Clock::Paused => ClockState::Paused,

@@ -73,10 +73,11 @@ impl<'a> Witnesses<'a> {
                 count.down.take(down);
             }
         }
+        let one = count.agents.most == 1;
         let (who, verb) = match (was, count.down.most, count.speaking.most) {
-            (CountsAs::Down, 1, _) => (count.down, "says down"),
+            (CountsAs::Down, n, _) if one || n == 1 => (count.down, "says down"),
             (CountsAs::Down, ..) => (count.down, "say down"),
-            (_, _, 1) => (count.speaking, "speaks"),
+            (_, _, n) if one || n == 1 => (count.speaking, "speaks"),
             _ => (count.speaking, "speak"),
         };
         let plural = if count.agents.most == 1 { "" } else { "s" };

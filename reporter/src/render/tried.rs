@@ -109,7 +109,8 @@ fn survives(level: &Tested) -> String {
     };
     match level.differs_in.len() {
         0 => format!("yes, {verdict}"),
-        n => format!("no, not in {n}"),
+        1 => "no, 1 differs".to_owned(),
+        n => format!("no, {n} differ"),
     }
 }
 

@@ -125,8 +125,12 @@ fn ticket(page: &mut Page<'_>, course: &TicketCourse, ticket: &TicketFigure) {
         || "never: there are no hours for it to pass in".to_owned(),
         |due| page.local.short(due),
     );
+    let resolved = course.resolved.map_or_else(
+        || "not resolved".to_owned(),
+        |at| format!("resolved {}", page.local.short(at)),
+    );
     page.line(&format!(
-        "  on the clock {} · paused {} · target passes {due}",
+        "  on the clock {} · paused {} · target passes {due} · {resolved}",
         words::length(ticket.used_s),
         words::length(ticket.paused_s),
     ));

@@ -71,7 +71,7 @@ fn readings_are_rows_and_levels_are_columns() {
     confirm 2 (as defined)         99.903 ✓±    99.800 ✓
     unknown down                      9.1 ?     99.800 ✓
     without MW-7 [2J               99.901 ✓        n/a –
-    same in every reading?      no, not in 2     yes, met
+    same in every reading?      no, 2 differ     yes, met
 
     ✓ met  ✗ missed  ± not provable either way  ? not enough evidence  – nothing to measure
     reputation and calls-answered rest on none of these rules.
@@ -90,7 +90,7 @@ fn on_a_narrow_terminal_each_level_is_a_list() {
       confirm 2 (as defined)     99.903 ✓±
       unknown down                  9.1 ?
       without MW-7 [2J           99.901 ✓
-      same in every reading?  no, not in 2
+      same in every reading?  no, 2 differ
 
     owa-success · target 99.5 %
       as defined              99.800 ✓
