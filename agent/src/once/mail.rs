@@ -84,7 +84,7 @@ impl Mail {
             }
         });
         let post = Arc::clone(&self.post);
-        parts.spawn(async move { post.desk.run(tell, None).await });
+        parts.spawn(async move { post.desk.run(tell, None, None).await });
         Told { outcomes, _parts: parts }
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::flight::{Arrived, Flight, How, Sight, Stage, Telling};
 use super::ledger::{Ledger, LedgerError};
 use super::token::Token;
+use crate::health::{Fitness, Health, Span};
 use crate::net::clean;
 use crate::outbox::keeper::OutboxHandle;
 
@@ -347,7 +348,15 @@ impl Desk {
 
     /// Tells what is to be told until `tell` is closed. What was told before a restart is told
     /// again: an equal record changes nothing.
-    pub async fn run(&self, tell: mpsc::Sender<Told>, outbox: Option<OutboxHandle>) {
+    ///
+    /// `health` is asked before something is said of what a sink should have had; `outbox` is
+    /// flushed before the ledger lets go of a message.
+    pub async fn run(
+        &self,
+        tell: mpsc::Sender<Told>,
+        outbox: Option<OutboxHandle>,
+        health: Option<Arc<Health>>,
+    ) {
         let again: Vec<(String, String)> = {
             let state = self.state();
             let told = state
@@ -366,7 +375,11 @@ impl Desk {
             }
         }
         loop {
-            let (outcomes, wait) = self.collect();
+            let isolated = match &health {
+                Some(health) if self.misses_at_a_sink() => self.is_isolated(health).await,
+                _ => false,
+            };
+            let (outcomes, wait) = self.collect(isolated);
             if !outcomes.is_empty() {
                 self.keep().await;
                 for outcome in outcomes {
@@ -393,6 +406,26 @@ impl Desk {
         }
     }
 
+    /// Whether something bad is about to be said of a message that a sink should have had.
+    fn misses_at_a_sink(&self) -> bool {
+        let now_ms = self.now_ms();
+        let state = self.state();
+        state.flights.values().filter(|entry| !entry.held).any(|entry| {
+            let flight = &entry.flight;
+            let is_due = flight.next_ms().is_some_and(|at| at <= now_ms);
+            let place = flight.routes.first().and_then(|route| state.places.get(route));
+            let bad = flight.arrival.is_none()
+                && matches!(flight.stage, Stage::UnderWay | Stage::Late);
+            is_due && bad && matches!(place, Some(Place::Open { .. }))
+        })
+    }
+
+    async fn is_isolated(&self, health: &Health) -> bool {
+        let now = self.clock.read().mono;
+        let run = Span { from: now, to: now, timeout: MAX_WAIT };
+        health.judge(run).await == Fitness::Isolated
+    }
+
     async fn hand_in(&self, tell: &mpsc::Sender<Told>, outcome: Outcome) -> bool {
         let (kept, answer) = oneshot::channel();
         tell.send(Told { outcome, kept }).await.is_ok() && answer.await.is_ok()
@@ -414,7 +447,7 @@ impl Desk {
     }
 
     /// What is to be told now, and how long nothing more will be.
-    fn collect(&self) -> (Vec<Outcome>, Duration) {
+    fn collect(&self, isolated: bool) -> (Vec<Outcome>, Duration) {
         let now_ms = self.now_ms();
         let mut outcomes = Vec::new();
         let mut wait_ms = i64::try_from(MAX_WAIT.as_millis()).unwrap_or(i64::MAX);
@@ -428,7 +461,7 @@ impl Desk {
                 wait_ms = wait_ms.min(next_ms - now_ms);
                 continue;
             }
-            let sight = match sight(flight, places, now_ms, next_ms) {
+            let sight = match sight(flight, places, now_ms, next_ms, isolated) {
                 Some(sight) => sight,
                 None => {
                     look = true;
@@ -471,12 +504,17 @@ fn sight(
     places: &HashMap<String, Place>,
     now_ms: i64,
     due_ms: i64,
+    isolated: bool,
 ) -> Option<Sight> {
     if flight.arrival.is_some() || flight.stage == Stage::Lost {
         return Some(Sight::Clear);
     }
     let place = flight.routes.first().and_then(|route| places.get(route));
     match place {
+        Some(Place::Open { .. }) if isolated => {
+            let detail = "all references of the agent were out of reach";
+            Some(Sight::Blind(Reason::Isolated, detail.to_owned()))
+        }
         Some(Place::Open { since_ms }) => {
             let away = *since_ms > flight.start_ms();
             let lost = now_ms - flight.start_ms() >= flight.lost_after_ms;

@@ -84,9 +84,9 @@ impl Mail {
             aside.spawn(mailbox.run());
         }
         let (tell, told) = mpsc::channel(TOLD);
-        let outbox = outbox.clone();
+        let (outbox, health) = (outbox.clone(), Arc::clone(&parts.health));
         aside.spawn(async move {
-            post.desk.run(tell, Some(outbox)).await;
+            post.desk.run(tell, Some(outbox), Some(health)).await;
         });
         told
     }

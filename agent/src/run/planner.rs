@@ -230,6 +230,7 @@ impl Planner {
                     let (phases, facts) = sight.into_parts();
                     let run = (watched.probe.id.as_str(), turn.due_ms, turn.attempt);
                     post.desk.settle(run, settled.next_due_ms, phases, facts);
+                    self.metrics.mail_under_way.set(count(post.desk.len()));
                 }
                 settled.missed
             }
@@ -291,6 +292,9 @@ impl Planner {
             // its probe is gone from the definition, and its evidence is not
             None => self.outbox.keep(&Record::Outcome(outcome)),
         }
+        if let Some(post) = &post {
+            self.metrics.mail_under_way.set(count(post.desk.len()));
+        }
         // whoever waits for this may be gone
         let _ = kept.send(());
     }
@@ -328,6 +332,10 @@ impl Planner {
             }
         }
     }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 async fn next_told(told: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {

@@ -59,7 +59,7 @@ impl Bench {
         }
         let (tell, told) = mpsc::channel(2000);
         let desk = Arc::clone(&post);
-        parts.spawn(async move { desk.desk.run(tell, None).await });
+        parts.spawn(async move { desk.desk.run(tell, None, None).await });
         Self { post, address, told, parts }
     }
 

@@ -212,7 +212,7 @@ impl Handover {
         deadline: Deadline,
         trace: &mut Trace,
     ) -> Result<Conversation, Fault> {
-        let tcp = net.dial(host, self.port, deadline, trace).await?;
+        let tcp = net.dial_smtp(host, self.port, deadline, trace).await?;
         let stream = if self.security == Security::Implicit {
             net.secure(tcp, host, Inside::Other, deadline, trace).await?
         } else {
