@@ -74,7 +74,7 @@ fn definition(peers: &Path, sink_port: u16) -> String {
         probe("in", "incoming", &relay("probe@service.test"), &mailbox("box"), often),
         probe("internal", "internal", &submit("probe2@service.test"), &mailbox("box2"), often),
         probe("junk", "incoming", &relay("junky@service.test"), &mailbox("box"), often),
-        probe("bounced", "outgoing", &submit("x@bounce.test"), &mailbox("box"), often),
+        probe("bounced", "outgoing", &submit("nobody@bounce.test"), &mailbox("box"), often),
         probe("refused", "internal", &submit("nobody@service.test"), &mailbox("box"), often),
         probe(
             "out",

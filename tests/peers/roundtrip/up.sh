@@ -7,7 +7,7 @@
 #   internet  relay       127.0.0.1:22325  takes anything from loopback; service.test goes to the MX
 #
 # Mailboxes: probe@service.test, probe2@service.test; password: secret-1. junky@service.test lands
-# in the Junk folder of probe, anybody@bounce.test is sent back (5.1.1).
+# in the Junk folder of probe, nobody@bounce.test is sent back (5.1.1).
 # ROUNDTRIP_SINK: the port on loopback where sink.test is taken; default 22299.
 . "$(dirname "$0")/../lib.sh"
 need_root
@@ -144,7 +144,7 @@ virtual_uid_maps = static:$(id -u mail)
 virtual_gid_maps = static:$(id -g mail)
 transport_maps = inline:{
   {sink.test = smtp:[127.0.0.1]:$SINK}
-  {bounce.test = error:5.1.1 Recipient address rejected}}
+  {bounce.test = smtp:[127.0.0.1]:$RELAY}}
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:$SASL
 smtpd_tls_auth_only = yes
@@ -165,6 +165,8 @@ cat >>"$STATE/internet/etc/main.cf" <<END
 myhostname = relay.internet.test
 mynetworks = 127.0.0.0/8
 transport_maps = inline:{{service.test = smtp:[127.0.0.1]:$MX}}
+smtpd_recipient_restrictions =
+  check_recipient_access inline:{{nobody@bounce.test = 550 5.1.1 nobody has this address}}
 END
 echo "127.0.0.1:$RELAY inet n - n - - smtpd" >>"$STATE/internet/etc/master.cf"
 for one in service internet; do
