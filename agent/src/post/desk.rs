@@ -414,8 +414,8 @@ impl Desk {
             let flight = &entry.flight;
             let is_due = flight.next_ms().is_some_and(|at| at <= now_ms);
             let place = flight.routes.first().and_then(|route| state.places.get(route));
-            let bad = flight.arrival.is_none()
-                && matches!(flight.stage, Stage::UnderWay | Stage::Late);
+            let bad =
+                flight.arrival.is_none() && matches!(flight.stage, Stage::UnderWay | Stage::Late);
             is_due && bad && matches!(place, Some(Place::Open { .. }))
         })
     }
