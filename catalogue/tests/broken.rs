@@ -65,7 +65,7 @@ sun = "09:00-12:00"
     probes.toml:16:13: unknown component "owaa"; did you mean "owa"?
     probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail)
     probes.toml:18:9: every: expected a duration such as "500ms", "60s", "5m" or "1h30m"; got "60"
-    probes.toml:25:1: key "host" does not belong to kind http, but to smtp, imap, pop3 and tls; the nearest known is "cron"
+    probes.toml:25:1: key "host" does not belong to kind http, but to smtp, imap, pop3, tls and spoof; the nearest known is "cron"
     probes.toml:26:1: unknown key "evry" in [[probe]] of kind http; did you mean "every"?
     probes.toml:27:7: url: expected a URL that starts with http:// or https://, got scheme "ftp"
     probes.toml:28:11: timeout: expected a duration such as "500ms", "60s", "5m" or "1h30m", got a number
