@@ -37,9 +37,6 @@ pub enum TooMuch {
     /// It has more brackets than it may have.
     #[error("expected at most {0} brackets in a response, got more")]
     Brackets(usize),
-    /// All that may be read on the connection was read.
-    #[error("expected at most {0} bytes in all, got more")]
-    Bytes(u64),
 }
 
 /// Finds the ends of responses in bytes as they come in.
