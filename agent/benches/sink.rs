@@ -122,7 +122,10 @@ async fn measure() {
             done.unwrap();
         }
         if chunk == 0 {
-            println!("1,000 messages under way: {} MiB resident (before: {before})", resident_mib());
+            println!(
+                "1,000 messages under way: {} MiB resident (before: {before})",
+                resident_mib()
+            );
         }
     }
     println!("{MESSAGES} messages begun and synced in {:.0} ms", begin.elapsed_ms());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use mailward_evidence::ManualClock;
+use tokio::sync::mpsc;
 
 use super::super::token::Mint;
 use super::*;
