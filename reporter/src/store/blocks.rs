@@ -70,38 +70,50 @@ impl Blocks<'_, '_> {
     /// Makes the small blocks at the end a large one, where they hold enough or enough time.
     fn compact_tail(&mut self, stream: i64) -> Result<(), StoreError> {
         let raw = Raw::new(self.conn, self.words, stream);
-        let mut small: Vec<Meta> = Vec::new();
-        let mut before = i64::MAX;
-        while let Some(meta) = raw.at_or_before(before)?.filter(|m| m.entries <= self.sizes.small) {
-            before = meta.first_ns.saturating_sub(1);
-            small.push(meta);
-            if small.len() * 4 > self.sizes.large {
-                break; // those before are left to whoever settles the store
-            }
-        }
-        small.reverse();
-        let entries: usize = small.iter().map(|meta| meta.entries).sum();
-        let old = match (small.first(), small.last()) {
+        let group = self.group(&raw, i64::MAX)?;
+        let mut small = group.iter().filter(|meta| meta.entries <= self.sizes.small);
+        let entries: usize = small.clone().map(|meta| meta.entries).sum();
+        let old = match (small.next(), group.last()) {
             (Some(first), Some(last)) => last.last_ns.saturating_sub(first.first_ns) > DAY_NS,
             _ => false,
         };
         if entries >= self.sizes.large || (old && entries > self.sizes.small) {
-            self.join(stream, &small)?;
+            self.join(stream, &group)?;
         }
         Ok(())
     }
 
-    /// Joins all small blocks of a stream that stand side by side.
+    /// Joins all blocks of a stream that are better one.
     pub(super) fn compact(&mut self, stream: i64) -> Result<(), StoreError> {
-        let raw = Raw::new(self.conn, self.words, stream);
-        let all = raw.metas(super::codec::Key::FIRST, super::codec::Key::END)?;
-        let small = |meta: &Meta| meta.entries <= self.sizes.small;
-        let side_by_side: Vec<Vec<Meta>> = all
-            .chunk_by(|a, b| small(a) && small(b))
-            .filter(|run| run.len() > 1)
-            .map(<[Meta]>::to_vec)
-            .collect();
-        side_by_side.iter().try_for_each(|run| self.join(stream, run))
+        let mut before = i64::MAX;
+        loop {
+            let group = self.group(&Raw::new(self.conn, self.words, stream), before)?;
+            let Some(first) = group.first() else { return Ok(()) };
+            before = first.first_ns.saturating_sub(1);
+            if group.len() > 1 {
+                self.join(stream, &group)?;
+            }
+        }
+    }
+
+    /// The last blocks that begin at or before, as far back as they are better one: small ones,
+    /// and others as they meet their like, so that each is written anew a few times only.
+    fn group(&self, raw: &Raw<'_>, mut before: i64) -> Result<Vec<Meta>, StoreError> {
+        let (mut group, mut entries, mut small) = (Vec::new(), 0, true);
+        while let Some(meta) = raw.at_or_before(before)? {
+            small &= meta.entries <= self.sizes.small;
+            let alike = meta.entries <= 2 * entries && meta.entries + entries <= self.sizes.large;
+            // far more than a large one holds are left to the next time
+            let enough = entries >= 4 * self.sizes.large;
+            if !group.is_empty() && (enough || !(small || alike)) {
+                break;
+            }
+            entries += meta.entries;
+            before = meta.first_ns.saturating_sub(1);
+            group.push(meta);
+        }
+        group.reverse();
+        Ok(group)
     }
 
     /// Joins blocks that stand side by side, no more at once than one or two large ones hold.

@@ -2,7 +2,7 @@
 //! from raw outcomes only where an edge of the set, or a limit, cuts through a counter.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 use mailward_evidence::Verdict;
 
@@ -157,11 +157,11 @@ impl<'a> Counters<'a> {
 }
 
 /// The days of UTC that hold something to count.
-fn days(of: &RunsOf<'_>, bounds: Span) -> RangeInclusive<i64> {
+fn days(of: &RunsOf<'_>, bounds: Span) -> Range<i64> {
     let spans = of.counted.spans();
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return 1..=0 };
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return 0..0 };
     let span = Span::new(first.from_ms, last.to_ms).clip(bounds);
-    span.from_ms.div_euclid(DAY_MS)..=(span.to_ms - 1).div_euclid(DAY_MS)
+    span.from_ms.div_euclid(DAY_MS)..(span.to_ms - 1).div_euclid(DAY_MS) + 1
 }
 
 impl Counters<'_> {

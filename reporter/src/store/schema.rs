@@ -21,12 +21,15 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("0003.sql"), fill: None },
 ];
 
+/// Fills in what a step of SQL cannot work out, in the transaction of the step.
+type Fill = fn(&Connection) -> Result<(), StoreError>;
+
 /// A step from one version to the next.
 #[derive(Clone, Copy)]
 struct Step {
     sql: &'static str,
     /// Fills in what SQL cannot work out.
-    fill: Option<fn(&Connection) -> Result<(), StoreError>>,
+    fill: Option<Fill>,
 }
 
 /// How long to wait for another process.

@@ -9,7 +9,7 @@ fn noisy(count: i64, finer: u64) -> Vec<Outcome> {
         draw ^= draw << 13;
         draw ^= draw >> 7;
         draw ^= draw << 17;
-        let fine = if draw % finer == 0 { 1.0 / 3.0 } else { 0.0 };
+        let fine = if draw.is_multiple_of(finer) { 1.0 / 3.0 } else { 0.0 };
         ((draw >> 20) % below) as f64 / 10.0 + fine
     };
     (0..count)
