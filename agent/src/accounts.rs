@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mailward_catalogue::{Catalogue, Means, SecretRef};
 use mailward_evidence::{Clock, Reason};
 
+use crate::causes::causes;
 use crate::guard::Guard;
 use crate::net::oauth::Tokens;
-use crate::outbox::keeper::chain;
 use crate::probe::{Account, AccountKey, Accounts};
 
 /// All accounts of the definition, and the guard over them.
@@ -87,7 +87,7 @@ impl Accounts for RunAccounts<'_> {
             Key::Password(place) => AccountKey::Password(place.read().map_err(|error| {
                 tracing::warn!(
                     credential = credential_id,
-                    error = %chain(&error),
+                    error = %causes(&error),
                     "the account's password cannot be read"
                 );
                 Reason::CredentialMissing

@@ -21,10 +21,11 @@ use url::Url;
 pub use answer::Answer;
 pub use pace::Pace;
 
+use crate::causes::causes;
 use crate::metrics::{Delivered, Metrics};
 use crate::net::{Deadline, Net, NetError, Trace};
 use crate::outbox::Batch;
-use crate::outbox::keeper::{Closed, OutboxHandle, chain};
+use crate::outbox::keeper::{Closed, OutboxHandle};
 
 /// The most records of one body.
 const MAX_RECORDS: usize = 5_000;
@@ -182,7 +183,7 @@ impl Delivery {
         let sent = self.request(batch).await;
         let answer = match sent {
             Ok(answer) => answer,
-            Err(error) => Answer::Unreachable(chain(&error.without_url())),
+            Err(error) => Answer::Unreachable(causes(&error.without_url())),
         };
         let how = answer.kind();
         (answer, how)

@@ -2,6 +2,7 @@
 //! know the reporter's insides, nor what was promised.
 
 pub mod accounts;
+mod causes;
 pub mod deliver;
 pub mod guard;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod probe;
 pub mod run;
 pub mod schedule;
 pub mod sink;
+pub mod turn;
 
 pub use once::{OnceError, probe_once};
 pub use run::{RunError, Settings, run};

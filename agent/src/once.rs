@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::net::Net;
 use crate::run::runner::{Runner, write_down};
 use crate::run::{Hosts, RunError, rhythm};
-use crate::schedule::Turn;
+use crate::turn::Turn;
 
 mod mail;
 

@@ -14,7 +14,7 @@ use crate::net::oauth::{NoToken, Tokens};
 use crate::net::sasl::{Login, Proof};
 use crate::net::{Access, Fault, Net, Security, Trace};
 use crate::post::Post;
-use crate::schedule::Turn;
+use crate::turn::Turn;
 
 /// What one run saw. How long it took is measured by whoever ran it; so is `slow`.
 #[derive(Clone, Debug, PartialEq)]

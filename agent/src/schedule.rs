@@ -7,6 +7,8 @@ pub mod cron;
 
 use sha2::{Digest, Sha256};
 
+use crate::turn::Turn;
+
 pub use cron::{Cron, CronError};
 
 /// A run that starts later than this after it was due is not made: what it would see is no
@@ -102,15 +104,6 @@ impl Rhythm {
             }
         }
     }
-}
-
-/// One run that is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// When it is due, in milliseconds since the epoch.
-    pub due_ms: i64,
-    /// Re-probes since the first failure; 0 for a scheduled run.
-    pub attempt: u32,
 }
 
 /// What a run said, as far as the schedule cares.

@@ -51,7 +51,7 @@ impl Mail {
                     Ok(sink) => sinks.push(sink),
                     // an agent that runs has it: the probe says that it cannot be run
                     Err(error) => {
-                        let error = crate::outbox::keeper::chain(&error);
+                        let error = crate::causes::causes(&error);
                         tracing::warn!(error, "a sink cannot be used");
                     }
                 }

@@ -13,6 +13,7 @@ use mailward_evidence::{Clock, Record, Stopwatch, wire};
 use tokio::sync::{oneshot, watch};
 
 use super::{Batch, Outbox, Stats};
+use crate::causes::causes;
 
 /// How long the first record of a write waits for others.
 const GATHER: Duration = Duration::from_millis(200);
@@ -313,7 +314,7 @@ impl Shelf {
     fn acknowledge(&mut self, through: u64) {
         if let Err(error) = self.outbox.acknowledge(through) {
             tracing::warn!(
-                error = %chain(&error),
+                error = %causes(&error),
                 "cannot write down what was delivered; after a restart it would be sent again"
             );
         }
@@ -368,7 +369,7 @@ impl Shelf {
                 Err(error) => {
                     if self.failing.is_none() {
                         tracing::error!(
-                            error = %chain(&error),
+                            error = %causes(&error),
                             waiting = self.pending.len(),
                             "cannot write to the outbox; trying again every 2 s"
                         );
@@ -384,18 +385,6 @@ impl Shelf {
     fn now_ms(&self) -> i64 {
         self.clock.now().as_millisecond()
     }
-}
-
-/// An error with its sources, for a log line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -271,7 +271,7 @@ impl Desk {
 
     async fn keep(&self) {
         if let Err(error) = self.ledger.sync().await {
-            let error = crate::outbox::keeper::chain(&error);
+            let error = crate::causes::causes(&error);
             tracing::error!(error, "what is known of messages under way cannot be kept");
         }
     }

@@ -127,7 +127,7 @@ impl Mail {
         };
         // on disk before anybody else has it: a restart must not forget it
         if let Err(error) = post.desk.begin(self.flight(cx, &token, now.as_millisecond())).await {
-            let error = crate::outbox::keeper::chain(&error);
+            let error = crate::causes::causes(&error);
             return ours(&format!("the message is not sent, since it cannot be kept: {error}"));
         }
         let envelope = handover::Envelope { sender: &sender, recipient: &recipient, raw: &raw };

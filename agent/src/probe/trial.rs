@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(super) use super::sign_in::tests::Table;
 use super::{Context, Deadline, Seen, build};
 use crate::net::Net;
-use crate::schedule::Turn;
+use crate::turn::Turn;
 
 const HEAD: &str = r#"
 [service]

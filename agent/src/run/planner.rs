@@ -17,7 +17,8 @@ use super::wake::Wake;
 use crate::metrics::{Metrics, ProbeMetrics};
 use crate::outbox::keeper::OutboxHandle;
 use crate::post::desk::Told;
-use crate::schedule::{Course, Settling, Turn};
+use crate::schedule::{Course, Settling};
+use crate::turn::Turn;
 
 /// How often the clocks are compared.
 const LOOK: Duration = Duration::from_secs(1);

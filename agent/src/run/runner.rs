@@ -16,7 +16,8 @@ use crate::metrics::Metrics;
 use crate::net::{Deadline, clean};
 use crate::post::Post;
 use crate::probe::{Context, Observe, Seen};
-use crate::schedule::{LATE_MS, Settling, Turn};
+use crate::schedule::{LATE_MS, Settling};
+use crate::turn::Turn;
 
 /// How much later than its deadline a probe may return before it is cut off: it knows more
 /// about why it was late than whoever cuts it off.

@@ -302,7 +302,7 @@ impl Session {
         }
         // what was said to be taken must not be forgotten
         if let Err(error) = self.shared.post.desk.on_disk().await {
-            let error = crate::outbox::keeper::chain(&error);
+            let error = crate::causes::causes(&error);
             tracing::error!(error, "an arrival cannot be written down");
         }
         for token in awaited {
