@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::net::{Net, clean};
 
-/// How long it may take; DNS decides.
+/// How long it may take, the wait for a slot included; DNS decides.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most messages that are looked into at once.
 const AT_ONCE: usize = 16;
@@ -42,8 +42,12 @@ impl Judge {
     /// Facts `spf`, `dkim`, `dmarc` and `arc`.
     pub(super) async fn judge(&self, raw: &[u8], origin: &Origin) -> Pairs<Box<str>> {
         let mut facts = Pairs::default();
-        let Ok(_slot) = self.slots.acquire().await else { return facts };
-        let judged = tokio::time::timeout(PATIENCE, self.results(raw, origin)).await;
+        // the wait for a slot counts: a DNS that does not answer must not hold mail up
+        let judging = async {
+            let Ok(_slot) = self.slots.acquire().await else { return None };
+            self.results(raw, origin).await
+        };
+        let judged = tokio::time::timeout(PATIENCE, judging).await;
         match judged {
             Ok(Some(results)) => {
                 for (name, result) in results {
