@@ -395,13 +395,14 @@ impl Store {
         Ok(lines)
     }
 
-    /// Deletes raw outcomes due before `before_ms`, whole blocks of them; segments, histograms
-    /// and delivery times stay. Returns how many.
+    /// Deletes raw outcomes that are older than `keep_ms`, both at `now_ms` and beside the last
+    /// outcome of their agent and probe; whole blocks of them. Segments, counters and delivery
+    /// times stay. Returns how many.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn forget_raw(&self, before_ms: i64) -> Result<u64, StoreError> {
-        self.call(move |turn| retention::forget(turn, before_ms)).map(|done| done.accepted)
+    pub fn forget_raw(&self, now_ms: i64, keep_ms: i64) -> Result<u64, StoreError> {
+        self.call(move |turn| retention::forget(turn, now_ms, keep_ms)).map(|done| done.accepted)
     }
 
     /// Moves what arrived to where it stays, and small blocks to large ones; happens by itself

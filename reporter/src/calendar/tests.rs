@@ -106,6 +106,27 @@ fn months_before_it_first_woke_are_left_alone() {
 }
 
 #[test]
+fn outcomes_past_their_retention_go_and_figures_stay() {
+    let world = world();
+    let old = evidence("2025-01-01T00:00:00Z", "2026-09-30T23:00:00Z", &["2025-02-03T04:00:00Z"]);
+    world.store.ingest(old, Source::Import).unwrap();
+    world.store.settle().unwrap();
+    let (from_ms, to_ms) = (ms("2025-01-01T00:00:00Z"), ms("2026-10-15T00:00:00Z"));
+    let judged = || world.store.evidence(from_ms, to_ms, to_ms).unwrap();
+    let lines = || world.store.export(None, None, &mut std::io::sink()).unwrap();
+    let (whole, before) = (lines(), judged());
+    world.turn("2026-10-15T12:00:00Z");
+    let kept = lines();
+    // 400 days unless set, a block at a time
+    let days_gone = (whole - kept) / 24;
+    assert!((100..=252).contains(&days_gone), "{days_gone}");
+    assert_eq!(judged(), before);
+    world.turn("2026-10-15T12:01:00Z");
+    world.turn("2026-10-16T12:00:00Z");
+    assert_eq!(lines(), kept);
+}
+
+#[test]
 fn without_evidence_nothing_is_due() {
     let clock = clock_at("2026-10-15T12:00:00Z");
     let dir = tempfile::tempdir().unwrap();

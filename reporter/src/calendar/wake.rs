@@ -17,6 +17,8 @@ use crate::store::{Store, StoreError};
 /// The line of the ledger that holds the month in which the calendar first woke. Months before
 /// it are somebody else's: imported evidence of long ago is not published by itself.
 const SINCE: &str = "calendar/since";
+/// The line of the ledger that holds the last local date on which old outcomes were deleted.
+const FORGOTTEN: &str = "calendar/forgotten";
 
 /// Why the calendar did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum CalendarError {
     /// The ledger could not be read or written.
     #[error("read the calendar's ledger")]
     Ledger(#[source] StoreError),
+    /// Outcomes past their retention could not be deleted.
+    #[error("delete outcomes past their retention")]
+    Retention(#[source] StoreError),
     /// A month could not be drafted or published.
     #[error("{task}")]
     Task {
@@ -60,6 +65,12 @@ impl Calendar {
     /// At the first task that fails, or when the ledger cannot be read or written.
     pub fn turn(&self) -> Result<Vec<Task>, CalendarError> {
         let now_ms = self.clock.now().as_millisecond();
+        let tasks = self.months(now_ms)?;
+        self.forget(now_ms)?;
+        Ok(tasks)
+    }
+
+    fn months(&self, now_ms: i64) -> Result<Vec<Task>, CalendarError> {
         let zone = &self.catalogue.service.zone;
         let running = Month::of(now_ms, zone);
         let since = self.since(running)?;
@@ -75,6 +86,24 @@ impl Calendar {
             self.do_task(*task, now_ms)?;
         }
         Ok(tasks)
+    }
+
+    /// Deletes raw outcomes past their retention, once a local day.
+    fn forget(&self, now_ms: i64) -> Result<(), CalendarError> {
+        let zone = self.catalogue.service.zone.clone();
+        let today = self.clock.now().to_zoned(zone).date();
+        let noted = self.store.ledger_get(FORGOTTEN).map_err(CalendarError::Ledger)?;
+        let last: Option<jiff::civil::Date> = noted.and_then(|text| text.parse().ok());
+        if last.is_some_and(|last| last >= today) {
+            return Ok(());
+        }
+        let keep = self.catalogue.reporter.raw_retention;
+        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let gone = self.store.forget_raw(now_ms, keep_ms).map_err(CalendarError::Retention)?;
+        if gone > 0 {
+            tracing::info!(outcomes = gone, "deleted outcomes past their retention");
+        }
+        self.store.ledger_put(FORGOTTEN, &today.to_string()).map_err(CalendarError::Ledger)
     }
 
     /// The month in which the calendar first woke; noted the first time.

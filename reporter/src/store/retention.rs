@@ -13,19 +13,29 @@ use super::read::sent;
 use super::run::{self, Want};
 use super::writer::Turn;
 
-/// Deletes blocks of all streams that end before `before_ms`; `accepted` is how many outcomes
-/// they held.
-pub(super) fn forget(turn: &mut Turn<'_, '_>, before_ms: i64) -> Result<Accepted, StoreError> {
+/// Deletes blocks of all streams that end `keep_ms` before `now_ms`, and before the stream's own
+/// last outcome; `accepted` is how many outcomes they held. What was imported from long ago is
+/// thus as complete as on its last day.
+pub(super) fn forget(
+    turn: &mut Turn<'_, '_>,
+    now_ms: i64,
+    keep_ms: i64,
+) -> Result<Accepted, StoreError> {
     turn.flush()?;
     let streams: Vec<i64> = turn.head.streams().map(|(id, _)| id).collect();
     let mut forgotten = 0;
     for stream in streams {
-        forgotten += forget_stream(turn, stream, Key::at_ms(before_ms).due_ns)?;
+        forgotten += forget_stream(turn, stream, now_ms, keep_ms)?;
     }
     Ok(Accepted { accepted: forgotten, ..Accepted::default() })
 }
 
-fn forget_stream(turn: &mut Turn<'_, '_>, stream: i64, before_ns: i64) -> Result<u64, StoreError> {
+fn forget_stream(
+    turn: &mut Turn<'_, '_>,
+    stream: i64,
+    now_ms: i64,
+    keep_ms: i64,
+) -> Result<u64, StoreError> {
     let failed = StoreError::sql("list old blocks");
     let mut select = turn
         .conn
@@ -40,6 +50,9 @@ fn forget_stream(turn: &mut Turn<'_, '_>, stream: i64, before_ns: i64) -> Result
         .collect::<Result<_, _>>()
         .map_err(&failed)?;
     drop(select);
+    let Some((_, _, _, newest_ns)) = blocks.last() else { return Ok(0) };
+    let until_ms = now_ms.min(newest_ns.div_euclid(1_000_000));
+    let before_ns = Key::at_ms(until_ms.saturating_sub(keep_ms)).due_ns;
     let old = blocks.iter().take_while(|(_, _, _, last)| *last < before_ns).count();
     let old = old.min(blocks.len().saturating_sub(1));
     let Some((_, _, kept_from_ns, _)) = blocks.get(old) else { return Ok(0) };

@@ -172,7 +172,7 @@ fn every_figure_follows_from_the_edition_alone() {
 
     // what the store holds goes away, and what it says changes
     store.settle().unwrap();
-    store.forget_raw(ms("2026-10-25T00:00:00Z")).unwrap();
+    store.forget_raw(ms("2026-10-25T00:00:00Z"), 0).unwrap();
     let later = [
         line(
             r#"{"v":1,"kind":"exclusion","id":"MW-1","class":"maintenance","components":["owa"],"from":"2026-10-20T08:00:00Z","to":"2026-10-20T12:00:00Z","cancelled":true}"#,

@@ -85,7 +85,7 @@ fn runs_are_counted_in_any_time_and_for_ever_where_no_edge_cuts() {
             }
         }
     }
-    assert!(home.store.forget_raw(LATER).unwrap() > 560);
+    assert!(home.store.forget_raw(LATER, 0).unwrap() > 560);
     for (set, whole) in sets() {
         for (within_ms, edge) in limits {
             let counted = count(&home.store, &set, within_ms);
