@@ -117,9 +117,19 @@ fn is(verdict: &'static str, reason: &'static str) -> impl Fn(&Value) -> bool {
     }
 }
 
-/// What a server's log says of a queue id: from its own 250 to that of the next server (or the
-/// mailbox) in milliseconds, the whole delay, and the queue id of the next server.
-fn sent(log: &str, queue_id: &str) -> Option<(f64, f64, Option<String>)> {
+/// What a server's log says of a queue id, in milliseconds.
+struct Sent {
+    /// From its own 250 until it began to speak of the message to the next one.
+    waited: f64,
+    /// From then to the 250 of the next server or the mailbox; the message has arrived within.
+    handed: f64,
+    /// All of it, from the message's first byte.
+    whole: f64,
+    /// The queue id of the next server.
+    next: Option<String>,
+}
+
+fn sent(log: &str, queue_id: &str) -> Option<Sent> {
     let line = log
         .lines()
         .find(|line| line.contains(&format!("{queue_id}: to=")) && line.contains("status=sent"))?;
@@ -127,11 +137,12 @@ fn sent(log: &str, queue_id: &str) -> Option<(f64, f64, Option<String>)> {
         let (_, rest) = line.split_once(&format!(" {name}="))?;
         rest.split(',').next()
     };
-    let whole: f64 = field("delay")?.parse().ok()?;
+    let whole = field("delay")?.parse::<f64>().ok()? * 1000.0;
     let parts: Vec<f64> =
         field("delays")?.split('/').filter_map(|part| part.parse().ok()).collect();
     let next = line.split_once("queued as ").map(|(_, rest)| rest.trim_end_matches(')').to_owned());
-    Some((parts.iter().skip(1).sum::<f64>() * 1000.0, whole * 1000.0, next))
+    let [_, queued, connected, handed] = parts[..] else { return None };
+    Some(Sent { waited: (queued + connected) * 1000.0, handed: handed * 1000.0, whole, next })
 }
 
 fn queue_id(outcome: &Value) -> String {
@@ -144,15 +155,16 @@ fn delivery_ms(outcome: &Value) -> f64 {
 }
 
 fn assert_agrees(outcome: &Value, logs: &[&str]) {
-    let (mut id, mut expect) = (queue_id(outcome), 0.0);
+    let (mut id, mut least, mut most) = (queue_id(outcome), 0.0, 0.0);
     for log in logs {
-        let (hop, _, next) = sent(log, &id).unwrap_or_else(|| panic!("{id} in the log"));
-        expect += hop;
-        id = next.unwrap_or_default();
+        let hop = sent(log, &id).unwrap_or_else(|| panic!("{id} in the log"));
+        least = most + hop.waited;
+        most = least + hop.handed;
+        id = hop.next.unwrap_or_default();
     }
     let got = delivery_ms(outcome);
-    println!("{}: {got:.0} ms, the logs say {expect:.0} ms", outcome["probe"]);
-    assert!((got - expect).abs() <= AGREE_MS, "{got} ms, the logs say {expect} ms: {outcome}");
+    let agrees = (least - AGREE_MS..=most + AGREE_MS).contains(&got);
+    assert!(agrees, "{got} ms, the logs say {least} to {most} ms: {outcome}");
 }
 
 #[test]
@@ -221,9 +233,8 @@ fn messages_are_followed_through_real_servers() {
         same(outcome) && outcome["delivery_s"].is_number()
     });
     let service = peers.log("service");
-    let (_, whole, _) = sent(&service, &queue_id(&then)).expect("it was sent in the end");
+    let whole = sent(&service, &queue_id(&then)).expect("it was sent in the end").whole;
     let got = delivery_ms(&then);
-    println!("held: {got:.0} ms, the log says {whole:.0} ms");
     // the log's whole delay begins before the 250: with the message's first byte
     assert!(got <= whole + AGREE_MS && whole - got <= 2.0 * AGREE_MS, "{got} and {whole}: {then}");
 
