@@ -9,6 +9,6 @@ fn main() {
         && is("CARGO_CFG_TARGET_OS", "linux")
         && is("CARGO_CFG_TARGET_ENV", "gnu")
     {
-        println!("cargo:rustc-link-arg-bins=-Wl,--icf=all,--pack-dyn-relocs=relr");
+        println!("cargo:rustc-link-arg-bins=-Wl,--icf=all,-z,pack-relative-relocs");
     }
 }

@@ -36,7 +36,16 @@ pub(crate) fn colour_on(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Columns of the terminal, for tables that adapt; 100 where it cannot be known.
+/// Columns of what goes to a file or a pipe: room for long names.
+const PAGE: usize = 160;
+
+/// Columns of the terminal, for tables that adapt.
 pub(crate) fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100)
+    let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let found = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    match asked {
+        Some(columns) => columns,
+        None if std::io::stdout().is_terminal() => found().unwrap_or(100),
+        None => PAGE,
+    }
 }

@@ -32,7 +32,7 @@ const BESIDE: [Column; 8] = [
 /// Between two columns.
 const GAP: usize = 2;
 /// The narrowest first column, however narrow the terminal is.
-const MIN_NAME: usize = 16;
+const MIN_NAME: usize = 32;
 
 /// The scorecard, at most `width` columns wide where that can be had.
 #[must_use]
@@ -257,7 +257,7 @@ mod tests {
     fn a_narrow_terminal_shortens_names_only() {
         let report = fixture::october();
         let (wide, narrow) = (scorecard(&report, false, 200), scorecard(&report, false, 40));
-        assert!(narrow.contains("Outlook Web Acc…"), "{narrow}");
+        assert!(narrow.contains("Outlook Web Access: Availabilit…"), "{narrow}");
         for figure in ["99.463 %", "± Not provable either way (as measured: met)", "-0:16:30"] {
             assert!(wide.contains(figure) && narrow.contains(figure), "{figure}");
         }
