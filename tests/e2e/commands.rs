@@ -125,7 +125,9 @@ fn import_is_whole_or_not_at_all() {
     }
     let exported = run_ok([Path::new("export"), Path::new("--data"), &data]);
     assert_eq!(exported, "", "nothing of a bad file is kept");
-    expect(&run(["import", "/nowhere.ndjson", "--data", "x"]), 74, &["/nowhere.ndjson"]);
+    let nowhere =
+        run([Path::new("import"), Path::new("/nowhere.ndjson"), Path::new("--data"), &data]);
+    expect(&nowhere, 74, &["/nowhere.ndjson"]);
 }
 
 #[test]
