@@ -57,13 +57,13 @@ fn verdict(sheet: &mut Sheet<'_>, report: &Report) {
 
 fn scorecard(sheet: &mut Sheet<'_>, report: &Report) {
     let columns = [
-        left("Service level", 49.0),
-        right("Target", 14.5),
-        right("Result", 18.5),
+        left("Service level", 52.5),
+        right("Target", 15.5),
+        right("Result", 19.5),
         right("Between", 16.5),
-        right("Not working", 23.0),
-        right("Budget left", 24.0),
-        left("Verdict", 28.5),
+        right("Not working", 20.0),
+        right("Budget left", 21.0),
+        left("Verdict", 29.0),
     ];
     let mut before = None;
     let mut rows = Vec::new();
