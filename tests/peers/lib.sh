@@ -78,6 +78,29 @@ fresh() {
     trap 'code=$?; [ $code = 0 ] || "$(dirname "$0")/down.sh"; exit $code' EXIT
 }
 
+# What every Postfix runs inside itself, as master.cf has it; what it listens to and delivers by
+# is its own.
+postfix_services() {
+    cat <<END
+postlog unix-dgram n - n - 1 postlogd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+END
+}
+
 # One authority and one server certificate for every name the peers use; kept between runs.
 make_tls() {
     [ ! -s "$TLS/server.pem" ] || return 0

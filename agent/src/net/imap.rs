@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::sasl::{self, Login, Proof};
 use super::tls::Inside;
-use super::{Access, Deadline, Fault, Net, Security, Stream, Trace};
+use super::{Access, Deadline, Fault, Net, Stream, Trace};
 
 mod watch;
 pub mod wire;
@@ -148,11 +148,7 @@ impl Conversation {
         trace: &mut Trace,
     ) -> Result<Self, Fault> {
         let tcp = net.dial(&access.host, access.port, deadline, trace).await?;
-        let stream = if access.security == Security::Implicit {
-            net.secure(tcp, &access.host, Inside::Other, deadline, trace).await?
-        } else {
-            Stream::Plain(tcp)
-        };
+        let stream = net.begin(tcp, &access.host, access.security, deadline, trace).await?;
         Ok(Self::new(stream, deadline))
     }
 

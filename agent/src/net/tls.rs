@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{Deadline, Fault, Net, NetError, Stream, Trace};
+use super::{Deadline, Fault, Net, NetError, Security, Stream, Trace};
 
 /// The most certificates of a chain that are looked at.
 const MAX_CHAIN: usize = 16;
@@ -144,6 +144,25 @@ impl ServerCertVerifier for Witness {
 }
 
 impl Net {
+    /// Begins to speak over a connection that was just made: over TLS where that comes first. Phase
+    /// `tls`.
+    ///
+    /// # Errors
+    /// As [`Net::secure`].
+    pub async fn begin(
+        &self,
+        tcp: TcpStream,
+        host: &str,
+        security: Security,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Result<Stream, Fault> {
+        match security {
+            Security::Implicit => self.secure(tcp, host, Inside::Other, deadline, trace).await,
+            Security::None | Security::StartTls => Ok(Stream::Plain(tcp)),
+        }
+    }
+
     /// Encrypts a connection to `host`. Phase `tls`; facts `tls_version`, `tls_cipher`,
     /// `cert_subject`, `cert_issuer`, `cert_not_after`, `cert_names`, `cert_chain` and, where
     /// the certificate is refused, `cert_refused`.

@@ -11,7 +11,7 @@ use crate::net::{Access, Deadline, Fault, Net, Security, Trace};
 
 mod judge;
 
-use judge::{At, Verdict, judge, judge_logon};
+use judge::{At, judge, judge_logon};
 
 /// A walk towards a mailbox, step by step. After each step that ended well the conversation is
 /// in [`Entry::talk`].
@@ -145,20 +145,12 @@ impl<'a> Entry<'a> {
             let tried = self.talk()?.log_on(&login, way, &offered, trace).await;
             trace.lap("auth");
             let (answer, after) = self.lost(tried)?;
-            match judge_logon(&answer.said, trace) {
-                Verdict::Accepted => {
-                    round.accepted();
+            let said = judge_logon(&answer.said, trace);
+            if let Some(done) = round.settle(&account, &login, said).await {
+                if done.is_ok() {
                     self.offered = after;
-                    return Ok(());
                 }
-                Verdict::Rejected(because) => {
-                    account.spoil(&login).await;
-                    match because {
-                        Some(reason) => round.rejected_for(reason),
-                        None => round.rejected(),
-                    }
-                }
-                Verdict::Ended(seen) => return Err(Ended::Judged(seen)),
+                return done.map_err(Ended::Judged);
             }
         }
         Err(Ended::Judged(round.verdict()))

@@ -15,7 +15,7 @@ use crate::net::{Access, Fault, Net, Security, Trace};
 
 mod judge;
 
-use judge::{At, Logon, judge, judge_logon};
+use judge::{At, judge, judge_logon};
 
 struct Pop3 {
     net: Arc<Net>,
@@ -162,20 +162,9 @@ impl Pop3 {
             trace.skip();
             let reply = talk.log_on(&login, way, trace).await;
             trace.lap("auth");
-            match judge_logon(&reply?, trace) {
-                Logon::Accepted => {
-                    round.accepted();
-                    return Ok(());
-                }
-                Logon::AcceptedBut(seen) => {
-                    round.accepted();
-                    return Err(Ended::Judged(seen));
-                }
-                Logon::Rejected => {
-                    account.spoil(&login).await;
-                    round.rejected();
-                }
-                Logon::Ended(seen) => return Err(Ended::Judged(seen)),
+            let said = judge_logon(&reply?, trace);
+            if let Some(done) = round.settle(&account, &login, said).await {
+                return done.map_err(Ended::Judged);
             }
         }
         Err(Ended::Judged(round.verdict()))

@@ -76,6 +76,35 @@ impl<'a> Round<'a> {
         self.withheld.get_or_insert(reason);
     }
 
+    /// Takes note of what the service said of the account that was given last, and tells how the
+    /// logon ended; `None` where the next account may be tried.
+    pub(crate) async fn settle(
+        &mut self,
+        account: &Account,
+        login: &Login,
+        said: Logon,
+    ) -> Option<Result<(), Seen>> {
+        match said {
+            Logon::Accepted => {
+                self.accepted();
+                Some(Ok(()))
+            }
+            Logon::AcceptedBut(seen) => {
+                self.accepted();
+                Some(Err(seen))
+            }
+            Logon::Rejected(because) => {
+                account.spoil(login).await;
+                match because {
+                    Some(reason) => self.rejected_for(reason),
+                    None => self.rejected(),
+                }
+                None
+            }
+            Logon::Ended(seen) => Some(Err(seen)),
+        }
+    }
+
     /// What it means that no account was taken. Two accounts refused in one run, each proven
     /// good within a day, is the service's fault; anything less may be the account's.
     pub(crate) fn verdict(&self) -> Seen {
@@ -91,6 +120,19 @@ impl<'a> Round<'a> {
         let withheld = self.withheld.clone();
         Seen::unknown(withheld.unwrap_or(Reason::CredentialMissing))
     }
+}
+
+/// What a service's answer to a logon means.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Logon {
+    /// The account is taken.
+    Accepted,
+    /// The account is taken, and yet there is no way on.
+    AcceptedBut(Seen),
+    /// The account is refused; with a reason where the server gives one.
+    Rejected(Option<Reason>),
+    /// Neither.
+    Ended(Seen),
 }
 
 /// What a server is shown of an account; `None` where it has nothing to show, which `round`

@@ -11,14 +11,13 @@ use mailward_evidence::Reason;
 use super::sign_in::{Round, show};
 use super::{BuildError, Context, Ended, Observe, Seen, access};
 use crate::net::smtp::{Conversation, Offers, Reply, Way};
-use crate::net::tls::Inside;
-use crate::net::{Access, Fault, Net, Security, Stream, Trace};
+use crate::net::{Access, Fault, Net, Security, Trace};
 
 mod greylist;
 mod judge;
 
 use greylist::Greylist;
-use judge::{At, Auth, judge, judge_auth};
+use judge::{At, judge, judge_auth};
 
 struct Smtp {
     net: Arc<Net>,
@@ -128,12 +127,7 @@ impl Smtp {
     ) -> Result<Option<Conversation>, Fault> {
         let (host, deadline) = (&self.access.host, cx.deadline);
         let tcp = self.net.dial_smtp(host, self.access.port, deadline, trace).await?;
-        let stream = if self.access.security == Security::Implicit {
-            let inside = Inside::Other;
-            self.net.secure(tcp, host, inside, deadline, trace).await?
-        } else {
-            Stream::Plain(tcp)
-        };
+        let stream = self.net.begin(tcp, host, self.access.security, deadline, trace).await?;
         Ok(Some(Conversation::new(stream, deadline)))
     }
 
@@ -246,16 +240,9 @@ impl Smtp {
             trace.skip();
             let reply = talk.log_on(&login, way, trace).await;
             trace.lap("auth");
-            match judge_auth(&reply?, trace) {
-                Auth::Accepted => {
-                    round.accepted();
-                    return Ok(());
-                }
-                Auth::Rejected => {
-                    account.spoil(&login).await;
-                    round.rejected();
-                }
-                Auth::Ended(seen) => return Err(Ended::Judged(seen)),
+            let said = judge_auth(&reply?, trace);
+            if let Some(done) = round.settle(&account, &login, said).await {
+                return done.map_err(Ended::Judged);
             }
         }
         Err(Ended::Judged(round.verdict()))

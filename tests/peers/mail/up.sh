@@ -98,23 +98,8 @@ smtpd_recipient_restrictions =
     {blocked@peers.test = 554 5.7.1 Service unavailable; Client host [203.0.113.9] blocked using bl.peers.test}}
   reject_unlisted_recipient
 END
-cat >"$STATE/postfix/master.cf" <<END
-postlog unix-dgram n - n - 1 postlogd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
+postfix_services >"$STATE/postfix/master.cf"
+cat >>"$STATE/postfix/master.cf" <<END
 greylist unix - n n - 0 spawn user=nobody argv=$STATE/greylist.sh $STATE/grey
 127.0.0.1:$MX_PORT inet n - n - - smtpd
 127.0.0.1:$SUBMISSION_PORT inet n - n - - smtpd

@@ -106,26 +106,11 @@ smtpd_tls_security_level = may
 smtpd_tls_received_header = yes
 smtp_tls_security_level = may
 END
-    cat >"$STATE/$1/etc/master.cf" <<END
-postlog unix-dgram n - n - 1 postlogd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
+    postfix_services >"$STATE/$1/etc/master.cf"
+    cat >>"$STATE/$1/etc/master.cf" <<END
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
 virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 END
 }

@@ -7,6 +7,7 @@ use mailward_evidence::Reason;
 use crate::net::Trace;
 use crate::net::imap::{Said, Status};
 use crate::probe::Seen;
+use crate::probe::sign_in::Logon;
 
 /// Where in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,42 +78,31 @@ fn by_code(code: &str) -> Option<Seen> {
     })
 }
 
-/// What an answer to a logon means.
-#[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
-    /// The account is taken.
-    Accepted,
-    /// The account is refused; with a reason where the server gives one.
-    Rejected(Option<Reason>),
-    /// Neither.
-    Ended(Seen),
-}
-
 /// RFC 9051 sections 6.2.2 and 6.2.3, RFC 5530. Any no that is not plainly about something else
 /// counts against the account, because the server may have counted it too.
-pub(super) fn judge_logon(said: &Said, trace: &mut Trace) -> Verdict {
+pub(super) fn judge_logon(said: &Said, trace: &mut Trace) -> Logon {
     note("auth", said, trace);
     if said.status == Status::Ok {
-        return Verdict::Accepted;
+        return Logon::Accepted;
     }
     match &*said.code {
-        "AUTHENTICATIONFAILED" => return Verdict::Rejected(None),
-        "EXPIRED" => return Verdict::Rejected(Some(Reason::CredentialExpired)),
+        "AUTHENTICATIONFAILED" => return Logon::Rejected(None),
+        "EXPIRED" => return Logon::Rejected(Some(Reason::CredentialExpired)),
         // it is locked, or not let in: only a person can say why
-        "CONTACTADMIN" => return Verdict::Rejected(Some(Reason::AccountDisabled)),
+        "CONTACTADMIN" => return Logon::Rejected(Some(Reason::AccountDisabled)),
         // before the mailbox is open it is about commands or bandwidth, as Gmail has it
-        "OVERQUOTA" => return Verdict::Ended(Seen::unknown(Reason::TooOften)),
+        "OVERQUOTA" => return Logon::Ended(Seen::unknown(Reason::TooOften)),
         code => {
             if let Some(seen) = by_code(code) {
-                return Verdict::Ended(seen);
+                return Logon::Ended(seen);
             }
         }
     }
     match said.status {
-        Status::No => Verdict::Rejected(None),
-        Status::Bye => Verdict::Ended(Seen::down(Reason::ServiceUnavailable)),
+        Status::No => Logon::Rejected(None),
+        Status::Bye => Logon::Ended(Seen::down(Reason::ServiceUnavailable)),
         // it does not know the command or the mechanism that it offered
-        _ => Verdict::Ended(Seen::down(Reason::NotOffered)),
+        _ => Logon::Ended(Seen::down(Reason::NotOffered)),
     }
 }
 
@@ -158,10 +148,11 @@ mod tests {
     fn answers_to_a_logon() {
         let check = |line: &str, expect: &str| {
             let told = match judge_logon(&said(line), &mut Trace::start()) {
-                Verdict::Accepted => "accepted".to_owned(),
-                Verdict::Rejected(None) => "rejected".to_owned(),
-                Verdict::Rejected(Some(reason)) => format!("rejected {reason}"),
-                Verdict::Ended(seen) => format!("{} {}", seen.verdict, seen.reason.unwrap()),
+                Logon::Accepted => "accepted".to_owned(),
+                Logon::Rejected(None) => "rejected".to_owned(),
+                Logon::Rejected(Some(reason)) => format!("rejected {reason}"),
+                Logon::Ended(seen) => format!("{} {}", seen.verdict, seen.reason.unwrap()),
+                other => panic!("{other:?}"),
             };
             assert_eq!(told, expect, "{line}");
         };

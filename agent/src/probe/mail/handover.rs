@@ -11,8 +11,7 @@ use mailward_evidence::clock::Reading;
 use super::super::sign_in::{Round, show};
 use super::super::{Context, Seen};
 use crate::net::smtp::{Conversation, Offers, Reply, Way};
-use crate::net::tls::Inside;
-use crate::net::{Deadline, Fault, Net, Security, Stream, Trace, dns};
+use crate::net::{Deadline, Fault, Net, Security, Trace, dns};
 use crate::post::bounce::{Class, classify};
 use crate::post::token::Token;
 
@@ -213,11 +212,7 @@ impl Handover {
         trace: &mut Trace,
     ) -> Result<Conversation, Fault> {
         let tcp = net.dial_smtp(host, self.port, deadline, trace).await?;
-        let stream = if self.security == Security::Implicit {
-            net.secure(tcp, host, Inside::Other, deadline, trace).await?
-        } else {
-            Stream::Plain(tcp)
-        };
+        let stream = net.begin(tcp, host, self.security, deadline, trace).await?;
         Ok(Conversation::new(stream, deadline))
     }
 

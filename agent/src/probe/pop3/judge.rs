@@ -7,6 +7,7 @@ use mailward_evidence::Reason;
 use crate::net::Trace;
 use crate::net::pop3::Reply;
 use crate::probe::Seen;
+use crate::probe::sign_in::Logon;
 
 /// Where in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,19 +58,6 @@ pub(super) fn judge(at: At, reply: &Reply, trace: &mut Trace) -> Seen {
     }
 }
 
-/// What an answer to a logon means.
-#[derive(Debug, PartialEq)]
-pub(super) enum Logon {
-    /// The account is taken.
-    Accepted,
-    /// The account is taken, and yet there is no way on.
-    AcceptedBut(Seen),
-    /// The account is refused.
-    Rejected,
-    /// Neither.
-    Ended(Seen),
-}
-
 /// RFC 2449 section 8.1, RFC 3206. Any -ERR that is not plainly about something else counts
 /// against the account, because the server may have counted it too.
 pub(super) fn judge_logon(reply: &Reply, trace: &mut Trace) -> Logon {
@@ -85,7 +73,7 @@ pub(super) fn judge_logon(reply: &Reply, trace: &mut Trace) -> Logon {
         code if code == "SYS/TEMP" || code.starts_with("SYS") => {
             Logon::Ended(Seen::down(Reason::ServiceUnavailable))
         }
-        _ => Logon::Rejected,
+        _ => Logon::Rejected(None),
     }
 }
 
@@ -123,9 +111,10 @@ mod tests {
         let check = |line: &str, expect: &str| {
             let told = match judge_logon(&reply(line), &mut Trace::start()) {
                 Logon::Accepted => "accepted".to_owned(),
-                Logon::Rejected => "rejected".to_owned(),
+                Logon::Rejected(None) => "rejected".to_owned(),
                 Logon::AcceptedBut(seen) => format!("accepted {}", seen.reason.unwrap()),
                 Logon::Ended(seen) => format!("{} {}", seen.verdict, seen.reason.unwrap()),
+                other => panic!("{other:?}"),
             };
             assert_eq!(told, expect, "{line}");
         };

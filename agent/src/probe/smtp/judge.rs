@@ -6,6 +6,7 @@ use mailward_evidence::Reason;
 use crate::net::Trace;
 use crate::net::smtp::{Enhanced, Reply};
 use crate::probe::Seen;
+use crate::probe::sign_in::Logon;
 
 /// Where in the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,32 +127,21 @@ fn names_a_list(reply: &Reply) -> bool {
     by_policy && words.iter().any(|word| text.contains(word))
 }
 
-/// What an answer to AUTH means.
-#[derive(Debug, PartialEq)]
-pub(super) enum Auth {
-    /// The account is taken.
-    Accepted,
-    /// The account is refused.
-    Rejected,
-    /// Neither.
-    Ended(Seen),
-}
-
 /// RFC 4954 sections 4 and 6. Any refusal that is not plainly about something else counts
 /// against the account, because the server may have counted it too.
-pub(super) fn judge_auth(reply: &Reply, trace: &mut Trace) -> Auth {
+pub(super) fn judge_auth(reply: &Reply, trace: &mut Trace) -> Logon {
     note("auth", reply, trace);
     match reply.code {
-        200..=299 => Auth::Accepted,
-        421 => Auth::Ended(closing(reply)),
+        200..=299 => Logon::Accepted,
+        421 => Logon::Ended(closing(reply)),
         // a password must be changed first
-        432 => Auth::Ended(Seen::unknown(Reason::Credential)),
-        400..=499 => Auth::Ended(Seen::down(Reason::SmtpTemporary)),
-        500..=504 => Auth::Ended(Seen::down(Reason::NotOffered)),
+        432 => Logon::Ended(Seen::unknown(Reason::Credential)),
+        400..=499 => Logon::Ended(Seen::down(Reason::SmtpTemporary)),
+        500..=504 => Logon::Ended(Seen::down(Reason::NotOffered)),
         // TLS first, or a stronger mechanism: the probe's declaration is at fault
-        530 | 534 | 538 => Auth::Ended(Seen::unknown(Reason::ProbeFault)),
-        505..=599 => Auth::Rejected,
-        _ => Auth::Ended(Seen::down(Reason::ProtocolError)),
+        530 | 534 | 538 => Logon::Ended(Seen::unknown(Reason::ProbeFault)),
+        505..=599 => Logon::Rejected(None),
+        _ => Logon::Ended(Seen::down(Reason::ProtocolError)),
     }
 }
 
@@ -210,9 +200,10 @@ mod tests {
     fn answers_to_a_logon() {
         let check = |text: &str, expect: &str| {
             let told = match judge_auth(&reply(text), &mut Trace::start()) {
-                Auth::Accepted => "accepted".to_owned(),
-                Auth::Rejected => "rejected".to_owned(),
-                Auth::Ended(seen) => format!("{} {}", seen.verdict, seen.reason.unwrap()),
+                Logon::Accepted => "accepted".to_owned(),
+                Logon::Rejected(None) => "rejected".to_owned(),
+                Logon::Ended(seen) => format!("{} {}", seen.verdict, seen.reason.unwrap()),
+                other => panic!("{other:?}"),
             };
             assert_eq!(told, expect, "{text}");
         };
