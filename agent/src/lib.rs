@@ -4,6 +4,7 @@
 pub mod accounts;
 mod causes;
 pub mod deliver;
+pub mod foreign;
 pub mod guard;
 pub mod health;
 pub mod metrics;

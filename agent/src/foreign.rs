@@ -1,0 +1,29 @@
+//! Every parser of bytes that others wrote, under a name, so that fuzzing and the replay of its
+//! finds drive them all. What the bytes mean is left to each parser.
+
+use crate::net::{imap, smtp};
+use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
+
+/// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
+pub type Parser = fn(&[u8]);
+
+/// All of them; the name is that of a folder of seeds.
+pub const PARSERS: &[(&str, Parser)] = &[
+    ("dkim", |bytes| drop(dkim::parse(&text(bytes)))),
+    ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
+    ("imap-response", |bytes| drop(imap::wire::read(bytes))),
+    ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
+    ("smtp-reply", smtp_replies),
+    ("spf", |bytes| drop(spf::parse(&text(bytes)))),
+    ("tls-rpt", |bytes| drop(tls_rpt::parse(&text(bytes)))),
+];
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+fn smtp_replies(bytes: &[u8]) {
+    let mut replies = smtp::reply::ReplyReader::default();
+    replies.push(bytes);
+    while let Ok(Some(_)) = replies.next_reply() {}
+}
