@@ -96,6 +96,7 @@ reasons! {
     CredentialMissing "credential_missing" "the check's own password could not be read",
     CredentialExpired "credential_expired" "the password of the check's own account has expired",
     TokenUnavailable "token_unavailable" "no access token could be had for the check's own account",
+    LogonUnsupported "logon_unsupported" "the server offers only ways to log on that the check cannot use",
     InUse "in_use" "the check's own mailbox is open elsewhere",
     MailboxFull "mailbox_full" "the check's own mailbox is full",
     TooOften "too_often" "the server says that the check comes too often",

@@ -18,6 +18,8 @@ use url::Url;
 use super::tls::Inside;
 use super::{Deadline, Fault, Net, Stream, Trace};
 
+pub mod authorize;
+
 /// The most of a body that is read, in bytes; the rest is cut off.
 pub const MAX_BODY_BYTES: usize = 2 << 20;
 /// The most redirects that are followed, as browsers and curl's `--max-redirs` examples have it.

@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use hyper::header::LOCATION;
 use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 use url::Url;
 
-use super::sign_in::Round;
-use super::web::{note_status, status_reason, web_address};
-use super::{Account, BuildError, Context, Observe, Seen};
+use super::sign_in::{Logon, Round, show};
+use super::web::{note_status, status_reason, unauthorized, web_address};
+use super::{BuildError, Context, Observe, Seen};
+use crate::net::http::authorize::{Offers, authorize};
 use crate::net::http::{Answer, Ask, Client, Phases};
+use crate::net::sasl::Login;
 use crate::net::{Fault, Net, Trace};
 
 struct Eas {
@@ -58,13 +58,6 @@ impl Observe for Eas {
     }
 }
 
-/// What an answer to an account means.
-enum Told {
-    Taken,
-    Refused,
-    Ended(Seen),
-}
-
 impl Eas {
     async fn ask(&self, cx: &Context<'_>, trace: &mut Trace) -> Result<Seen, Fault> {
         let mut client = Client::new(&self.net, cx.deadline);
@@ -72,15 +65,17 @@ impl Eas {
         let mut tried = false;
         while let Some(account) = round.next_account() {
             tried = true;
-            let answer = self.options(&mut client, Some(&account), trace).await?;
-            match judge_account(&answer, trace) {
-                Told::Refused => round.rejected(),
-                Told::Ended(seen) => return Ok(seen),
-                Told::Taken => {
-                    round.accepted();
+            let shown = show(&account, &self.net, cx.deadline, &mut round, trace).await;
+            let Some(login) = shown else { continue };
+            let answer = self.options(&mut client, Some(&login), trace).await?;
+            let said = judge_account(&answer, &login, trace);
+            match round.settle(&account, &login, said).await {
+                Some(Ok(())) => {
                     trace.fact("depth", "options");
                     return Ok(Seen::up());
                 }
+                Some(Err(seen)) => return Ok(seen),
+                None => {}
             }
         }
         if tried {
@@ -98,32 +93,18 @@ impl Eas {
     async fn options(
         &self,
         client: &mut Client<'_>,
-        account: Option<&Account>,
+        login: Option<&Login>,
         trace: &mut Trace,
     ) -> Result<Answer, Fault> {
         let mut ask = Ask::get(self.url.clone());
         ask.method = Method::OPTIONS;
-        if let Some(account) = account {
-            ask.headers.insert(AUTHORIZATION, basic(account)?);
+        if let Some(login) = login {
+            authorize(&mut ask, login)?;
         }
         let answer = client.send(&ask, Phases::Whole("options"), trace).await?;
         note_status(&answer, trace);
         Ok(answer)
     }
-}
-
-/// HTTP Basic (RFC 7617 section 2): the name may not hold a colon.
-fn basic(account: &Account) -> Result<HeaderValue, Fault> {
-    let ours = |detail: &str| Fault::new(Reason::ProbeFault, detail);
-    if account.username.contains(':') {
-        return Err(ours("an account's name with a colon cannot be sent by HTTP Basic"));
-    }
-    let pair = format!("{}:{}", account.username, account.password()?.expose());
-    let line = format!("Basic {}", BASE64.encode(pair));
-    let mut value = HeaderValue::from_str(&line)
-        .map_err(|_| ours("the account cannot be sent by HTTP Basic"))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Whether the answer is ActiveSync's: it names at least one version of the protocol.
@@ -150,21 +131,6 @@ fn versions(answer: &Answer, trace: &mut Trace) -> bool {
     true
 }
 
-/// The ways to log on that a 401 offers, lower case (RFC 9110 section 11.6.1).
-fn challenges(answer: &Answer) -> Vec<String> {
-    let mut schemes = Vec::new();
-    for line in answer.headers.get_all(WWW_AUTHENTICATE) {
-        for part in line.to_str().unwrap_or_default().split(',') {
-            // a part that begins with `name=value` belongs to the scheme before it
-            match part.split_whitespace().next() {
-                Some(word) if !word.contains('=') => schemes.push(word.to_ascii_lowercase()),
-                _ => {}
-            }
-        }
-    }
-    schemes
-}
-
 /// MS-ASHTTP section 2.2.2.1.1, and [MS-ASCMD] for what devices do on 451 to 457.
 fn judge_common(answer: &Answer, trace: &mut Trace) -> Seen {
     match answer.status.as_u16() {
@@ -186,21 +152,12 @@ fn judge_common(answer: &Answer, trace: &mut Trace) -> Seen {
     }
 }
 
-fn judge_account(answer: &Answer, trace: &mut Trace) -> Told {
+fn judge_account(answer: &Answer, login: &Login, trace: &mut Trace) -> Logon {
     match answer.status.as_u16() {
-        200 if versions(answer, trace) => Told::Taken,
-        401 => {
-            let offered = challenges(answer);
-            trace.fact("logon_by", offered.join(", "));
-            // a server that takes no passwords at all has not refused this one
-            if offered.is_empty() || offered.iter().any(|scheme| scheme == "basic") {
-                Told::Refused
-            } else {
-                Told::Ended(Seen::down(Reason::NotOffered))
-            }
-        }
-        403 => Told::Ended(Seen::unknown(Reason::AccountDisabled)),
-        _ => Told::Ended(judge_common(answer, trace)),
+        200 if versions(answer, trace) => Logon::Accepted,
+        401 => unauthorized(answer, login, trace),
+        403 => Logon::Ended(Seen::unknown(Reason::AccountDisabled)),
+        _ => Logon::Ended(judge_common(answer, trace)),
     }
 }
 
@@ -211,12 +168,12 @@ fn judge_anonymous(answer: &Answer, trace: &mut Trace) -> Seen {
             Seen::up()
         }
         401 => {
-            let offered = challenges(answer);
+            let offered = Offers::of(answer);
             if offered.is_empty() {
                 // RFC 9110 section 15.5.2: a 401 must say how to log on
                 return Seen::down(Reason::ProtocolError);
             }
-            trace.fact("logon_by", offered.join(", "));
+            trace.fact("logon_by", offered.words());
             trace.fact("depth", "logon");
             Seen::up()
         }

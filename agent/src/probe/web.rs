@@ -6,9 +6,12 @@ use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 use url::Url;
 
-use super::BuildError;
+use super::sign_in::Logon;
+use super::{BuildError, Seen};
 use crate::net::Trace;
 use crate::net::http::Answer;
+use crate::net::http::authorize::Offers;
+use crate::net::sasl::Login;
 
 /// The probe's `url`.
 pub(super) fn web_address(probe: &Probe) -> Result<Url, BuildError> {
@@ -41,5 +44,23 @@ pub(super) fn note_status(answer: &Answer, trace: &mut Trace) {
     let later = answer.header(RETRY_AFTER.as_str());
     if !later.is_empty() {
         trace.fact("retry_after", later);
+    }
+}
+
+/// What a 401 to a request that showed `login` means. Fact `logon_by`; where a token was not
+/// taken and the server says why, `token_error`. A server that offers other ways only, such as
+/// Negotiate, has refused nobody, and nothing else is tried in the same run.
+pub(super) fn unauthorized(answer: &Answer, login: &Login, trace: &mut Trace) -> Logon {
+    let offered = Offers::of(answer);
+    if !offered.is_empty() {
+        trace.fact("logon_by", offered.words());
+    }
+    if let Some(error) = offered.token_error() {
+        trace.fact("token_error", error);
+    }
+    if offered.refuse(login) {
+        Logon::Rejected(None)
+    } else {
+        Logon::Ended(Seen::unknown(Reason::LogonUnsupported))
     }
 }

@@ -68,7 +68,7 @@ async fn what_only_a_test_server_answers() {
     };
     let head = |lines: &str| format!("HTTP/1.1 {lines}\r\nContent-Length: 0\r\n\r\n");
     let bearer = head("401 no\r\nWWW-Authenticate: Bearer realm=\"x\", error=\"y\"");
-    check(&bearer, true, "down not_offered", &[]).await;
+    check(&bearer, true, "unknown logon_unsupported", &[]).await;
     check(&bearer, false, "up", &[]).await;
     let several = head("401 no\r\nWWW-Authenticate: Negotiate, Basic realm=\"x\"");
     check(&several, true, "unknown credential", &["-a"]).await;
