@@ -52,6 +52,13 @@ impl Probe {
         self.credentials.iter().chain(of_groups).map(String::as_str)
     }
 
+    /// How deep a run goes, for readers of page and report: completes "it is probed …", as in
+    /// "to the sign-in page". It follows from the definition alone.
+    #[must_use]
+    pub fn depth(&self) -> &'static str {
+        (self.kind.depth)(self)
+    }
+
     /// Seconds between scheduled runs as the roster has it: `None` for a cron.
     #[must_use]
     pub fn every_s(&self) -> Option<u64> {
@@ -99,6 +106,8 @@ pub struct Kind {
     pub keys: &'static [Key],
     /// Keys that are reserved for it and that this version cannot act on.
     pub later: &'static [&'static str],
+    /// How deep a run of a probe goes; see [`Probe::depth`].
+    pub depth: fn(&Probe) -> &'static str,
     /// Rules that span its keys; also fills in defaults that depend on other keys.
     pub settle: fn(&mut Settings, &Declared) -> Vec<Advice>,
 }

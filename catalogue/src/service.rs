@@ -7,7 +7,7 @@ use crate::credential::{Credential, SecretRef};
 use crate::desk::{CountsCsv, TicketsCsv};
 use crate::hours::Hours;
 use crate::level::Level;
-use crate::probe::Probe;
+use crate::probe::{Effect, Probe};
 
 /// A validated probes.toml. Every reference inside it resolves.
 #[derive(Clone, Debug)]
@@ -51,6 +51,22 @@ impl Catalogue {
     #[must_use]
     pub fn probe(&self, id: &str) -> Option<&Probe> {
         self.probes.iter().find(|p| p.id == id)
+    }
+
+    /// How deep the probes of a component go that `counts` picks, each depth once, in the order
+    /// of the file; see [`Probe::depth`]. Advisory ones speak only where there is no other.
+    #[must_use]
+    pub fn depths(&self, component: &str, counts: impl Fn(&Probe) -> bool) -> Vec<&'static str> {
+        let picked = || self.probes.iter().filter(|p| p.component == component && counts(p));
+        let counting = picked().any(|probe| probe.effect == Effect::Availability);
+        let mut depths = Vec::new();
+        for probe in picked().filter(|p| !counting || p.effect == Effect::Availability) {
+            let depth = probe.depth();
+            if !depths.contains(&depth) {
+                depths.push(depth);
+            }
+        }
+        depths
     }
 
     /// The level with this id.

@@ -431,3 +431,25 @@ fn the_schema_knows_every_key() {
     }
     insta::assert_snapshot!(schema["properties"]["credential"].to_string(), @r##"{"type":"array","items":{"type":"object","required":["id","username"],"additionalProperties":false,"properties":{"id":{"type":"string","pattern":"^[A-Za-z0-9._-]{1,128}$","description":"its id"},"username":{"type":"string","minLength":1,"description":"the account's name"},"password":{"oneOf":[{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string","minLength":1}}},{"type":"object","required":["env"],"additionalProperties":false,"properties":{"env":{"type":"string","minLength":1}}},{"type":"object","required":["systemd"],"additionalProperties":false,"properties":{"systemd":{"type":"string","minLength":1}}}],"description":"where its password is kept; this or oauth"},"oauth":{"type":"object","required":["token_url","client_id"],"additionalProperties":false,"properties":{"token_url":{"type":"string","pattern":"^https?://","description":"the token endpoint; https"},"client_id":{"type":"string","minLength":1,"description":"the client's id"},"client_secret":{"oneOf":[{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string","minLength":1}}},{"type":"object","required":["env"],"additionalProperties":false,"properties":{"env":{"type":"string","minLength":1}}},{"type":"object","required":["systemd"],"additionalProperties":false,"properties":{"systemd":{"type":"string","minLength":1}}}],"description":"where the client's secret is kept"},"refresh_token":{"oneOf":[{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string","minLength":1}}},{"type":"object","required":["env"],"additionalProperties":false,"properties":{"env":{"type":"string","minLength":1}}},{"type":"object","required":["systemd"],"additionalProperties":false,"properties":{"systemd":{"type":"string","minLength":1}}}],"description":"where the refresh token is kept; this or grant"},"grant":{"enum":["client_credentials"],"description":"tokens for the client itself, without a refresh token"},"scope":{"type":"string","minLength":1,"description":"what tokens are asked for"}},"description":"how access tokens are fetched, for kinds that log on with one"},"shared":{"type":"boolean","description":"whether more than one agent may use it","default":false}}},"description":"an account that probes log on with; its password never stands in this file"}"##);
 }
+
+#[test]
+fn how_deep_a_probe_goes_follows_from_its_definition() {
+    let check = |keys: &str, expect: &str| {
+        let text = format!(
+            "[service]\nname = \"x\"\nzone = \"Europe/London\"\n[[component]]\nid = \"c\"\n\
+             [[credential]]\nid = \"a\"\nusername = \"a\"\npassword = {{ env = \"A\" }}\n\
+             [[probe]]\nid = \"p\"\ncomponent = \"c\"\nevery = \"60s\"\n{keys}\n"
+        );
+        let parsed = parse("probes.toml", &text);
+        let catalogue = parsed.catalogue.unwrap_or_else(|| panic!("{:?}", parsed.faults));
+        assert_eq!(catalogue.probes[0].depth(), expect, "{keys}");
+        assert_eq!(catalogue.depths("c", |_| true), [expect]);
+        assert!(catalogue.depths("c", |_| false).is_empty());
+    };
+    let owa = "kind = \"owa\"\nurl = \"https://mail.example.org/owa/\"";
+    check(owa, "to the sign-in page");
+    check(&format!("{owa}\ncredential = \"a\""), "to the inbox");
+    check("kind = \"http\"\nurl = \"https://example.org/\"", "to the page");
+    check("kind = \"smtp\"\nhost = \"mx.example.org\"\nupto = \"banner\"", "to the greeting");
+    check("kind = \"imap\"\nhost = \"imap.example.org\"\ncredential = \"a\"", "to the inbox");
+}

@@ -282,6 +282,7 @@ impl<'a> Case<'a> {
             id: level.id.clone(),
             component: level.component.clone(),
             over: level.over.map(|over| over.word().to_owned()),
+            probed: method::probed(self.catalogue, level),
             figure,
             met,
             credits: credits(&level.credits, met, credited),

@@ -117,6 +117,8 @@ pub struct Row {
     pub group: String,
     /// A sentence for readers.
     pub description: Option<String>,
+    /// How deep its checks go, as in "to the inbox"; empty where it has none.
+    pub probed: String,
     /// Its state now.
     pub now: Now,
     /// Its state at each site, where it is watched from more than one.

@@ -7,7 +7,7 @@ mod imap;
 mod mail;
 mod pop3;
 
-use super::{Advice, Declared, Effect, Key, Kind, Settings, Shape, Value, Wants};
+use super::{Advice, Declared, Effect, Key, Kind, Probe, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
 
 mod dnsbl;
@@ -58,6 +58,7 @@ const BASE: Kind = Kind {
     tokens: false,
     keys: &[],
     later: &[],
+    depth: |_| "to the answer",
     settle: |_, _| Vec::new(),
 };
 
@@ -77,6 +78,7 @@ pub static HTTP: Kind = Kind {
             .later(&["each"])
             .or("\"any\""),
     ],
+    depth: |_| "to the page",
     settle: settle_http,
     ..BASE
 };
@@ -101,6 +103,7 @@ pub static EXCHANGE_HEALTH: Kind = Kind {
         Key::optional("protocols", Shape::Words(PROTOCOLS), "the protocols whose page is fetched")
             .or("[\"owa\"]"),
     ],
+    depth: |_| "to the server's own health page",
     ..BASE
 };
 
@@ -114,6 +117,7 @@ pub static OWA: Kind = Kind {
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
     keys: &[Key::required("url", Shape::Url, "the address users type, as …/owa/")],
+    depth: owa_depth,
     ..BASE
 };
 
@@ -129,8 +133,35 @@ pub static EAS: Kind = Kind {
             .later(&["provision", "folders", "inbox"])
             .or("\"options\""),
     ],
+    depth: eas_depth,
     ..BASE
 };
+
+fn owa_depth(probe: &Probe) -> &'static str {
+    if probe.credentials.is_empty() { "to the sign-in page" } else { "to the inbox" }
+}
+
+fn eas_depth(probe: &Probe) -> &'static str {
+    match (probe.settings.text("depth"), probe.credentials.is_empty()) {
+        (Some("inbox"), _) => "to the inbox",
+        (Some("folders"), _) => "to the list of folders",
+        (Some("provision"), _) => "to the device's policy",
+        (_, true) => "to the request for a password",
+        (_, false) => "to the logon",
+    }
+}
+
+/// What the step of a mail server's `upto` is called.
+fn step_depth(upto: Option<&str>) -> &'static str {
+    match upto {
+        Some("banner" | "greeting") => "to the greeting",
+        Some("tls") => "to the encrypted connection",
+        Some("auth") => "to the logon",
+        Some("rcpt") => "to the recipient's acceptance",
+        Some("select" | "stat") => "to the inbox",
+        _ => "to the greeting's answer",
+    }
+}
 
 /// `smtp`
 pub static SMTP: Kind = Kind {
@@ -154,6 +185,7 @@ pub static SMTP: Kind = Kind {
         ),
         Key::optional("helo", Shape::Host, "the name to greet with; else the machine's"),
     ],
+    depth: |probe| step_depth(probe.settings.text("upto")),
     settle: settle_smtp,
     ..BASE
 };
@@ -225,6 +257,7 @@ pub static TLS: Kind = Kind {
         )
         .or("14"),
     ],
+    depth: |_| "to the certificate",
     settle: |settings, _| {
         if settings.port("port").is_none() {
             let port = match settings.text("starttls") {
@@ -255,6 +288,7 @@ pub static DNS: Kind = Kind {
         ),
         Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
     ],
+    depth: |_| "to the answer of the DNS",
     ..BASE
 };
 

@@ -97,6 +97,7 @@ pub(crate) fn level(
         id: id.to_owned(),
         component: component.map(str::to_owned),
         over: None,
+        probed: None,
         figure,
         met,
         credits: None,

@@ -5,6 +5,7 @@ use askama::Template;
 use jiff::civil::Date;
 
 use crate::render::headline::{self, headline};
+use crate::render::words::depths;
 use crate::status::{Form, Outage, Row, STRIP_DAYS, Shade, State, Status, Stretch};
 
 pub mod day;
@@ -349,6 +350,8 @@ fn method(status: &Status) -> Vec<String> {
         ),
         None => "We use the service the way its users do, and write down what happens.".to_owned(),
     }];
+    let rows = status.rows.iter().map(|row| (row.probed.as_str(), row.name.as_str()));
+    text.extend(depths("Our checks go ", rows));
     text.push(
         "A failure counts once it has been confirmed, from the first check that failed to the \
          first that succeeded. Time in which we could not look is shown as no data: it is counted \

@@ -130,7 +130,7 @@ pub fn render(report: &Report) -> askama::Result<String> {
         days: day_views(report),
         maintenance: &report.method.maintenance,
         exclusions: exclusion_views(report),
-        method: story::method(report),
+        method: story::method(report).into_iter().chain(story::depths(report)).collect(),
     }
     .render()
 }

@@ -314,6 +314,14 @@ pub(crate) fn method(report: &Report) -> Vec<String> {
     all
 }
 
+/// How deep the checks behind each part go.
+pub(crate) fn depths(report: &Report) -> Option<String> {
+    let levels = report.levels.iter().filter_map(|level| {
+        Some((level.probed.as_deref()?, words::component_name(report, level.component.as_deref()?)))
+    });
+    words::depths("Checks go ", levels)
+}
+
 /// The formula, by what the levels of this report say about time without evidence.
 fn reckoning(report: &Report) -> String {
     let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -222,9 +222,48 @@ pub fn and_list(parts: &[String]) -> String {
     }
 }
 
+/// Which parts are probed how deep, as one sentence that begins with `opening`; pairs of depth
+/// and name. `None` where there are none.
+#[must_use]
+pub fn depths<'a>(
+    opening: &str,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Option<String> {
+    let mut by_depth: Vec<(&str, Vec<String>)> = Vec::new();
+    for (depth, name) in pairs.filter(|(depth, _)| !depth.is_empty()) {
+        let at = by_depth.iter().position(|(known, _)| *known == depth).unwrap_or_else(|| {
+            by_depth.push((depth, Vec::new()));
+            by_depth.len() - 1
+        });
+        let names = &mut by_depth[at].1;
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    let parts: Vec<String> =
+        by_depth.iter().map(|(depth, names)| format!("{depth} for {}", and_list(names))).collect();
+    (!parts.is_empty()).then(|| format!("{opening}{}.", parts.join("; ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn depths_are_told_once_each() {
+        let pairs = [
+            ("to the inbox", "Webmail"),
+            ("to the page", "Portal"),
+            ("to the inbox", "Phones"),
+            ("to the inbox", "Phones"),
+            ("", "Unwatched"),
+        ];
+        insta::assert_snapshot!(
+            depths("Checks go ", pairs.into_iter()).unwrap(),
+            @"Checks go to the inbox for Webmail and Phones; to the page for Portal."
+        );
+        assert_eq!(depths("Checks go ", std::iter::empty()), None);
+    }
 
     #[test]
     fn lengths_are_exact_and_short() {

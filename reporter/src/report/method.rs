@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mailward_catalogue::{Effect, Maintenance, Probe, Schedule};
+use mailward_catalogue::{Catalogue, Effect, Level, Maintenance, Measure, Probe, Schedule};
 
 use super::model::{Method, MethodProbe};
 use super::{Case, notes};
@@ -45,6 +45,20 @@ fn method_probe(probe: &Probe) -> MethodProbe {
         confirm: probe.confirm,
         advisory: probe.effect == Effect::Advisory,
     }
+}
+
+/// How deep the checks behind a level go.
+pub(super) fn probed(catalogue: &Catalogue, level: &Level) -> Option<String> {
+    let component = level.component.as_deref()?;
+    let depths = match level.measure {
+        Measure::Availability { .. } | Measure::Success { .. } | Measure::ResponseTime { .. } => {
+            catalogue.depths(component, |_| true)
+        }
+        Measure::DeliveryTime { .. } => catalogue.depths(component, |p| p.kind.name == "mail"),
+        Measure::Listing { .. } => catalogue.depths(component, |p| p.kind.name == "dnsbl"),
+        Measure::Resolution { .. } | Measure::Ratio { .. } => Vec::new(),
+    };
+    (!depths.is_empty()).then(|| depths.join(" and "))
 }
 
 fn maintenance_words(rules: &Maintenance) -> String {

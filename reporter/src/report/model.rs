@@ -136,6 +136,10 @@ pub struct LevelFigure {
     /// Availability of the whole service: `users` or `composite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
+    /// How deep its checks go, as in "to the inbox"; absent where no check is behind it, or
+    /// those of several components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed: Option<String>,
     /// What it measures, with the figures of that measure.
     #[serde(flatten)]
     pub figure: Figure,

@@ -102,6 +102,7 @@ pub fn evaluate(
             name: component.name.clone(),
             group: component.group.clone(),
             description: component.description.clone(),
+            probed: catalogue.depths(&component.id, |_| true).join(" and "),
             now,
             sites,
             days: past.days,

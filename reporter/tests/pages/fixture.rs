@@ -45,6 +45,7 @@ pub(crate) fn row(id: &str, name: &str, group: &str) -> Row {
         name: name.into(),
         group: group.into(),
         description: None,
+        probed: "to the page".into(),
         now: working(),
         sites: Vec::new(),
         days: days.collect(),

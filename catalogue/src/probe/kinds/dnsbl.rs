@@ -33,6 +33,7 @@ pub static DNSBL: Kind = Kind {
         ),
         Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
     ],
+    depth: |_| "to the answers of the blocklists",
     settle,
     ..BASE
 };

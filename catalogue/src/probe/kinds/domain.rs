@@ -27,6 +27,7 @@ pub static DOMAIN: Kind = Kind {
         Key::optional("policy_port", Shape::Port, "where the policy of mta-sts is fetched")
             .or("443"),
     ],
+    depth: |_| "to what its domain publishes",
     settle,
     ..BASE
 };

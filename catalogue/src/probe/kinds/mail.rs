@@ -44,6 +44,7 @@ pub static MAIL: Kind = Kind {
         )
         .or("\"15m\""),
     ],
+    depth: |_| "to the arrival of a test message",
     settle: settle_mail,
     ..BASE
 };

@@ -1,7 +1,7 @@
 //! The kind `pop3`: its keys. What holds between them it shares with `imap`.
 
 use super::imap::settle_mailbox;
-use super::{BASE, Kind, SMTP_TLS, Shape, Wants};
+use super::{BASE, Kind, SMTP_TLS, Shape, Wants, step_depth};
 use crate::key::Key;
 
 /// `pop3`
@@ -21,6 +21,7 @@ pub static POP3: Kind = Kind {
             "the last step; where absent, the last one that the other keys make possible",
         ),
     ],
+    depth: |probe| step_depth(probe.settings.text("upto")),
     settle: |settings, declared| settle_mailbox(settings, declared, (995, 110), "stat"),
     ..BASE
 };

@@ -38,6 +38,7 @@ pub static SPOOF: Kind = Kind {
             .or("\"implicit\""),
         Key::optional("resolver", Shape::Resolver, "whom to ask; else the resolver of [agent]"),
     ],
+    depth: |_| "to where a forged message lands",
     settle,
     ..BASE
 };
