@@ -1,7 +1,7 @@
 //! The way to a server: names to addresses, addresses to connections, TLS on top, and how long
 //! each phase took. It says what went wrong; what that means for the service is the probes'.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,9 @@ pub use stream::Stream;
 /// What all probes of an agent share: resolver, roots of trust, TLS settings, clock.
 pub struct Net {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) resolver: resolve::Resolver,
+    pub(crate) resolver: Arc<resolve::Resolver>,
+    /// A host that has one address only, whatever the DNS says.
+    pinned: Option<(Box<str>, IpAddr)>,
     pub(crate) tls: tls::Tls,
     egress: Arc<egress::Egress>,
 }
@@ -71,7 +73,8 @@ impl Net {
     pub fn new(trust: Option<&Path>, resolver: Option<SocketAddr>) -> Result<Self, NetError> {
         Ok(Self {
             clock: Arc::new(SystemClock),
-            resolver: resolve::Resolver::new(resolver)?,
+            resolver: Arc::new(resolve::Resolver::new(resolver)?),
+            pinned: None,
             tls: tls::Tls::new(trust)?,
             egress: Arc::default(),
         })
@@ -86,10 +89,24 @@ impl Net {
     pub fn asking(&self, resolver: SocketAddr) -> Result<Self, NetError> {
         Ok(Self {
             clock: self.clock.clone(),
-            resolver: resolve::Resolver::new(Some(resolver))?,
+            resolver: Arc::new(resolve::Resolver::new(Some(resolver))?),
+            pinned: self.pinned.clone(),
             tls: self.tls.clone(),
             egress: self.egress.clone(),
         })
+    }
+
+    /// The same, with `address` as the only one of `host`; certificates and requests still bear
+    /// the host's name.
+    #[must_use]
+    pub fn pinned(&self, host: &str, address: IpAddr) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            resolver: Arc::clone(&self.resolver),
+            pinned: Some((Box::from(host), address)),
+            tls: self.tls.clone(),
+            egress: self.egress.clone(),
+        }
     }
 }
 

@@ -280,6 +280,7 @@ fn access(probe: &Probe, tls: &str, ports: (u16, u16)) -> Result<Access, BuildEr
 mod dns;
 mod dnsbl;
 mod domain;
+mod each;
 mod eas;
 pub(crate) mod entry;
 mod exchange_health;
@@ -329,5 +330,5 @@ pub fn build(
     let Some((_, build)) = REGISTRY.iter().find(|(kind, _)| *kind == name) else {
         return Err(BuildError::Kind { probe: probe.id.clone(), kind: name });
     };
-    build(probe, net)
+    each::build(probe, net, *build)
 }

@@ -87,6 +87,8 @@ pub enum Shape {
     Texts,
     /// An IP address, or a list of them.
     Addresses,
+    /// `any` or `each` of a name's addresses, or a list of addresses: the members of a pool.
+    Pool,
     /// A DNS name, or a list of them.
     Names,
     /// One of these words, or a list of them.
@@ -157,8 +159,8 @@ pub enum Shape {
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours; a Cron,
-    /// always with seconds.
+    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours; a Pool's
+    /// word; a Cron, always with seconds.
     Text(String),
     /// Port, Integer; a Size in bytes.
     Integer(i64),
@@ -170,7 +172,7 @@ pub enum Value {
     Socket(SocketAddr),
     /// Texts, OneOrTexts, Names, Words, Ids, Labels, Targets.
     Texts(Vec<String>),
-    /// Addresses.
+    /// Addresses; a Pool's members.
     Addresses(Vec<IpAddr>),
     /// Statuses as inclusive ranges.
     Statuses(Vec<(u16, u16)>),

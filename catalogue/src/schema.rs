@@ -149,6 +149,11 @@ fn of_shape(shape: Shape) -> Json {
                 |of: Json| json!({ "type": "array", "items": of, "minItems": 1, "maxItems": 1000 });
             json!({ "anyOf": [text(), some(text())] })
         }
+        Shape::Pool => {
+            let members =
+                json!({ "type": "array", "items": text(), "minItems": 1, "maxItems": 16 });
+            json!({ "anyOf": [{ "enum": ["any", "each"] }, text(), members] })
+        }
         Shape::Words(words) => one_or_list(json!({ "enum": words })),
         Shape::Statuses => {
             let status = matching(r"^([1-5]xx|[1-5]\d\d(-[1-5]\d\d)?)$");

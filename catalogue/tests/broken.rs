@@ -136,19 +136,11 @@ kind = \"eas\"
 every = \"60s\"
 url = \"https://mail.example.org/Microsoft-Server-ActiveSync\"
 depth = \"inbox\"
-[[probe]]
-id = \"web\"
-component = \"c\"
-kind = \"http\"
-every = \"60s\"
-url = \"https://mail.example.org/\"
-addresses = \"each\"
 "
     );
     insta::assert_snapshot!(told(&text), @r##"
     probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail
     probes.toml:19:9: depth: "inbox" is not available in this version; expected "options"
-    probes.toml:26:13: addresses: "each" is not available in this version; expected "any"
     "##);
 }
 
@@ -626,4 +618,24 @@ hours = \"not nights\"
     probes.toml:23:13: holidays: expected a date that the calendar has; got "2026-02-29"
     probes.toml:29:9: [hours.whole] leaves out nothing, so that "not whole" is never
     "##);
+}
+
+#[test]
+fn members_of_a_pool_are_addresses_and_each_stands_once() {
+    let check = |written: &str, expect: &str| {
+        let probe = format!(
+            "{HEAD}[[component]]\nid = \"c\"\n[[probe]]\nid = \"p\"\ncomponent = \"c\"\n\
+             every = \"60s\"\nkind = \"http\"\nurl = \"https://x.example.org/\"\n\
+             addresses = {written}\n"
+        );
+        let said = told(&probe);
+        assert!(said.contains(expect) && said.is_empty() == expect.is_empty(), "{written}: {said}");
+    };
+    check("\"each\"", "");
+    check("[\"192.0.2.1\", \"2001:db8::1\"]", "");
+    check("\"192.0.2.1\"", "");
+    check("\"all\"", "expected \"any\", \"each\" or a list of 1 to 16 addresses, got \"all\"");
+    check("[\"mail.example.org\"]", "expected an IP address; got \"mail.example.org\"");
+    check("[\"192.0.2.1\", \"192.0.2.1\"]", "expected each address once");
+    check("[]", "a list of 1 to 16 addresses, got a list of 0");
 }

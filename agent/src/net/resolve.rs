@@ -29,6 +29,21 @@ pub(crate) struct Resolver {
     servers: Vec<SocketAddr>,
 }
 
+/// How long the second family of addresses is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Families {
+    /// A moment, once there is an address.
+    Hurried,
+    /// Until it is there: somebody wants all of them.
+    Both,
+}
+
+impl Families {
+    const fn is_hurried(self) -> bool {
+        matches!(self, Self::Hurried)
+    }
+}
+
 impl Resolver {
     /// One that asks `only`, or whom resolv.conf names.
     pub(crate) fn new(only: Option<SocketAddr>) -> Result<Self, NetError> {
@@ -103,12 +118,42 @@ impl Net {
         deadline: Deadline,
         trace: &mut Trace,
     ) -> Result<Vec<IpAddr>, Fault> {
+        if let Some((pinned, address)) = &self.pinned
+            && pinned.eq_ignore_ascii_case(host)
+        {
+            return Ok(vec![*address]);
+        }
+        let mut found = self.look_up(host, Families::Hurried, deadline, trace).await?;
+        found.truncate(MAX_ADDRESSES);
+        Ok(found)
+    }
+
+    /// Every address of `host`, of both families, in the order they are tried. Phase `dns`.
+    ///
+    /// # Errors
+    /// When the name does not exist or the DNS does not answer.
+    pub async fn resolve_all(
+        &self,
+        host: &str,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Result<Vec<IpAddr>, Fault> {
+        self.look_up(host, Families::Both, deadline, trace).await
+    }
+
+    async fn look_up(
+        &self,
+        host: &str,
+        families: Families,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Result<Vec<IpAddr>, Fault> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = literal.parse() {
             return Ok(vec![address]);
         }
         trace.skip();
-        let found = deadline.bound(self.look_up(host)).await;
+        let found = deadline.bound(self.ask(host, families)).await;
         trace.lap("dns");
         let found = found.unwrap_or_else(|| {
             let detail = format!("no answer from the DNS in time for {host}");
@@ -117,7 +162,7 @@ impl Net {
         Ok(interleave(found))
     }
 
-    async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {
+    async fn ask(&self, host: &str, families: Families) -> Result<Vec<IpAddr>, Fault> {
         let mut name = Name::from_utf8(host).map_err(|error| {
             let detail = format!("{host} is not a name the DNS can hold: {error}");
             Fault::new(Reason::ProbeFault, detail)
@@ -136,12 +181,12 @@ impl Net {
         let (first, second) = match select(v6, v4).await {
             Either::Left((first, rest)) => {
                 let first = addresses(host, first);
-                let second = wait_for(rest, first.is_ok()).await;
+                let second = wait_for(rest, first.is_ok() && families.is_hurried()).await;
                 (first, second)
             }
             Either::Right((first, rest)) => {
                 let first = addresses(host, first);
-                let second = wait_for(rest, first.is_ok()).await;
+                let second = wait_for(rest, first.is_ok() && families.is_hurried()).await;
                 (first, second)
             }
         };
@@ -206,8 +251,7 @@ fn interleave(found: Vec<IpAddr>) -> Vec<IpAddr> {
     let mut out = Vec::new();
     loop {
         let pair = [v6.next(), v4.next()];
-        if pair.iter().all(Option::is_none) || out.len() >= MAX_ADDRESSES {
-            out.truncate(MAX_ADDRESSES);
+        if pair.iter().all(Option::is_none) {
             return out;
         }
         for address in pair.into_iter().flatten() {

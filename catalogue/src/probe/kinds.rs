@@ -62,6 +62,14 @@ const BASE: Kind = Kind {
     settle: |_, _| Vec::new(),
 };
 
+/// `addresses`, for kinds that talk to one host.
+pub const ADDRESSES: Key = Key::optional(
+    "addresses",
+    Shape::Pool,
+    "which of the host's addresses must do: any of them, each of them, or these instead (a pool)",
+)
+.or("\"any\"");
+
 /// `http`
 pub static HTTP: Kind = Kind {
     name: "http",
@@ -74,9 +82,7 @@ pub static HTTP: Kind = Kind {
         Key::optional("expect_body", Shape::Pattern, "what the body must hold, in its first 2 MiB"),
         Key::optional("follow", Shape::Bool, "whether redirects are followed, 10 at most")
             .or("true"),
-        Key::optional("addresses", Shape::Word(&["any"]), "which of the host's addresses must do")
-            .later(&["each"])
-            .or("\"any\""),
+        ADDRESSES,
     ],
     depth: |_| "to the page",
     settle: settle_http,
@@ -102,6 +108,7 @@ pub static EXCHANGE_HEALTH: Kind = Kind {
         Key::required("url", Shape::Url, "the server; its path, if any, is put before the rest"),
         Key::optional("protocols", Shape::Words(PROTOCOLS), "the protocols whose page is fetched")
             .or("[\"owa\"]"),
+        ADDRESSES,
     ],
     depth: |_| "to the server's own health page",
     ..BASE
@@ -116,7 +123,7 @@ pub static OWA: Kind = Kind {
     about: "Outlook on the web: up to the sign-in page, or with a credential into the mailbox",
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
-    keys: &[Key::required("url", Shape::Url, "the address users type, as …/owa/")],
+    keys: &[Key::required("url", Shape::Url, "the address users type, as …/owa/"), ADDRESSES],
     depth: owa_depth,
     ..BASE
 };
@@ -132,6 +139,7 @@ pub static EAS: Kind = Kind {
         Key::optional("depth", Shape::Word(&["options"]), "how far a run goes")
             .later(&["provision", "folders", "inbox"])
             .or("\"options\""),
+        ADDRESSES,
     ],
     depth: eas_depth,
     ..BASE
@@ -184,6 +192,7 @@ pub static SMTP: Kind = Kind {
             that the other keys make possible, at least ehlo",
         ),
         Key::optional("helo", Shape::Host, "the name to greet with; else the machine's"),
+        ADDRESSES,
     ],
     depth: |probe| step_depth(probe.settings.text("upto")),
     settle: settle_smtp,
@@ -256,6 +265,7 @@ pub static TLS: Kind = Kind {
             fewer whole days left",
         )
         .or("14"),
+        ADDRESSES,
     ],
     depth: |_| "to the certificate",
     settle: |settings, _| {

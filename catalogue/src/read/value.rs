@@ -17,6 +17,8 @@ use crate::service::Need;
 
 /// The most elements of a list or a table.
 const MAX_ELEMENTS: usize = 1000;
+/// The most members of a pool.
+const MAX_POOL: usize = 16;
 
 /// Reads values, and keeps what is wrong with them: offset and message.
 pub(crate) struct Values<'a> {
@@ -76,6 +78,7 @@ impl Values<'_> {
                 let list = self.one_or_list(given, |v, g| v.text(g, text::address))?;
                 self.filled(given, "address", list).map(Value::Addresses)
             }
+            Shape::Pool => self.pool(given),
             Shape::Networks => {
                 let list = self.list(given, "a list", |v, g| v.text(g, text::network))?;
                 Some(Value::Networks(list))
@@ -204,6 +207,31 @@ impl Values<'_> {
         match need {
             Some(need) => Some(Value::Need(need)),
             None => self.expected(given, &format!("{} or a number from 1", quoted(words))),
+        }
+    }
+
+    fn pool(&mut self, given: &Given<'_>) -> Option<Value> {
+        let form = format!("\"any\", \"each\" or a list of 1 to {MAX_POOL} addresses");
+        match given.get_ref() {
+            DeValue::String(word) if matches!(&**word, "any" | "each") => {
+                Some(Value::Text(word.to_string()))
+            }
+            DeValue::String(written) => match text::address(written) {
+                Ok(address) => Some(Value::Addresses(vec![address])),
+                Err(_) => self.expected(given, &form),
+            },
+            DeValue::Array(list) if (1..=MAX_POOL).contains(&list.len()) => {
+                let mut members = self.list(given, &form, |v, g| v.text(g, text::address))?;
+                members.sort_unstable();
+                if members.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return self.wrong(given, "expected each address once".to_owned());
+                }
+                Some(Value::Addresses(members))
+            }
+            DeValue::Array(list) => {
+                self.wrong(given, format!("expected {form}, got a list of {}", list.len()))
+            }
+            _ => self.expected(given, &form),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The kind `imap`: its keys, and the rules that `imap` and `pop3` share.
 
 use super::{
-    Advice, BASE, Declared, Kind, SMTP_TLS, Settings, Shape, Value, Wants, error, step_depth,
+    ADDRESSES, Advice, BASE, Declared, Kind, SMTP_TLS, Settings, Shape, Value, Wants, error,
+    step_depth,
 };
 use crate::fault::Gravity;
 use crate::key::Key;
@@ -22,6 +23,7 @@ pub static IMAP: Kind = Kind {
             Shape::Word(&["greeting", "tls", "auth", "select"]),
             "the last step; where absent, the last one that the other keys make possible",
         ),
+        ADDRESSES,
     ],
     depth: |probe| step_depth(probe.settings.text("upto")),
     settle: |settings, declared| settle_mailbox(settings, declared, (993, 143), "select"),

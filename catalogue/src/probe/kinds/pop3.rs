@@ -1,7 +1,7 @@
 //! The kind `pop3`: its keys. What holds between them it shares with `imap`.
 
 use super::imap::settle_mailbox;
-use super::{BASE, Kind, SMTP_TLS, Shape, Wants, step_depth};
+use super::{ADDRESSES, BASE, Kind, SMTP_TLS, Shape, Wants, step_depth};
 use crate::key::Key;
 
 /// `pop3`
@@ -20,6 +20,7 @@ pub static POP3: Kind = Kind {
             Shape::Word(&["greeting", "tls", "auth", "stat"]),
             "the last step; where absent, the last one that the other keys make possible",
         ),
+        ADDRESSES,
     ],
     depth: |probe| step_depth(probe.settings.text("upto")),
     settle: |settings, declared| settle_mailbox(settings, declared, (995, 110), "stat"),
