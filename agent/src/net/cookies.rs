@@ -1,13 +1,15 @@
-//! A cookie jar for the seconds a logon takes (RFC 6265): bounded, and every cookie goes back
-//! to the host that set it and to no other, whatever `Domain` says. Expiry is only deletion.
+//! A cookie jar for the seconds a logon takes (RFC 6265): bounded, and a cookie goes back where
+//! it belongs by host, domain, path and scheme. Expiry is only deletion.
 
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
-use url::Url;
+use url::{Host, Url};
 
 /// The most cookies that are kept.
 const MAX_COOKIES: usize = 64;
 /// The longest name and value together, in bytes.
 const MAX_COOKIE_BYTES: usize = 8 << 10;
+/// The most bytes of all names and values together; servers refuse longer header lines.
+const MAX_JAR_BYTES: usize = 32 << 10;
 
 /// Cookies of one run. Their values are secrets: `Debug` shows none.
 #[derive(Default)]
@@ -15,10 +17,27 @@ pub struct Jar(Vec<Cookie>);
 
 struct Cookie {
     host: Box<str>,
+    /// Whether hosts below `host` get it too.
+    is_wide: bool,
     path: Box<str>,
     name: Box<str>,
     value: Box<str>,
     secure: bool,
+}
+
+impl Cookie {
+    /// RFC 6265 section 5.4, step 1.
+    fn fits(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let host_fits = *self.host == *host || (self.is_wide && is_below(host, &self.host));
+        host_fits
+            && (!self.secure || url.scheme() == "https")
+            && path_matches(url.path(), &self.path)
+    }
+
+    fn len(&self) -> usize {
+        self.name.len() + self.value.len()
+    }
 }
 
 impl std::fmt::Debug for Jar {
@@ -37,20 +56,13 @@ impl Jar {
         }
     }
 
-    /// Adds what belongs to `url` to a request's header lines.
+    /// Adds what belongs to `url` to a request's header lines, longer paths first (RFC 6265
+    /// section 5.4).
     pub fn give_to(&self, url: &Url, headers: &mut HeaderMap) {
-        let host = url.host_str().unwrap_or_default();
-        let fits = |cookie: &&Cookie| {
-            *cookie.host == *host
-                && (!cookie.secure || url.scheme() == "https")
-                && path_matches(url.path(), &cookie.path)
-        };
-        let pairs: Vec<String> = self
-            .0
-            .iter()
-            .filter(fits)
-            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
-            .collect();
+        let mut fitting: Vec<&Cookie> = self.0.iter().filter(|c| c.fits(url)).collect();
+        fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
+        let pairs: Vec<String> =
+            fitting.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
         if let Ok(mut value) = HeaderValue::from_str(&pairs.join("; "))
             && !pairs.is_empty()
         {
@@ -59,16 +71,21 @@ impl Jar {
         }
     }
 
-    /// Whether a cookie of this name is kept for `url`'s host.
+    /// The value of the cookie of this name, whatever its case, that goes to `url`.
     #[must_use]
-    pub fn has(&self, url: &Url, name: &str) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        let found =
-            |cookie: &Cookie| *cookie.host == *host && cookie.name.eq_ignore_ascii_case(name);
-        self.0.iter().any(found)
+    pub fn value(&self, url: &Url, name: &str) -> Option<&str> {
+        let found = |cookie: &&Cookie| cookie.fits(url) && cookie.name.eq_ignore_ascii_case(name);
+        self.0.iter().find(found).map(|cookie| &*cookie.value)
     }
 
-    fn set(&mut self, url: &Url, line: &str) {
+    /// Whether a cookie of this name goes to `url`.
+    #[must_use]
+    pub fn has(&self, url: &Url, name: &str) -> bool {
+        self.value(url, name).is_some()
+    }
+
+    /// Takes in one line, as a header or a page's script sets it.
+    pub fn set(&mut self, url: &Url, line: &str) {
         let mut parts = line.split(';');
         let pair = parts.next().and_then(|pair| pair.split_once('='));
         let Some((name, value)) = pair.map(|(n, v)| (n.trim(), v.trim())) else {
@@ -78,22 +95,29 @@ impl Jar {
             return;
         }
         let (mut path, mut secure, mut gone) = (default_path(url.path()), false, false);
+        let mut domain = None;
         for part in parts {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
             let value = value.trim();
             match key.trim().to_ascii_lowercase().as_str() {
-                "path" if value.starts_with('/') => path = value,
+                "path" => path = if value.starts_with('/') { value } else { path },
+                "domain" if !value.is_empty() => domain = Some(value),
                 "secure" => secure = true,
                 "max-age" => gone |= value.starts_with('-') || value == "0",
                 "expires" => gone |= is_long_past(value),
                 _ => {}
             }
         }
-        let host = url.host_str().unwrap_or_default();
-        self.0.retain(|c| !(*c.host == *host && *c.path == *path && *c.name == *name));
-        if !gone && self.0.len() < MAX_COOKIES {
+        let Some((host, is_wide)) = scope(url, domain) else {
+            return;
+        };
+        self.0.retain(|c| !(*c.host == host && *c.path == *path && *c.name == *name));
+        let size: usize = self.0.iter().map(Cookie::len).sum();
+        let fits = self.0.len() < MAX_COOKIES && size + name.len() + value.len() <= MAX_JAR_BYTES;
+        if !gone && fits {
             self.0.push(Cookie {
                 host: host.into(),
+                is_wide,
                 path: path.into(),
                 name: name.into(),
                 value: value.into(),
@@ -103,12 +127,33 @@ impl Jar {
     }
 }
 
-/// Servers delete a cookie by a date of the last century; a later date does not matter to a
-/// jar that lives for seconds.
+/// Whose cookie it is, and whether hosts below get it too (RFC 6265 section 5.3, steps 4 to 6);
+/// `None` where a host sets one that is not its own to set. A whole top-level domain is nobody's;
+/// of the public suffixes below one (`co.uk`) a jar of seconds has nothing to fear.
+fn scope(url: &Url, domain: Option<&str>) -> Option<(String, bool)> {
+    let host = url.host_str()?;
+    let Some(domain) = domain else {
+        return Some((host.to_owned(), false));
+    };
+    let domain = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
+    if domain == host {
+        return Some((domain, matches!(url.host(), Some(Host::Domain(_)))));
+    }
+    let is_name = matches!(url.host(), Some(Host::Domain(_)));
+    (is_name && domain.contains('.') && is_below(host, &domain)).then_some((domain, true))
+}
+
+/// RFC 6265 section 5.1.3.
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Servers delete a cookie by a date long past; a later date does not matter to a jar that
+/// lives for seconds.
 fn is_long_past(date: &str) -> bool {
     let digits = date.split(|c: char| !c.is_ascii_digit());
     let year = digits.filter(|run| run.len() == 4).find_map(|run| run.parse::<u16>().ok());
-    year.is_some_and(|year| year < 2000)
+    year.is_some_and(|year| year < 2010)
 }
 
 /// RFC 6265 section 5.1.4.
@@ -151,15 +196,24 @@ mod tests {
             assert_eq!(sent(&jar, to), expect, "{lines:?} to {to}");
         };
         let owa = "https://mail.example.org/owa/";
-        check(&["a=1; path=/", "b=2"], owa, "a=1; b=2");
+        check(&["a=1; path=/", "b=2"], owa, "b=2; a=1");
+        check(&["a=1; Path=", "b=2; PATH = /; HttpOnly; SameSite=None"], owa, "a=1; b=2");
         check(&["a=1; path=/", "a=2; path=/"], owa, "a=2");
-        check(&["a=1; path=/; domain=example.org"], "https://other.example.org/", "");
+        check(&["a=1; path=/; domain=example.org"], "https://other.example.org/", "a=1");
+        check(&["a=1; path=/; domain=.Example.Org"], "https://other.example.org/", "a=1");
+        check(&["a=1; path=/; domain=example.org"], "https://notexample.org/", "");
+        check(&["a=1; path=/; domain=mail.example.org"], "https://other.example.org/", "");
+        check(&["a=1; path=/; domain=other.example.org"], "https://other.example.org/", "");
+        check(&["a=1; path=/; domain=org"], owa, "");
+        check(&["a=1; path=/; domain="], owa, "a=1");
+        check(&["a=1; path=/"], "https://other.example.org/", "");
         check(&["a=1; path=/; secure"], "http://mail.example.org/", "");
         check(&["a=1"], "https://mail.example.org/ecp/", "");
         check(&["a=1; path=/owa"], "https://mail.example.org/owants", "");
         check(&["a=1", "a=; max-age=0"], owa, "");
         check(&["a=1", "a=; expires=Thu, 01-Jan-1970 00:00:00 GMT"], owa, "");
         check(&["a=1; expires=Fri, 01-Jan-2100 00:00:00 GMT"], owa, "a=1");
+        check(&["a=b=c; expires=Thu, 01-Jan-2026 00:00:00 GMT"], owa, "a=b=c");
         check(&["no pair", "=nameless", ""], owa, "");
     }
 
@@ -173,7 +227,21 @@ mod tests {
         full.set(&Url::parse("https://b/").unwrap(), &format!("x={}", "y".repeat(9000)));
         assert!(!full.has(&Url::parse("https://b/").unwrap(), "x"));
         assert!(full.has(&Url::parse("https://a/").unwrap(), "C0"));
+        let mut large = jar("https://c/", &[]);
+        for n in 0..8 {
+            large.set(&Url::parse("https://c/").unwrap(), &format!("{n}={}", "y".repeat(8000)));
+        }
+        assert_eq!(large.0.len(), 4);
+        assert!(large.0.iter().map(Cookie::len).sum::<usize>() <= MAX_JAR_BYTES);
         assert!(!format!("{full:?}").contains("secret-value"));
+    }
+
+    #[test]
+    fn an_address_has_nothing_below_it() {
+        let jar =
+            jar("https://192.0.2.1/", &["a=1; path=/; domain=192.0.2.1", "b=2; domain=0.2.1"]);
+        assert_eq!(sent(&jar, "https://192.0.2.1/"), "a=1");
+        assert_eq!(sent(&jar, "https://7.192.0.2.1.example/"), "");
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! HTTP/1.1 as a probe needs it: one connection that it dialled itself, phases, and limits on
-//! everything a server can send. No compression is asked for, nothing is cached.
+//! everything a server can send. No compression is asked for and none undone, nothing is cached.
+//! Redirects are `follow`'s.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use mailward_evidence::Reason;
@@ -19,11 +20,10 @@ use super::tls::Inside;
 use super::{Deadline, Fault, Net, Stream, Trace};
 
 pub mod authorize;
+pub mod follow;
 
 /// The most of a body that is read, in bytes; the rest is cut off.
 pub const MAX_BODY_BYTES: usize = 2 << 20;
-/// The most redirects that are followed, as browsers and curl's `--max-redirs` examples have it.
-pub const MAX_REDIRECTS: usize = 10;
 /// The largest head of an answer, in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// The most header lines of an answer.
@@ -119,12 +119,17 @@ impl<'a> Client<'a> {
         Self { net, deadline, open: None, first_peer: None }
     }
 
+    /// Ends the connection, so that what comes next has one of its own.
+    pub fn part(&mut self) {
+        self.open = None;
+    }
+
     /// From now on, takes at most `span`, and no longer than before.
     pub fn hurry(&mut self, span: std::time::Duration) {
         self.deadline = self.deadline.within(span);
     }
 
-    /// Sends `ask` and reads the answer. Redirects are not followed; see [`next_hop`].
+    /// Sends `ask` and reads the answer. Redirects are not followed; see [`follow`].
     ///
     /// # Errors
     /// When no connection can be made, the answer is not HTTP or too large, or time is up.
@@ -170,8 +175,8 @@ impl<'a> Client<'a> {
         };
         let deadline = self.deadline;
         let addresses = self.net.resolve(host, deadline, trace).await?;
-        if self.first_peer.is_some_and(|first| !is_inside(first))
-            && let Some(inside) = addresses.iter().find(|a| is_inside(**a))
+        if let Some(first) = self.first_peer
+            && let Some(inside) = addresses.iter().find(|to| follow::leads_inwards(first, **to))
         {
             let detail = format!("redirected to {host}, which is {inside}");
             return Err(Fault::new(Reason::RedirectRefused, detail));
@@ -319,6 +324,12 @@ fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, Fault> {
     if !headers.contains_key(USER_AGENT) {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     }
+    // a server may take silence for any encoding (RFC 9110 section 12.5.3); nothing is decoded
+    for (name, value) in [(ACCEPT, "*/*"), (ACCEPT_ENCODING, "identity")] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
     Ok(request)
 }
 
@@ -340,37 +351,6 @@ fn hyper_fault(error: &hyper::Error, doing: &str) -> Fault {
         Fault::io(io, doing)
     } else {
         tell(Reason::ProtocolError)
-    }
-}
-
-/// Where a redirect leads, if a check may go there: http or https, no names and passwords.
-///
-/// # Errors
-/// When the place cannot be read or must not be followed.
-pub fn next_hop(from: &Url, answer: &Answer) -> Result<Url, Fault> {
-    let location = answer.header(LOCATION.as_str());
-    let refused = |why: &str| {
-        let detail = format!("redirected to {location:?}: {why}");
-        Err(Fault::new(Reason::RedirectRefused, detail))
-    };
-    let Ok(to) = from.join(location) else {
-        return refused("not a URL");
-    };
-    if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
-        return refused("expected http or https");
-    }
-    if !to.username().is_empty() || to.password().is_some() {
-        return refused("it carries a name or a password");
-    }
-    Ok(to)
-}
-
-/// Whether an address leads back to this machine or to its link: where a redirect from outside
-/// must not take a check (RFC 6890).
-fn is_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified(),
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 use mailward_catalogue::{Probe, Settings};
 use mailward_evidence::Reason;
 use regex::bytes::Regex;
@@ -15,8 +15,8 @@ use url::Url;
 
 use super::web::{note_status, status_reason, web_address};
 use super::{BuildError, Context, Observe, Seen};
-use crate::net::cookies::Jar;
-use crate::net::http::{Answer, Ask, Client, MAX_REDIRECTS, Phases, next_hop};
+use crate::net::http::follow::Visitor;
+use crate::net::http::{Answer, Ask, Phases};
 use crate::net::{Fault, Net, Trace};
 
 struct Http {
@@ -100,45 +100,13 @@ impl Observe for Http {
 
 impl Http {
     async fn fetch(&self, cx: &Context<'_>, trace: &mut Trace) -> Result<Answer, Fault> {
-        let mut client = Client::new(&self.net, cx.deadline);
-        let mut ask = self.ask.clone();
-        let mut jar = Jar::default();
-        let mut hops = 0;
-        loop {
-            let answer = client.send(&ask, Phases::Split, trace).await?;
-            if !self.follow || !answer.is_redirect() {
-                return Ok(answer);
-            }
-            if hops == MAX_REDIRECTS {
-                let detail = format!("still redirected after {hops} redirects");
-                return Err(Fault::new(Reason::RedirectLoop, detail));
-            }
-            hops += 1;
-            jar.take_from(&ask.url, &answer.headers);
-            let to = next_hop(&ask.url, &answer)?;
-            trace.fact("redirects", hops.to_string());
-            trace.fact("landed", &to[..url::Position::AfterPath]);
-            ask = self.towards(to, &ask.method, answer.status, &jar);
+        let mut visitor = Visitor::new(&self.net, cx.deadline);
+        if !self.follow {
+            return visitor.send(&self.ask, Phases::Split, trace).await;
         }
-    }
-
-    /// The request a redirect leads to (RFC 9110 section 15.4). Header lines that were declared
-    /// may be secrets: another origin gets none of them.
-    fn towards(&self, to: Url, method: &Method, status: StatusCode, jar: &Jar) -> Ask {
-        let keeps = match status {
-            StatusCode::SEE_OTHER => method == Method::HEAD,
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method != Method::POST,
-            _ => true,
-        };
-        let mut ask = Ask::get(to);
-        if keeps {
-            ask.method = method.clone();
-        }
-        if ask.url.origin() == self.ask.url.origin() {
-            ask.headers = self.ask.headers.clone();
-        }
-        jar.give_to(&ask.url, &mut ask.headers);
-        ask
+        let everywhere = |_: &Url, _: &Url| true;
+        let landed = visitor.follow(self.ask.clone(), everywhere, Phases::Split, trace).await?;
+        Ok(landed.answer)
     }
 }
 

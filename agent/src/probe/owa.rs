@@ -15,7 +15,8 @@ use super::sign_in::Round;
 use super::web::{note_status, status_reason, web_address};
 use super::{Account, BuildError, Context, Observe, Seen};
 use crate::net::cookies::Jar;
-use crate::net::http::{Answer, Ask, Client, MAX_REDIRECTS, Phases, next_hop};
+use crate::net::http::follow::{MAX_REDIRECTS, next_hop};
+use crate::net::http::{Answer, Ask, Client, Phases};
 use crate::net::{Fault, Net, Trace};
 
 /// What only the page of an open mailbox holds.

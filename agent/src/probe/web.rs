@@ -1,7 +1,7 @@
 //! What the probes that speak HTTP have in common: reading `url`, and what a status means.
 
 use hyper::StatusCode;
-use hyper::header::RETRY_AFTER;
+use hyper::header::{CONTENT_ENCODING, RETRY_AFTER};
 use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 use url::Url;
@@ -45,6 +45,11 @@ pub(super) fn note_status(answer: &Answer, trace: &mut Trace) {
     if !later.is_empty() {
         trace.fact("retry_after", later);
     }
+    // none was asked for and none is undone: what was looked into is the packed body
+    let packed = answer.header(CONTENT_ENCODING.as_str());
+    if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
+        trace.fact("content_encoding", packed);
+    }
 }
 
 /// What a 401 to a request that showed `login` means. Fact `logon_by`; where a token was not
@@ -64,3 +69,6 @@ pub(super) fn unauthorized(answer: &Answer, login: &Login, trace: &mut Trace) ->
         Logon::Ended(Seen::unknown(Reason::LogonUnsupported))
     }
 }
+
+#[cfg(test)]
+mod tests;

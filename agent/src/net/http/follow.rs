@@ -1,0 +1,186 @@
+//! Redirects as a browser follows them, with its cookies, and where a check must not be led:
+//! away from http, around in circles, or inwards from a server outside. What the place it ends
+//! at means is the probes'.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::header::LOCATION;
+use hyper::{Method, StatusCode};
+use mailward_evidence::Reason;
+use url::Url;
+
+use super::{Answer, Ask, Client, Phases};
+use crate::net::cookies::Jar;
+use crate::net::{Deadline, Fault, Net, Trace};
+
+/// The most redirects that are followed, as browsers and curl's `--max-redirs` examples have it.
+pub const MAX_REDIRECTS: usize = 10;
+
+/// A browser without a history: one run's connection and cookies.
+pub struct Visitor<'a> {
+    /// The connection.
+    pub client: Client<'a>,
+    /// The cookies.
+    pub jar: Jar,
+}
+
+/// Where a walk along redirects ended.
+#[derive(Debug)]
+pub struct Landed {
+    /// Whose answer it is.
+    pub url: Url,
+    /// The answer.
+    pub answer: Answer,
+    /// Where the answer leads that was not gone to; `None` where it does not redirect.
+    pub away: Option<Url>,
+}
+
+impl<'a> Visitor<'a> {
+    /// One that has been nowhere yet.
+    #[must_use]
+    pub fn new(net: &'a Net, deadline: Deadline) -> Self {
+        Self { client: Client::new(net, deadline), jar: Jar::default() }
+    }
+
+    /// Forgets cookies and connection, as somebody else would come.
+    pub fn anew(&mut self) {
+        self.jar = Jar::default();
+        self.client.part();
+    }
+
+    /// Sends `ask` with the cookies that belong to it, and keeps those it is given.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send(
+        &mut self,
+        ask: &Ask,
+        phases: Phases,
+        trace: &mut Trace,
+    ) -> Result<Answer, Fault> {
+        let mut ask = ask.clone();
+        self.jar.give_to(&ask.url, &mut ask.headers);
+        let answer = self.client.send(&ask, phases, trace).await?;
+        self.jar.take_from(&ask.url, &answer.headers);
+        Ok(answer)
+    }
+
+    /// Sends `ask` and follows redirects while `goes` says so, of a place and the one it leads
+    /// to. Header lines of `ask` may be secrets: another origin gets none of them. Facts
+    /// `redirects` and `landed`, the last place without its query.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; and when there is no end to redirects, or one leads to a place that
+    /// no check may go to.
+    pub async fn follow(
+        &mut self,
+        ask: Ask,
+        goes: impl Fn(&Url, &Url) -> bool,
+        phases: Phases,
+        trace: &mut Trace,
+    ) -> Result<Landed, Fault> {
+        let declared = (ask.url.origin(), ask.headers.clone());
+        let mut ask = ask;
+        for redirects in 0..=MAX_REDIRECTS {
+            let answer = self.send(&ask, phases, trace).await?;
+            if !answer.is_redirect() {
+                return Ok(Landed { url: ask.url, answer, away: None });
+            }
+            let to = next_hop(&ask.url, &answer)?;
+            if !goes(&ask.url, &to) {
+                return Ok(Landed { url: ask.url, answer, away: Some(to) });
+            }
+            trace.fact("redirects", (redirects + 1).to_string());
+            trace.fact("landed", &to[..url::Position::AfterPath]);
+            let method = next_method(&ask.method, answer.status);
+            let body = if method == Method::GET { Default::default() } else { ask.body };
+            let same = to.origin() == declared.0;
+            let headers = if same { declared.1.clone() } else { Default::default() };
+            ask = Ask { method, url: to, headers, body };
+        }
+        let detail = format!("still redirected after {MAX_REDIRECTS} redirects");
+        Err(Fault::new(Reason::RedirectLoop, detail))
+    }
+}
+
+/// The method of the request a redirect leads to (RFC 9110 section 15.4).
+fn next_method(method: &Method, status: StatusCode) -> Method {
+    let keeps = match status {
+        StatusCode::SEE_OTHER => method == Method::HEAD,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method != Method::POST,
+        _ => true,
+    };
+    if keeps { method.clone() } else { Method::GET }
+}
+
+/// Where a redirect leads, if a check may go there: http or https, no names and passwords.
+///
+/// # Errors
+/// When the place cannot be read or must not be followed.
+pub fn next_hop(from: &Url, answer: &Answer) -> Result<Url, Fault> {
+    let location = answer.header(LOCATION.as_str());
+    let refused = |why: &str| {
+        let detail = format!("redirected to {location:?}: {why}");
+        Err(Fault::new(Reason::RedirectRefused, detail))
+    };
+    let Ok(to) = from.join(location) else {
+        return refused("not a URL");
+    };
+    if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
+        return refused("expected http or https");
+    }
+    if !to.username().is_empty() || to.password().is_some() {
+        return refused("it carries a name or a password");
+    }
+    Ok(to)
+}
+
+/// Which addresses are no place for the public to be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inner {
+    /// This machine.
+    Loopback,
+    /// Its link, where clouds keep their machines' secrets.
+    Link,
+    /// A private network.
+    Private,
+}
+
+/// Whether a redirect from a server at `first` to one at `to` leads inwards, where it must not
+/// take a check: into a kind of network that `first` is not in itself (RFC 6890).
+pub(super) fn leads_inwards(first: IpAddr, to: IpAddr) -> bool {
+    inner(to).is_some_and(|kind| inner(first) != Some(kind))
+}
+
+fn inner(address: IpAddr) -> Option<Inner> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => inner_v4(v4),
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => Some(Inner::Loopback),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(Inner::Link),
+        IpAddr::V6(v6) if v6.is_unique_local() => Some(Inner::Private),
+        IpAddr::V6(v6) => match v6.segments() {
+            // the well-known prefix of NAT64 (RFC 6052 section 2.1)
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                inner_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+            }
+            _ => None,
+        },
+    }
+}
+
+fn inner_v4(v4: Ipv4Addr) -> Option<Inner> {
+    let [a, b, ..] = v4.octets();
+    if v4.is_loopback() || a == 0 {
+        Some(Inner::Loopback)
+    } else if v4.is_link_local() {
+        Some(Inner::Link)
+    } else if v4.is_private() || (a == 100 && (64..128).contains(&b)) {
+        // the second is shared address space, behind carriers' NAT (RFC 6598)
+        Some(Inner::Private)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
