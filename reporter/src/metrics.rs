@@ -12,7 +12,7 @@ use prometheus::{TEXT_FORMAT, TextEncoder};
 
 pub mod latency;
 
-use crate::report::model::{Figure, Report};
+use crate::report::model::{Availability, Figure, Report};
 use crate::status::MonthEntry;
 use crate::status::evaluate::Evaluation;
 use crate::store::{AgentSeen, Tally};
@@ -47,11 +47,13 @@ pub struct Facts<'a> {
 /// # Errors
 /// When the encoder refuses a family.
 pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
+    let [budget, budget_left] = budgets(facts);
     let families = [
         components(facts),
         voices(facts),
         ratios(facts),
-        budgets(facts),
+        budget,
+        budget_left,
         incidents(facts),
         differing(facts),
         records(facts),
@@ -157,18 +159,30 @@ fn ratios(facts: &Facts<'_>) -> MetricFamily {
     )
 }
 
-fn budgets(facts: &Facts<'_>) -> MetricFamily {
+fn budgets(facts: &Facts<'_>) -> [MetricFamily; 2] {
     let levels = facts.so_far.map(|r| r.levels.as_slice()).unwrap_or_default();
-    let samples = levels.iter().filter_map(|level| match &level.figure {
-        Figure::Availability(a) => Some(gauge(&[("level", &level.id)], seconds(a.budget_left_s.0))),
-        _ => None,
-    });
-    family(
-        "mailward_error_budget_remaining_seconds",
-        "Downtime left in the running month before the level is missed; negative when overspent.",
-        MetricType::GAUGE,
-        samples.collect(),
-    )
+    let of = |value: fn(&Availability) -> i64| {
+        let samples = levels.iter().filter_map(move |level| match &level.figure {
+            Figure::Availability(a) => Some(gauge(&[("level", &level.id)], seconds(value(a)))),
+            _ => None,
+        });
+        samples.collect()
+    };
+    [
+        family(
+            "mailward_error_budget_seconds",
+            "Downtime that the level allows in the whole of the running month.",
+            MetricType::GAUGE,
+            of(|figure| figure.budget_s.0),
+        ),
+        family(
+            "mailward_error_budget_remaining_seconds",
+            "Downtime left in the running month before the level is missed; negative when \
+             overspent.",
+            MetricType::GAUGE,
+            of(|figure| figure.budget_left_s.0),
+        ),
+    ]
 }
 
 fn incidents(facts: &Facts<'_>) -> MetricFamily {

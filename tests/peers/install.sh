@@ -1,13 +1,14 @@
 #!/bin/bash
 # install.sh [--check] [GROUP...]: installs the Debian packages that the peers need, and starts
-# nothing. GROUP: mail mailbox web dnsbl dns prom; without one all but prom (which is for bench/).
+# nothing. GROUP: mail mailbox web dnsbl dns rules prom; without one all but prom (which is for
+# bench/).
 # Run by somebody else than root, or with --check, it only says what is missing, and exits 1
 # if anything is.
 set -euo pipefail
 
 check=
 [ "${1:-}" != --check ] || { check=1; shift; }
-[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns
+[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules
 
 # package:command, where the command is what shows that the package is there
 wanted="openssl:openssl curl:curl"
@@ -18,8 +19,9 @@ for group in "$@"; do
     web) wanted="$wanted nginx-light:nginx" ;;
     dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
     dns) wanted="$wanted knot:knotd knot-dnsutils:kdig nginx-light:nginx" ;;
+    rules) wanted="$wanted prometheus:promtool" ;;
     prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
-    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns or prom" >&2; exit 64 ;;
+    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules or prom" >&2; exit 64 ;;
     esac
 done
 
