@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use mailward_catalogue::{Catalogue, Means, SecretRef};
 use mailward_evidence::{Clock, Reason};
 
 use crate::causes::causes;
 use crate::guard::Guard;
 use crate::net::oauth::Tokens;
-use crate::probe::{Account, AccountKey, Accounts};
+use crate::probe::{Account, AccountKey, Accounts, Deadline};
 
 /// All accounts of the definition, and the guard over them.
 #[derive(Debug)]
@@ -79,8 +81,8 @@ impl RunAccounts<'_> {
     }
 }
 
-impl Accounts for RunAccounts<'_> {
-    fn account(&self, credential_id: &str) -> Result<Account, Reason> {
+impl RunAccounts<'_> {
+    async fn give(&self, credential_id: &str) -> Result<Account, Reason> {
         let held = self.purse.held.get(credential_id).ok_or(Reason::CredentialMissing)?;
         let key = match &held.key {
             Key::Tokens(tokens) => AccountKey::Tokens(Arc::clone(tokens)),
@@ -97,6 +99,16 @@ impl Accounts for RunAccounts<'_> {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         granted.push(Box::from(credential_id));
         Ok(Account { username: held.username.clone(), key })
+    }
+}
+
+impl Accounts for RunAccounts<'_> {
+    fn account<'a>(
+        &'a self,
+        credential_id: &'a str,
+        _deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Account, Reason>> {
+        self.give(credential_id).boxed()
     }
 
     fn accepted(&self, credential_id: &str) {
@@ -133,6 +145,10 @@ mod tests {
 
     use super::*;
 
+    fn soon() -> Deadline {
+        Deadline::after(std::time::Duration::from_secs(5))
+    }
+
     fn purse(secret: SecretRef) -> Purse {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let held = Held { username: "probe1@example.org".to_owned(), key: Key::Password(secret) };
@@ -140,28 +156,28 @@ mod tests {
         Purse { held, guard: Guard::new(None, clock) }
     }
 
-    #[test]
-    fn a_run_that_ends_gives_its_account_back() {
+    #[tokio::test]
+    async fn a_run_that_ends_gives_its_account_back() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"secret\n").unwrap();
         let purse = purse(SecretRef::File(file.path().to_owned()));
         let run = purse.for_run();
-        let account = run.account("owa").unwrap();
+        let account = run.account("owa", soon()).await.unwrap();
         assert_eq!(account.password().unwrap().expose(), "secret");
         let other = purse.for_run();
-        assert_eq!(other.account("owa").unwrap_err(), Reason::CredentialHeld);
+        assert_eq!(other.account("owa", soon()).await.unwrap_err(), Reason::CredentialHeld);
         drop(run);
-        assert!(other.account("owa").is_ok());
+        assert!(other.account("owa", soon()).await.is_ok());
         other.accepted("owa");
-        assert!(purse.for_run().account("owa").is_ok());
-        assert_eq!(other.account("nobody").unwrap_err(), Reason::CredentialMissing);
+        assert!(purse.for_run().account("owa", soon()).await.is_ok());
+        assert_eq!(other.account("nobody", soon()).await.unwrap_err(), Reason::CredentialMissing);
     }
 
-    #[test]
-    fn a_password_that_cannot_be_read_costs_no_attempt() {
+    #[tokio::test]
+    async fn a_password_that_cannot_be_read_costs_no_attempt() {
         let purse = purse(SecretRef::File("/nonexistent/secret".into()));
         let run = purse.for_run();
-        assert_eq!(run.account("owa").unwrap_err(), Reason::CredentialMissing);
+        assert_eq!(run.account("owa", soon()).await.unwrap_err(), Reason::CredentialMissing);
         assert_eq!(purse.guard.ask("owa"), Ok(()));
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailward_catalogue::Secret;
 use mailward_evidence::record::Pairs;
-use mailward_evidence::{Clock, Reason, Stopwatch, SystemClock};
+use mailward_evidence::{Certificate, Clock, Exhibit, Reason, Stopwatch, SystemClock};
 use tokio::time::Instant;
 
 pub mod cookies;
@@ -21,6 +22,7 @@ pub mod imap;
 pub mod names;
 pub mod oauth;
 pub mod pop3;
+pub mod redact;
 pub mod resolve;
 pub mod sasl;
 pub mod smtp;
@@ -271,6 +273,8 @@ pub struct Trace {
     phases: Pairs<f64>,
     facts: Pairs<Box<str>>,
     lap: Stopwatch,
+    exhibit: Exhibit,
+    redactor: redact::Redactor,
 }
 
 impl Default for Trace {
@@ -283,7 +287,13 @@ impl Trace {
     /// Starts now.
     #[must_use]
     pub fn start() -> Self {
-        Self { phases: Pairs::default(), facts: Pairs::default(), lap: Stopwatch::start() }
+        Self {
+            phases: Pairs::default(),
+            facts: Pairs::default(),
+            lap: Stopwatch::start(),
+            exhibit: Exhibit::default(),
+            redactor: redact::Redactor::default(),
+        }
     }
 
     /// Ends the phase that has run since the last lap.
@@ -307,6 +317,47 @@ impl Trace {
     #[must_use]
     pub fn noted(&self, name: &str) -> Option<&str> {
         self.facts.get(name).map(AsRef::as_ref)
+    }
+
+    /// From now on this secret stands in nothing that is kept of an answer, in whatever form.
+    pub fn hide(&mut self, secret: &Secret) {
+        self.redactor.hide(secret);
+    }
+
+    /// Keeps an HTTP answer for operators, in place of an earlier one: only where the run fails,
+    /// and without secrets. `status` is its status line. Not for pages that show a mailbox.
+    pub fn keep_answer<'a>(
+        &mut self,
+        status: &str,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        text: &str,
+    ) {
+        let lines: Vec<(&str, String)> = headers
+            .into_iter()
+            .map(|(name, value)| (name, self.redactor.header(name, value)))
+            .collect();
+        let pairs = lines.iter().map(|(name, value)| (*name, value.as_str()));
+        let (status, text) = (self.redactor.text(status), self.redactor.text(text));
+        self.exhibit.set_answer(&status, pairs, &text);
+    }
+
+    /// Keeps a reply line of a mail server for operators, as [`Trace::keep_answer`] does; the
+    /// last few stay.
+    pub fn keep_reply(&mut self, line: &str) {
+        let line = self.redactor.text(line);
+        self.exhibit.add_reply(&line);
+    }
+
+    /// Keeps the chain that a server showed, in place of an earlier one.
+    pub fn keep_certificates(&mut self, chain: impl IntoIterator<Item = Certificate>) {
+        self.exhibit.set_certificates(chain);
+    }
+
+    /// What was kept for operators, if anything; it is gone from here then.
+    #[must_use]
+    pub fn take_exhibit(&mut self) -> Option<Box<Exhibit>> {
+        let exhibit = std::mem::take(&mut self.exhibit);
+        (!exhibit.is_empty()).then(|| Box::new(exhibit))
     }
 
     /// Phases and facts.

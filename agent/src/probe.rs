@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use mailward_catalogue::{Catalogue, Probe, Secret};
 use mailward_evidence::record::Pairs;
-use mailward_evidence::{Listing, Reason, Verdict};
+use mailward_evidence::{Exhibit, Listing, Reason, Verdict};
 
 pub use crate::net::Deadline;
 use crate::net::oauth::{NoToken, Tokens};
@@ -29,6 +29,8 @@ pub struct Seen {
     pub facts: Pairs<Box<str>>,
     /// What is listed where; sorted.
     pub listings: Vec<Listing>,
+    /// What was met, for operators; nothing of it is kept where the verdict is up.
+    pub exhibit: Option<Box<Exhibit>>,
     /// Whether what came of it will be told later: a message is under way.
     pub is_under_way: bool,
 }
@@ -41,6 +43,7 @@ impl Seen {
             phases: Pairs::default(),
             facts: Pairs::default(),
             listings: Vec::new(),
+            exhibit: None,
             is_under_way: false,
         }
     }
@@ -89,9 +92,13 @@ impl Seen {
         seen
     }
 
-    /// Adds the phases and facts of `trace`; a fact that is there already stays.
+    /// Adds the phases and facts of `trace`, and, unless it is up, what the trace kept for
+    /// operators; a fact that is there already stays.
     #[must_use]
-    pub fn with(mut self, trace: Trace) -> Self {
+    pub fn with(mut self, mut trace: Trace) -> Self {
+        if self.verdict != Verdict::Up {
+            self.exhibit = self.exhibit.or(trace.take_exhibit());
+        }
         let (phases, mut facts) = trace.into_parts();
         for (key, value) in self.facts.iter() {
             facts.set(key, value.clone());
@@ -125,12 +132,17 @@ pub struct Context<'a> {
 
 /// Accounts that probes log on with, and the memory of what became of them.
 pub trait Accounts: Send + Sync {
-    /// The account, if it may be tried now.
+    /// The account, if it may be tried now. It may take up to two seconds, and no longer than
+    /// the deadline, to ask whether it may.
     ///
     /// # Errors
     /// [`Reason::CredentialHeld`] when it is being spared after a rejection,
     /// [`Reason::CredentialMissing`] when its secret could not be read.
-    fn account(&self, credential_id: &str) -> Result<Account, Reason>;
+    fn account<'a>(
+        &'a self,
+        credential_id: &'a str,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Account, Reason>>;
 
     /// The service took the account.
     fn accepted(&self, credential_id: &str);
@@ -197,7 +209,11 @@ impl Account {
     ) -> Result<Login, NoToken> {
         let proof = match &self.key {
             AccountKey::Password(password) => Proof::Password(password.clone()),
-            AccountKey::Tokens(tokens) => Proof::Token(tokens.get(net, deadline, trace).await?),
+            AccountKey::Tokens(tokens) => {
+                let token = tokens.get(net, deadline, trace).await?;
+                trace.hide(&token);
+                Proof::Token(token)
+            }
         };
         Ok(Login { username: self.username.clone(), proof })
     }

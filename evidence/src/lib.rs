@@ -3,6 +3,7 @@
 //! how it is stored, or what was promised about it.
 
 pub mod clock;
+pub mod exhibit;
 pub mod ids;
 pub mod ledger;
 pub mod outcome;
@@ -13,6 +14,7 @@ pub mod time;
 pub mod wire;
 
 pub use clock::{Clock, ManualClock, Stopwatch, SystemClock};
+pub use exhibit::{Certificate, Exhibit};
 pub use ids::{AgentName, ComponentId, IdError, LevelId, ProbeId, SiteName};
 pub use ledger::{Count, Exclusion, ExclusionClass, Ticket, TicketEvent, TicketEventKind};
 pub use outcome::{Listing, Outcome, Verdict};

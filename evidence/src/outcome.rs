@@ -5,6 +5,7 @@ use std::fmt;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::exhibit::Exhibit;
 use crate::ids::{AgentName, ProbeId};
 use crate::reason::Reason;
 use crate::record::{Extra, Pairs};
@@ -90,6 +91,8 @@ pub struct Outcome {
     pub phases: Pairs<f64>,
     /// Fact → value. Never a secret.
     pub facts: Pairs<Box<str>>,
+    /// What was met, for operators; only where the verdict is not up.
+    pub exhibit: Option<Box<Exhibit>>,
     /// Fields of a newer version, kept as they came.
     pub extra: Extra,
 }
@@ -118,6 +121,7 @@ impl Outcome {
             listings: Vec::new(),
             phases: Pairs::default(),
             facts: Pairs::default(),
+            exhibit: None,
             extra: Extra::default(),
         }
     }
@@ -178,6 +182,9 @@ impl Serialize for Outcome {
         }
         map.serialize_entry("phases", &self.phases)?;
         map.serialize_entry("facts", &self.facts)?;
+        if let Some(exhibit) = &self.exhibit {
+            map.serialize_entry("exhibit", exhibit)?;
+        }
         for (key, value) in self.extra.iter() {
             map.serialize_entry(key, value)?;
         }
@@ -193,7 +200,7 @@ pub(crate) mod read {
 
     use serde::de::{Error, MapAccess, Visitor};
 
-    use super::{Outcome, Pairs, Reason, Verdict, fmt, seconds_to_ms};
+    use super::{Exhibit, Outcome, Pairs, Reason, Verdict, fmt, seconds_to_ms};
     use crate::record::{Extra, MAX_FACT_BYTES, MAX_LISTINGS, MAX_PAIRS};
 
     const TEN_YEARS_S: f64 = 3653.0 * 86_400.0;
@@ -216,6 +223,7 @@ pub(crate) mod read {
             let mut listings: Option<Vec<_>> = None;
             let mut phases: Pairs<f64> = Pairs::default();
             let mut facts: Pairs<Box<str>> = Pairs::default();
+            let mut exhibit: Option<Box<Exhibit>> = None;
             let mut extra = Extra::default();
             while let Some(key) = map.next_key::<Key<'de>>()? {
                 match key.0.as_ref() {
@@ -239,6 +247,7 @@ pub(crate) mod read {
                     "facts" => {
                         facts = map.next_value::<Option<Pairs<Box<str>>>>()?.unwrap_or_default();
                     }
+                    "exhibit" => exhibit = map.next_value()?,
                     other => extra.insert(other, map.next_value()?).map_err(A::Error::custom)?,
                 }
             }
@@ -271,6 +280,13 @@ pub(crate) mod read {
                      {MAX_FACT_BYTES} bytes a fact are accepted"
                 )));
             }
+            let verdict: Verdict = verdict.ok_or_else(|| A::Error::missing_field("verdict"))?;
+            if let Some(exhibit) = &exhibit {
+                if verdict == Verdict::Up {
+                    return Err(A::Error::custom("exhibit: an outcome that is up has none"));
+                }
+                exhibit.check().map_err(A::Error::custom)?;
+            }
             Ok(Outcome {
                 agent: agent.ok_or_else(|| A::Error::missing_field("agent"))?,
                 probe: probe.ok_or_else(|| A::Error::missing_field("probe"))?,
@@ -280,12 +296,13 @@ pub(crate) mod read {
                 #[allow(clippy::cast_sign_loss, reason = "checked to be positive above")]
                 next_due_ms: seconds_to_ms(next_due_s) as u64,
                 took_ms,
-                verdict: verdict.ok_or_else(|| A::Error::missing_field("verdict"))?,
+                verdict,
                 reason,
                 delivery_s,
                 listings,
                 phases,
                 facts,
+                exhibit,
                 extra,
             })
         }

@@ -45,6 +45,36 @@ fn documented_examples_come_back_as_they_were() {
 }
 
 #[test]
+fn a_failed_run_keeps_an_exhibit() {
+    let exhibit = r#""exhibit":{"status":"HTTP/1.1 503 Oh","headers":["Server: x"],"text":"no\n","replies":["451 4.3.0 no"],"certificates":[{"subject":"CN=a","issuer":"CN=b","names":["a"],"not_before":"2026-01-01T00:00:00Z","not_after":"2026-02-01T00:00:00Z","sha256":"ab"}],"cut":true,"newer":1}"#;
+    let with = |verdict: &str, exhibit: &str| {
+        let facts = r#""facts":{"http_status":"200"}"#;
+        let line = OUTCOME.replace("\"up\"", &format!("\"{verdict}\""));
+        line.replace(facts, &format!("{facts},{exhibit}"))
+    };
+    let line = with("down", exhibit);
+    assert_eq!(written(&read(&line)).trim_end(), line);
+    assert_ne!(read(&line), read(&line.replace("503", "502")), "it is part of the record");
+    assert_eq!(
+        read(&with("down", "\"exhibit\":null")),
+        read(&OUTCOME.replace("\"up\"", "\"down\""))
+    );
+    refused(&with("up", exhibit), "up has none");
+    refused(&with("down", &exhibit.replace("no\\n", "no\\u001b[2J")), "escaped");
+    refused(&with("down", &exhibit.replace("HTTP", &"x".repeat(9000))), "at most 8192");
+    refused(
+        &with(
+            "down",
+            &exhibit.replace("\"newer\":1", &format!("\"newer\":{:?}", "x".repeat(9000))),
+        ),
+        "at most 8192",
+    );
+    let many = vec!["\"a\""; 40].join(",");
+    refused(&with("down", &exhibit.replace("\"Server: x\"", &many)), "at most 32");
+    refused(&with("down", "\"exhibit\":[1]"), "struct Exhibit");
+}
+
+#[test]
 fn a_newer_field_is_kept_and_a_newer_version_refused() {
     let newer = OUTCOME.replace("\"attempt\":0", "\"attempt\":0,\"weather\":{\"rain\":[1,2]}");
     let record = read(&newer);

@@ -3,10 +3,11 @@
 //! why it was. Revocation is not looked up.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use mailward_evidence::Reason;
+use mailward_evidence::{Certificate, Extra, Instant, Reason};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
@@ -15,6 +16,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -232,6 +234,7 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
         return;
     };
     trace.fact("cert_chain", chain.len().to_string());
+    trace.keep_certificates(chain.iter().take(MAX_CHAIN).filter_map(|der| certificate(der)));
     let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
         return;
     };
@@ -248,6 +251,33 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
         let count = names.value.general_names.iter().filter(named).count();
         trace.fact("cert_names", count.to_string());
     }
+}
+
+/// What is kept of a certificate where the run fails (RFC 5280 section 4.1).
+fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    let at = |seconds: i64| jiff::Timestamp::from_second(seconds).ok().map(Instant::new);
+    let alternative = parsed.subject_alternative_name().ok().flatten();
+    let names = alternative.iter().flat_map(|names| &names.value.general_names);
+    let names = names.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(Box::from(*name)),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => Some(IpAddr::from(<[u8; 4]>::try_from(*bytes).ok()?).to_string().into()),
+            16 => Some(IpAddr::from(<[u8; 16]>::try_from(*bytes).ok()?).to_string().into()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let digest = Sha256::digest(der.as_ref());
+    Some(Certificate {
+        subject: parsed.subject().to_string().into(),
+        issuer: parsed.issuer().to_string().into(),
+        names: names.collect(),
+        not_before: at(parsed.validity().not_before.timestamp())?,
+        not_after: at(parsed.validity().not_after.timestamp())?,
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        extra: Extra::default(),
+    })
 }
 
 fn handshake_fault(error: &std::io::Error, chain: &[CertificateDer<'_>]) -> Fault {

@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 use mailward_catalogue::{Probe, Shape};
 use mailward_evidence::{Reason, Stopwatch, Verdict};
 
-use super::{Account, Accounts, Build, BuildError, Context, Observe, Seen};
+use super::{Account, Accounts, Build, BuildError, Context, Deadline, Observe, Seen};
 use crate::net::{Net, Trace};
 
 /// The most addresses of one run.
@@ -198,11 +198,15 @@ impl Sparing<'_> {
 }
 
 impl Accounts for Sparing<'_> {
-    fn account(&self, credential_id: &str) -> Result<Account, Reason> {
+    fn account<'a>(
+        &'a self,
+        credential_id: &'a str,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Account, Reason>> {
         if self.is_refused(credential_id) {
-            return Err(Reason::CredentialHeld);
+            return std::future::ready(Err(Reason::CredentialHeld)).boxed();
         }
-        self.inner.account(credential_id)
+        self.inner.account(credential_id, deadline)
     }
 
     fn accepted(&self, credential_id: &str) {

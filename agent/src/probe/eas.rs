@@ -63,7 +63,7 @@ impl Eas {
         let mut client = Client::new(&self.net, cx.deadline);
         let mut round = Round::new(cx.accounts, &self.credentials);
         let mut tried = false;
-        while let Some(account) = round.next_account() {
+        while let Some(account) = round.next_account(cx.deadline, trace).await {
             tried = true;
             let shown = show(&account, &self.net, cx.deadline, &mut round, trace).await;
             let Some(login) = shown else { continue };

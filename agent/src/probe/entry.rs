@@ -128,7 +128,7 @@ impl<'a> Entry<'a> {
             return Err(Ended::Judged(Seen::down(Reason::ProtocolError)));
         }
         let offered = self.offered.clone().unwrap_or_default();
-        while let Some(account) = round.next_account() {
+        while let Some(account) = round.next_account(self.deadline, trace).await {
             let Some(login) = show(&account, self.net, self.deadline, round, trace).await else {
                 continue;
             };

@@ -94,7 +94,7 @@ impl Owa {
             return Ok(Seen::up());
         }
         let mut round = Round::new(cx.accounts, &self.credentials);
-        while let Some(account) = round.next_account() {
+        while let Some(account) = round.next_account(cx.deadline, trace).await {
             // cookies of a refused logon belong to nobody
             session.jar = Jar::default();
             match self.log_on(&mut session, &sign_in, &account, trace).await? {

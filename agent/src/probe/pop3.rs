@@ -146,7 +146,7 @@ impl Pop3 {
         cx: &Context<'_>,
         trace: &mut Trace,
     ) -> Result<(), Ended> {
-        while let Some(account) = round.next_account() {
+        while let Some(account) = round.next_account(cx.deadline, trace).await {
             let Some(login) = show(&account, &self.net, cx.deadline, round, trace).await else {
                 continue;
             };

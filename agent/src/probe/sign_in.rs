@@ -1,12 +1,17 @@
 //! Trying accounts without locking them: each at most once in a run, no retries, and a verdict
 //! that never takes one refused account for a service that is down.
 
-use mailward_evidence::Reason;
+use std::time::Duration;
 
-use super::{Account, Accounts, Seen};
+use mailward_evidence::{Reason, Stopwatch};
+
+use super::{Account, AccountKey, Accounts, Seen};
 use crate::net::oauth::NoToken;
 use crate::net::sasl::Login;
 use crate::net::{Deadline, Net, Trace};
+
+/// A wait for an account that is shorter than this is in no phase.
+const NOTICED: Duration = Duration::from_millis(1);
 
 /// The accounts of one run, in the order they are tried.
 pub(crate) struct Round<'a> {
@@ -26,12 +31,28 @@ impl<'a> Round<'a> {
         Self { accounts, ids, next: 0, rejected: 0, proven: 0, withheld: None, because: None }
     }
 
-    /// The next account that may be tried.
-    pub(crate) fn next_account(&mut self) -> Option<Account> {
+    /// The next account that may be tried. Its password is hidden in what `trace` keeps. Phase
+    /// `lease`, where it takes a while to learn whether it may be.
+    pub(crate) async fn next_account(
+        &mut self,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Option<Account> {
         while let Some(id) = self.ids.get(self.next) {
             self.next += 1;
-            match self.accounts.account(id) {
-                Ok(account) => return Some(account),
+            trace.skip();
+            let asked = Stopwatch::start();
+            let given = self.accounts.account(id, deadline).await;
+            if asked.elapsed() > NOTICED {
+                trace.lap("lease");
+            }
+            match given {
+                Ok(account) => {
+                    if let AccountKey::Password(password) = &account.key {
+                        trace.hide(password);
+                    }
+                    return Some(account);
+                }
                 Err(reason) => {
                     self.withheld.get_or_insert(reason);
                 }
@@ -162,12 +183,13 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
 
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
     use mailward_catalogue::Secret;
     use mailward_evidence::Verdict;
 
     use super::*;
     use crate::net::oauth::Tokens;
-    use crate::probe::AccountKey;
 
     /// Accounts for tests: a table, and what became of them.
     #[derive(Default)]
@@ -194,17 +216,12 @@ pub(super) mod tests {
     }
 
     impl Accounts for Table {
-        fn account(&self, id: &str) -> Result<Account, Reason> {
-            if self.held.iter().any(|held| held == id) {
-                return Err(Reason::CredentialHeld);
-            }
-            let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
-            if let Some(tokens) = &self.tokens {
-                let key = AccountKey::Tokens(tokens.clone());
-                return Ok(Account { username: username.clone(), key });
-            }
-            let password = Secret::new(password.clone());
-            Ok(Account::with_password(username.clone(), password))
+        fn account<'a>(
+            &'a self,
+            id: &'a str,
+            _: Deadline,
+        ) -> BoxFuture<'a, Result<Account, Reason>> {
+            std::future::ready(self.give(id)).boxed()
         }
 
         fn accepted(&self, id: &str) {
@@ -220,27 +237,44 @@ pub(super) mod tests {
         }
     }
 
-    #[test]
-    fn one_refused_account_is_never_the_services_fault() {
-        let check = |ids: &[&str], proven: &[&str], held: &[&str], expect: (Verdict, Reason)| {
-            let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-            let ids: Vec<String> = owned(ids);
-            let mut table = Table::with(&[("a", "a@x", "1"), ("b", "b@x", "2")]);
-            table.proven = owned(proven);
-            table.held = owned(held);
-            let mut round = Round::new(&table, &ids);
-            while round.next_account().is_some() {
-                round.rejected();
+    impl Table {
+        fn give(&self, id: &str) -> Result<Account, Reason> {
+            if self.held.iter().any(|held| held == id) {
+                return Err(Reason::CredentialHeld);
             }
-            let seen = round.verdict();
-            assert_eq!((seen.verdict, seen.reason.unwrap()), expect, "{ids:?}");
-        };
+            let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
+            if let Some(tokens) = &self.tokens {
+                let key = AccountKey::Tokens(tokens.clone());
+                return Ok(Account { username: username.clone(), key });
+            }
+            let password = Secret::new(password.clone());
+            Ok(Account::with_password(username.clone(), password))
+        }
+    }
+
+    #[tokio::test]
+    async fn one_refused_account_is_never_the_services_fault() {
+        let check =
+            async |ids: &[&str], proven: &[&str], held: &[&str], expect: (Verdict, Reason)| {
+                let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
+                let ids: Vec<String> = owned(ids);
+                let mut table = Table::with(&[("a", "a@x", "1"), ("b", "b@x", "2")]);
+                table.proven = owned(proven);
+                table.held = owned(held);
+                let mut round = Round::new(&table, &ids);
+                let deadline = Deadline::after(Duration::from_secs(5));
+                while round.next_account(deadline, &mut Trace::start()).await.is_some() {
+                    round.rejected();
+                }
+                let seen = round.verdict();
+                assert_eq!((seen.verdict, seen.reason.unwrap()), expect, "{ids:?}");
+            };
         let (down, unknown) = (Verdict::Down, Verdict::Unknown);
-        check(&["a"], &["a"], &[], (unknown, Reason::Credential));
-        check(&["a", "b"], &["a", "b"], &[], (down, Reason::AuthRejected));
-        check(&["a", "b"], &["a"], &[], (unknown, Reason::Credential));
-        check(&["a", "b"], &["a", "b"], &["b"], (unknown, Reason::Credential));
-        check(&["a"], &["a"], &["a"], (unknown, Reason::CredentialHeld));
-        check(&["c"], &[], &[], (unknown, Reason::CredentialMissing));
+        check(&["a"], &["a"], &[], (unknown, Reason::Credential)).await;
+        check(&["a", "b"], &["a", "b"], &[], (down, Reason::AuthRejected)).await;
+        check(&["a", "b"], &["a"], &[], (unknown, Reason::Credential)).await;
+        check(&["a", "b"], &["a", "b"], &["b"], (unknown, Reason::Credential)).await;
+        check(&["a"], &["a"], &["a"], (unknown, Reason::CredentialHeld)).await;
+        check(&["c"], &[], &[], (unknown, Reason::CredentialMissing)).await;
     }
 }

@@ -229,7 +229,7 @@ impl Smtp {
         cx: &Context<'_>,
         trace: &mut Trace,
     ) -> Result<(), Ended> {
-        while let Some(account) = round.next_account() {
+        while let Some(account) = round.next_account(cx.deadline, trace).await {
             let Some(login) = show(&account, &self.net, cx.deadline, round, trace).await else {
                 continue;
             };

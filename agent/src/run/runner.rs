@@ -161,6 +161,7 @@ pub(crate) fn write_down(sight: Sight, outcome: &mut Outcome) {
         outcome.phases.set(phase, tenths(*ms));
     }
     outcome.facts = fitting(seen.facts);
+    outcome.exhibit = seen.exhibit.filter(|_| outcome.verdict != Verdict::Up);
     outcome.listings = seen.listings;
 }
 

@@ -1,5 +1,5 @@
 //! One outcome as it is kept: what figures need as fields, the rest (phases, facts, mail times,
-//! listings, unknown fields) as bytes that give back the very same record.
+//! listings, exhibits, unknown fields) as bytes that give back the very same record.
 
 use mailward_evidence::record::Pairs;
 use mailward_evidence::{AgentName, Extra, Instant, Listing, Outcome, ProbeId, Reason, Verdict};
@@ -62,6 +62,7 @@ pub(super) const LISTINGS: u8 = 2;
 pub(super) const PHASES: u8 = 4;
 pub(super) const FACTS: u8 = 8;
 pub(super) const EXTRA: u8 = 16;
+pub(super) const EXHIBIT: u8 = 32;
 
 /// Packs an outcome; words new to the store are learnt.
 pub(super) fn pack(outcome: &Outcome, words: &mut Words) -> Packed {
@@ -97,6 +98,10 @@ pub(super) fn pack(outcome: &Outcome, words: &mut Words) -> Packed {
     if !outcome.extra.is_empty() {
         has |= EXTRA;
         put_bytes(&mut rest, &serde_json::to_vec(&outcome.extra).unwrap_or_default());
+    }
+    if let Some(exhibit) = &outcome.exhibit {
+        has |= EXHIBIT;
+        put_bytes(&mut rest, &serde_json::to_vec(exhibit).unwrap_or_default());
     }
     rest[0] = has;
     if let Some(reason) = &outcome.reason {
@@ -158,6 +163,10 @@ pub(super) fn unpack(
     if has & EXTRA != 0 {
         outcome.extra = serde_json::from_slice::<Extra>(reader.bytes()?)
             .map_err(|_| Broken("unknown fields as JSON"))?;
+    }
+    if has & EXHIBIT != 0 {
+        let exhibit = serde_json::from_slice(reader.bytes()?);
+        outcome.exhibit = Some(exhibit.map_err(|_| Broken("an exhibit as JSON"))?);
     }
     Ok(outcome)
 }

@@ -2,7 +2,7 @@
 //! share a shape, and each part of a shape is a column. The very same bytes come back.
 
 use super::bytes::{Broken, Reader, put_bytes, put_decimal, put_uint};
-use super::codec::{DELIVERY, EXTRA, FACTS, LISTINGS, PHASES, Packed};
+use super::codec::{DELIVERY, EXHIBIT, EXTRA, FACTS, LISTINGS, PHASES, Packed};
 use super::columns::{self, Zstd};
 
 /// More shapes than that are not worth columns.
@@ -23,7 +23,7 @@ impl Shape<'_> {
 
     fn texts(&self) -> usize {
         let one = |bit: u8| usize::from(self.has & bit != 0);
-        one(LISTINGS) + self.facts.len() + one(EXTRA)
+        one(LISTINGS) + self.facts.len() + one(EXTRA) + one(EXHIBIT)
     }
 }
 
@@ -32,7 +32,7 @@ struct Parts<'a> {
     shape: Shape<'a>,
     /// Delivery time, then phases.
     numbers: Vec<f64>,
-    /// Listings, facts, unknown fields.
+    /// Listings, facts, unknown fields, exhibit.
     texts: Vec<&'a [u8]>,
 }
 
@@ -71,8 +71,10 @@ fn apart(rest: &[u8]) -> Result<Parts<'_>, Broken> {
             parts.texts.push(reader.bytes()?);
         }
     }
-    if has & EXTRA != 0 {
-        parts.texts.push(reader.bytes()?);
+    for part in [EXTRA, EXHIBIT] {
+        if has & part != 0 {
+            parts.texts.push(reader.bytes()?);
+        }
     }
     Ok(parts)
 }
@@ -112,8 +114,10 @@ fn together(
             text(&mut out);
         }
     }
-    if shape.has & EXTRA != 0 {
-        text(&mut out);
+    for part in [EXTRA, EXHIBIT] {
+        if shape.has & part != 0 {
+            text(&mut out);
+        }
     }
     out.into()
 }

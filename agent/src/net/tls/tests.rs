@@ -57,6 +57,11 @@ async fn an_unknown_authority_is_not_trusted() {
     assert_eq!(shaken, Err(Reason::CertUntrusted));
     assert_eq!(trace.noted("cert_subject"), Some("CN=localhost"));
     assert!(trace.noted("cert_refused").is_some());
+    let exhibit = trace.take_exhibit().unwrap();
+    let shown = &exhibit.certificates[0];
+    assert_eq!((&*shown.subject, shown.sha256.len()), ("CN=localhost", 64));
+    assert!(shown.names.iter().any(|name| &**name == "localhost"), "{shown:?}");
+    assert!(shown.not_before < shown.not_after);
 }
 
 #[test]

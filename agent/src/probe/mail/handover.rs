@@ -289,7 +289,7 @@ impl Handover {
         let patience = cx.deadline.within(TURN);
         let mut round = Round::new(cx.accounts, ids);
         let account = loop {
-            match round.next_account() {
+            match round.next_account(cx.deadline, trace).await {
                 Some(account) => break account,
                 // the mailbox may be logging on with it just now
                 None if patience.left() > Duration::ZERO && round.is_held() => {

@@ -28,6 +28,8 @@ async fn directly_and_over_smtp() {
     lab.set(Part::Smtp, fault).await.unwrap();
     let seen = run(&net, &none, &keys(lab.addresses().smtp, "starttls = \"smtp\"")).await;
     assert_eq!(word(&seen), "down cert_untrusted");
+    let exhibit = seen.exhibit.unwrap();
+    assert!(!exhibit.certificates.is_empty(), "{exhibit:?}");
 }
 
 #[tokio::test]

@@ -49,6 +49,10 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
                 o.phases.set("connect", 1.0 / 3.0);
                 o.facts.set("seen", "yes".into());
             }
+            if took == 3 && verdict != Verdict::Up {
+                let exhibit = o.exhibit.get_or_insert_default();
+                exhibit.set_answer("HTTP/1.1 503 Oh", [("Server", "it")], "busy\n");
+            }
             o
         },
     )
