@@ -23,6 +23,7 @@ pub use pace::Pace;
 
 use crate::causes::causes;
 use crate::metrics::{Delivered, Metrics};
+use crate::net::http::later::retry_after;
 use crate::net::{Deadline, Net, NetError, Trace};
 use crate::outbox::Batch;
 use crate::outbox::keeper::{Closed, OutboxHandle};
@@ -211,7 +212,7 @@ impl Delivery {
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
-            .and_then(|text| answer::retry_after(text, self.clock.now()));
+            .and_then(|text| retry_after(text, self.clock.now()));
         let mut body = Vec::new();
         while body.len() < MAX_ANSWER_BYTES
             && let Some(piece) = response.chunk().await?

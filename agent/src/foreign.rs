@@ -3,6 +3,7 @@
 
 use crate::net::{imap, smtp};
 use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
+use crate::wbxml;
 
 /// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
 pub type Parser = fn(&[u8]);
@@ -16,6 +17,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("smtp-reply", smtp_replies),
     ("spf", |bytes| drop(spf::parse(&text(bytes)))),
     ("tls-rpt", |bytes| drop(tls_rpt::parse(&text(bytes)))),
+    ("wbxml", |bytes| drop(wbxml::read(bytes))),
 ];
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

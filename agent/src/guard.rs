@@ -223,7 +223,8 @@ impl Guard {
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file whole or not at all.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
@@ -240,7 +241,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
 }
 
 /// An id as a file's name: what is not a letter, a digit, `-` or `_` is written as `%XX`.
-fn file_name(id: &str) -> String {
+pub(crate) fn file_name(id: &str) -> String {
     use std::fmt::Write;
     let mut name = String::with_capacity(id.len() + 5);
     for byte in id.bytes() {

@@ -4,6 +4,7 @@
 pub mod accounts;
 mod causes;
 pub mod deliver;
+pub mod devices;
 pub mod foreign;
 pub mod guard;
 pub mod health;
@@ -18,6 +19,7 @@ pub mod run;
 pub mod schedule;
 pub mod sink;
 pub mod turn;
+pub mod wbxml;
 
 pub use once::{OnceError, probe_once};
 pub use run::{RunError, Settings, run};

@@ -10,6 +10,7 @@ use mailward_evidence::{AgentName, Clock, IdError, Instant, Outcome, Verdict};
 use tokio::sync::Semaphore;
 
 use crate::accounts::Purse;
+use crate::devices::Devices;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::net::Net;
@@ -80,6 +81,7 @@ pub async fn probe_once(
         overall: Semaphore::new(MAX_CONCURRENT),
         purse,
         post: Some(Arc::clone(&mail.post)),
+        devices: Devices::new(name.as_str(), None),
         health: Arc::new(health.map_err(RunError::from)?),
         clock: Arc::clone(clock),
         metrics,

@@ -9,10 +9,11 @@ use mailward_catalogue::{Catalogue, Probe, Secret};
 use mailward_evidence::record::Pairs;
 use mailward_evidence::{Exhibit, Listing, Reason, Verdict};
 
+use crate::devices::Devices;
 pub use crate::net::Deadline;
 use crate::net::oauth::{NoToken, Tokens};
 use crate::net::sasl::{Login, Proof};
-use crate::net::{Access, Fault, Net, Security, Trace};
+use crate::net::{Access, Fault, Net, Security, Trace, clean};
 use crate::post::Post;
 use crate::turn::Turn;
 
@@ -92,6 +93,13 @@ impl Seen {
         seen
     }
 
+    /// The same with a fact, cleaned and cut.
+    #[must_use]
+    pub(crate) fn noting(mut self, name: &str, value: &str) -> Self {
+        self.facts.set(name, clean(value, 1000));
+        self
+    }
+
     /// Adds the phases and facts of `trace`, and, unless it is up, what the trace kept for
     /// operators; a fact that is there already stays.
     #[must_use]
@@ -128,6 +136,8 @@ pub struct Context<'a> {
     pub turn: Turn,
     /// The agent's mail under way; a probe that sends any cannot run without it.
     pub post: Option<&'a Post>,
+    /// What the agent is to ActiveSync servers.
+    pub devices: &'a Devices,
 }
 
 /// Accounts that probes log on with, and the memory of what became of them.

@@ -25,6 +25,7 @@ use url::Url;
 
 use crate::accounts::Purse;
 use crate::deliver::{DeliverError, Delivery, Destination};
+use crate::devices::Devices;
 use crate::health::{Health, ReferenceError};
 use crate::metrics::{Metrics, MetricsError};
 use crate::net::{Net, NetError};
@@ -299,6 +300,7 @@ impl Parts {
             overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),
             purse: Arc::clone(&purse),
             post: mail.map(|mail| Arc::clone(&mail.post)),
+            devices: Devices::new(settings.agent.as_str(), Some(home.devices())),
             health: Arc::clone(&health),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),

@@ -140,7 +140,7 @@ depth = \"inbox\"
     );
     insta::assert_snapshot!(told(&text), @r##"
     probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail
-    probes.toml:19:9: depth: "inbox" is not available in this version; expected "options"
+    probes.toml:19:9: depth = "inbox" needs a credential
     "##);
 }
 

@@ -21,6 +21,7 @@ use super::{Deadline, Fault, Net, Stream, Trace};
 
 pub mod authorize;
 pub mod follow;
+pub mod later;
 
 /// The most of a body that is read, in bytes; the rest is cut off.
 pub const MAX_BODY_BYTES: usize = 2 << 20;

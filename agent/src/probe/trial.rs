@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub(super) use super::sign_in::tests::Table;
 use super::{Context, Deadline, Seen, build};
+use crate::devices::Devices;
 use crate::net::Net;
 use crate::turn::Turn;
 
@@ -82,7 +83,9 @@ pub(super) async fn run_for(
     let catalogue = catalogue(keys);
     let probe = build(&catalogue.probes[0], &catalogue, net).unwrap();
     let turn = Turn { due_ms: 0, attempt: 0 };
-    let cx = Context { deadline: Deadline::after(timeout), accounts, turn, post: None };
+    let devices = Devices::new("trial", None);
+    let deadline = Deadline::after(timeout);
+    let cx = Context { deadline, accounts, turn, post: None, devices: &devices };
     probe.observe(&cx).await
 }
 

@@ -108,6 +108,11 @@ impl Home {
         self.directory.join("credentials")
     }
 
+    /// What the agent's devices know.
+    pub(super) fn devices(&self) -> PathBuf {
+        self.directory.join("devices")
+    }
+
     /// The key of the agent's mail tokens.
     pub(super) fn mail_key(&self) -> PathBuf {
         self.directory.join("mail.key")

@@ -11,6 +11,7 @@ use mailward_evidence::{Clock, Outcome, ProbeId, Reason, Stopwatch, Verdict};
 use tokio::sync::Semaphore;
 
 use crate::accounts::Purse;
+use crate::devices::Devices;
 use crate::health::{Fitness, Health, Span};
 use crate::metrics::Metrics;
 use crate::net::{Deadline, clean};
@@ -40,6 +41,8 @@ pub(crate) struct Runner {
     pub(crate) purse: Arc<Purse>,
     /// Mail under way, where a probe sends any.
     pub(crate) post: Option<Arc<Post>>,
+    /// What the agent is to ActiveSync servers.
+    pub(crate) devices: Devices,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -99,7 +102,13 @@ impl Runner {
     async fn observe(&self, probe: &Runnable, turn: Turn) -> Seen {
         let accounts = self.purse.for_run();
         let deadline = Deadline::after(probe.timeout);
-        let cx = Context { deadline, accounts: &accounts, turn, post: self.post.as_deref() };
+        let cx = Context {
+            deadline,
+            accounts: &accounts,
+            turn,
+            post: self.post.as_deref(),
+            devices: &self.devices,
+        };
         // a fault in one probe must not end the others
         let observed = AssertUnwindSafe(async { probe.observe.observe(&cx).await }).catch_unwind();
         match tokio::time::timeout(probe.timeout + GRACE, observed).await {

@@ -121,6 +121,7 @@ impl Bench {
             overall: Semaphore::new(self.overall),
             purse: Arc::new(Purse::empty(Arc::clone(&clock))),
             post: None,
+            devices: Devices::new("agent", None),
             health: Arc::new(health),
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&self.metrics),

@@ -134,16 +134,27 @@ pub static EAS: Kind = Kind {
     about: "Exchange ActiveSync, as telephones and tablets use it",
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
+    tokens: true,
     keys: &[
         Key::required("url", Shape::Url, "as …/Microsoft-Server-ActiveSync"),
-        Key::optional("depth", Shape::Word(&["options"]), "how far a run goes")
-            .later(&["provision", "folders", "inbox"])
-            .or("\"options\""),
+        Key::optional("depth", Shape::Word(EAS_DEPTHS), "how far a run goes").or("\"options\""),
         ADDRESSES,
     ],
+    settle: settle_eas,
     depth: eas_depth,
     ..BASE
 };
+
+const EAS_DEPTHS: &[&str] = &["options", "provision", "folders", "inbox"];
+
+fn settle_eas(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
+    match settings.text("depth") {
+        Some(depth @ ("provision" | "folders" | "inbox")) if !declared.credential => {
+            vec![error("depth", &format!("depth = \"{depth}\" needs a credential"))]
+        }
+        _ => Vec::new(),
+    }
+}
 
 fn owa_depth(probe: &Probe) -> &'static str {
     if probe.credentials.is_empty() { "to the sign-in page" } else { "to the inbox" }

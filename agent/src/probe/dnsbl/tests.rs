@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mailward_lab::{Lab, lists};
 
+use crate::devices::Devices;
 use crate::net::Net;
 use crate::probe::Seen;
 use crate::probe::trial::{Table, fact, lab, run_for, word};
@@ -104,7 +105,9 @@ async fn the_life_of_a_listing_is_told() {
     let round = async || {
         let deadline = Deadline::after(Duration::from_secs(2));
         let turn = Turn { due_ms: 0, attempt: 0 };
-        probe.observe(&Context { deadline, accounts: &table, turn, post: None }).await
+        let devices = Devices::new("trial", None);
+        let cx = Context { deadline, accounts: &table, turn, post: None, devices: &devices };
+        probe.observe(&cx).await
     };
     let code = Ipv4Addr::new(127, 0, 0, 2);
     lab.list("192.0.2.10", lists::BLOCKLIST, code, "because").unwrap();

@@ -12,13 +12,13 @@ async fn versions_with_an_account_and_the_way_in_without() {
     let accounts = good_accounts();
     let seen = run(&net, &accounts, &format!("{keys}credential = \"a\"")).await;
     assert_eq!(word(&seen), "up", "{seen:?}");
-    assert_eq!(fact(&seen, "depth"), "options");
+    assert_eq!(fact(&seen, "depth"), "to the logon");
     assert!(fact(&seen, "eas_versions").contains("16.1"));
     assert_eq!(fact(&seen, "eas_commands"), "23");
     assert_eq!(accounts.told(), ["+a"]);
     let seen = run(&net, &Table::default(), &keys).await;
     assert_eq!(word(&seen), "up", "{seen:?}");
-    assert_eq!(fact(&seen, "depth"), "logon");
+    assert_eq!(fact(&seen, "depth"), "to the request for a password");
     assert_eq!(fact(&seen, "logon_by"), "basic");
     let mut held = good_accounts();
     held.held = vec!["a".to_owned()];
@@ -39,7 +39,7 @@ async fn faults_and_what_they_say() {
         (Fault::Status(500), "down server_error"),
         (Fault::Status(503), "down service_unavailable"),
         (Fault::Status(456), "unknown account_disabled"),
-        (Fault::Status(457), "unknown credential"),
+        (Fault::Status(457), "unknown credential_expired"),
         (Fault::Maintenance, "down wrong_content"),
         (Fault::Refuse, "down connect_refused"),
     ];
