@@ -101,6 +101,10 @@ pub enum Shape {
     Headers,
     /// A table of its own with these keys.
     Group(&'static [Key]),
+    /// A list of tables of their own, written `[[probe.NAME]]`.
+    Groups(&'static Inner),
+    /// A table of names to tables of their own.
+    NamedGroups(&'static Inner),
     /// Header names and what their value must match: a table of patterns, or one
     /// `"NAME: PATTERN"`, or a list of them.
     HeaderPatterns,
@@ -156,6 +160,29 @@ pub enum Shape {
     Cron,
 }
 
+/// Tables that stand below a key: their keys, and what holds between them.
+#[derive(Debug)]
+pub struct Inner {
+    /// The keys of each.
+    pub keys: &'static [Key],
+    /// One of them as messages show it.
+    pub example: &'static str,
+    /// What is wrong with tables whose keys are all fine, one by one.
+    pub judge: fn(&[Settings]) -> Vec<Wrong>,
+}
+
+/// What [`Inner::judge`] found: which table, the key to point at (the table itself where that
+/// was not written), and what was expected and found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Which of the tables, from 0.
+    pub at: usize,
+    /// The key.
+    pub key: &'static str,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -196,6 +223,10 @@ pub enum Value {
     Path(PathBuf),
     /// Group.
     Group(Settings),
+    /// Groups.
+    Groups(Vec<Settings>),
+    /// NamedGroups.
+    NamedGroups(BTreeMap<String, Settings>),
 }
 
 /// The validated keys of one probe. A getter for a key that is absent gives `None` or empty.
@@ -360,6 +391,24 @@ impl Settings {
             Some(Value::Group(keys)) => Some(keys),
             _ => None,
         }
+    }
+
+    /// A list of tables of their own.
+    #[must_use]
+    pub fn group_list(&self, key: &str) -> &[Self] {
+        match self.0.get(key) {
+            Some(Value::Groups(list)) => list,
+            _ => &[],
+        }
+    }
+
+    /// Tables of their own by name.
+    pub fn named_groups(&self, key: &str) -> impl Iterator<Item = (&str, &Self)> {
+        let named = match self.0.get(key) {
+            Some(Value::NamedGroups(named)) => Some(named),
+            _ => None,
+        };
+        named.into_iter().flatten().map(|(name, keys)| (name.as_str(), keys))
     }
 
     /// All tables of their own, by the name of their key.

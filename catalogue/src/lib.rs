@@ -14,6 +14,7 @@ pub mod read;
 pub mod schema;
 pub mod section;
 pub mod service;
+pub mod template;
 
 pub use credential::{Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};

@@ -160,6 +160,14 @@ fn of_shape(shape: Shape) -> Json {
             one_or_list(json!({ "anyOf": [whole(100, 599), status] }))
         }
         Shape::Group(keys) => table(keys.iter(), &[]),
+        Shape::Groups(inner) => {
+            let items = table(inner.keys.iter(), &[]);
+            json!({ "type": "array", "items": items, "minItems": 1, "maxItems": 1000 })
+        }
+        Shape::NamedGroups(inner) => {
+            let of_names = table(inner.keys.iter(), &[]);
+            json!({ "type": "object", "additionalProperties": of_names })
+        }
         Shape::HeaderPatterns => {
             let of_names = json!({ "type": "object", "additionalProperties": text() });
             json!({ "anyOf": [of_names, text(), list(text())] })

@@ -3,7 +3,7 @@
 
 use mailward_catalogue::probe::kinds;
 use mailward_catalogue::section::{LEVEL, MEASURES, SECTIONS};
-use mailward_catalogue::{Fault, Gravity, Key, parse};
+use mailward_catalogue::{Fault, Gravity, Key, Shape, parse};
 
 const REFERENCE: &str = include_str!("../../docs/probes-toml.md");
 
@@ -47,6 +47,17 @@ fn every_key_is_told_in_its_place() {
         kind.keys.iter().for_each(|key| tells(part, key, kind.name));
         for key in kind.later {
             assert!(part.contains(&format!("`{key}`")), "{}: {key} is reserved", kind.name);
+        }
+    }
+    let steps = below("### `[[probe.step]]`");
+    for key in kinds::STEP.keys {
+        tells(steps, key, "step");
+        match key.shape {
+            Shape::NamedGroups(inner) => {
+                inner.keys.iter().for_each(|key| tells(steps, key, "of a step"))
+            }
+            Shape::Group(keys) => keys.iter().for_each(|key| tells(steps, key, "of a step")),
+            _ => {}
         }
     }
     let shared = below(&format!("## `{}`", LEVEL.written()));

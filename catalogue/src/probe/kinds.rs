@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+mod http;
 mod imap;
 mod mail;
 mod pop3;
@@ -39,6 +40,7 @@ pub const KINDS: &[&Kind] = &[
 pub const LATER: &[&str] =
     &["autodiscover", "mapi", "ews", "graph", "tcp", "icmp", "sip", "command"];
 
+pub use http::{HTTP, STEP};
 pub use imap::IMAP;
 pub use mail::MAIL;
 pub use pop3::POP3;
@@ -69,36 +71,6 @@ pub const ADDRESSES: Key = Key::optional(
     "which of the host's addresses must do: any of them, each of them, or these instead (a pool)",
 )
 .or("\"any\"");
-
-/// `http`
-pub static HTTP: Kind = Kind {
-    name: "http",
-    about: "fetches a URL over a fresh connection (with https: a full TLS handshake each time)",
-    keys: &[
-        Key::required("url", Shape::Url, "what is fetched"),
-        Key::optional("method", Shape::Word(METHODS), "the method of the request").or("\"GET\""),
-        Key::optional("headers", Shape::Headers, "further headers of the request; no secrets"),
-        Key::optional("expect_status", Shape::Statuses, "statuses that are up").or("\"2xx\""),
-        Key::optional("expect_body", Shape::Pattern, "what the body must hold, in its first 2 MiB"),
-        Key::optional("follow", Shape::Bool, "whether redirects are followed, 10 at most")
-            .or("true"),
-        ADDRESSES,
-    ],
-    depth: |_| "to the page",
-    settle: settle_http,
-    ..BASE
-};
-
-const METHODS: &[&str] =
-    &["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "REPORT"];
-
-fn settle_http(settings: &mut Settings, _: &Declared) -> Vec<Advice> {
-    let mut advice = Vec::new();
-    if settings.text("method") == Some("HEAD") && settings.text("expect_body").is_some() {
-        advice.push(error("expect_body", "an answer to HEAD has no body to look into"));
-    }
-    advice
-}
 
 /// `exchange-health`
 pub static EXCHANGE_HEALTH: Kind = Kind {

@@ -102,6 +102,20 @@ fn written(shape: Option<Shape>, value: &Value) -> Toml {
             Some(Shape::Group(keys)) => Toml::Table(table(settings, &[keys])),
             _ => Toml::Table(table(settings, &[])),
         },
+        Value::Groups(list) => {
+            Toml::Array(list.iter().map(|keys| inner(shape, keys).into()).collect())
+        }
+        Value::NamedGroups(named) => {
+            let named = named.iter().map(|(name, keys)| (name.clone(), inner(shape, keys).into()));
+            Toml::Table(named.collect())
+        }
+    }
+}
+
+fn inner(shape: Option<Shape>, keys: &Settings) -> Table {
+    match shape {
+        Some(Shape::Groups(inner) | Shape::NamedGroups(inner)) => table(keys, &[inner.keys]),
+        _ => table(keys, &[]),
     }
 }
 

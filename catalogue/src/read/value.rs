@@ -1,6 +1,7 @@
 //! One value of a key, judged by its shape. Messages say what was expected and what was found,
 //! and never repeat what may be a secret.
 
+mod groups;
 mod tiers;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,9 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::draft::advice;
 use super::text;
 use crate::credential::SecretRef;
-use crate::key::{Key, Settings, Shape, Value};
+use crate::key::{Key, Shape, Value};
 use crate::service::Need;
 
 /// The most elements of a list or a table.
@@ -92,7 +92,12 @@ impl Values<'_> {
             Shape::Table => self.table(given, |_, _| Ok(())),
             Shape::Headers => self.table(given, text::header),
             Shape::HeaderPatterns => self.header_patterns(given),
-            Shape::Group(keys) => self.group(given, keys),
+            Shape::Group(keys) => {
+                let group = self.group(given, keys, "{ host = \"mail.example.org\" }")?;
+                Some(Value::Group(group))
+            }
+            Shape::Groups(inner) => self.groups(given, inner),
+            Shape::NamedGroups(inner) => self.named_groups(given, inner),
             Shape::WordTable(words) => {
                 self.table(given, |_, word| text::word_or_nothing(word, words))
             }
@@ -296,40 +301,6 @@ impl Values<'_> {
             }
         }
         (self.wrong.len() == before).then_some(Value::Table(read))
-    }
-
-    /// A table of its own: each key by its shape, unknown ones named with the nearest.
-    fn group(&mut self, given: &Given<'_>, keys: &'static [Key]) -> Option<Value> {
-        let Some(table) = given.get_ref().as_table() else {
-            return self.expected(given, "a table such as { host = \"mail.example.org\" }");
-        };
-        let before = self.wrong.len();
-        let mut read = Settings::default();
-        for (name, value) in table.iter() {
-            let Some(key) = keys.iter().find(|key| key.name == &**name.get_ref()) else {
-                let known = keys.iter().map(|key| key.name);
-                let advice = advice(name.get_ref(), known);
-                let shown = text::shown(name.get_ref());
-                self.wrong.push((name.span().start, format!("unknown key {shown}{advice}")));
-                continue;
-            };
-            let first = self.wrong.len();
-            if let Some(value) = self.read(key, value) {
-                read.0.insert(key.name, value);
-            }
-            for (_, message) in &mut self.wrong[first..] {
-                *message = format!("{}: {message}", key.name);
-            }
-        }
-        for key in keys.iter().filter(|key| !table.contains_key(key.name)) {
-            if key.required {
-                let message = format!("needs the key {:?}: {}", key.name, key.about);
-                self.wrong.push((given.span().start, message));
-            } else if let Some(value) = default_of(key) {
-                read.0.insert(key.name, value);
-            }
-        }
-        (self.wrong.len() == before).then_some(Value::Group(read))
     }
 
     fn header_patterns(&mut self, given: &Given<'_>) -> Option<Value> {
