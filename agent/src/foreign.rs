@@ -12,6 +12,7 @@ pub type Parser = fn(&[u8]);
 pub const PARSERS: &[(&str, Parser)] = &[
     ("dkim", |bytes| drop(dkim::parse(&text(bytes)))),
     ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
+    ("http-capture", crate::probe::http_capture),
     ("imap-response", |bytes| drop(imap::wire::read(bytes))),
     ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
     ("smtp-reply", smtp_replies),

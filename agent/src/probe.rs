@@ -342,6 +342,11 @@ const REGISTRY: &[(&str, Build)] = &[
     ("mail", mail::build),
 ];
 
+/// What a step of `http` takes out of a body: see [`crate::foreign`].
+pub(crate) fn http_capture(bytes: &[u8]) {
+    http::capture::drive(bytes);
+}
+
 /// Makes a declared probe ready to run.
 ///
 /// # Errors

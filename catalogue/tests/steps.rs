@@ -114,7 +114,21 @@ method = "HEAD"
 expect_body = "x"
 rejected_by = {}
 "#;
-    insta::assert_snapshot!(told(across), @"");
+    insta::assert_snapshot!(told(across), @r##"
+    probes.toml:18:8: step: "tls" is a phase of every connection; expected another name
+    probes.toml:19:7: step: no earlier step captures {later}; the nearest is {password}
+    probes.toml:20:8: step: expected url or path, got both
+    probes.toml:21:11: step: "password" stands for the account; expected another name
+    probes.toml:21:11: step: expected a name of ASCII letters, digits and _, at most 64, got "no-name"
+    probes.toml:24:8: step: expected a path that begins with one /
+    probes.toml:25:8: step: no earlier step captures {latr}; the nearest is {later}
+    probes.toml:26:8: step: expected body or form, got both
+    probes.toml:27:15: step: no account has been shown up to this step
+    probes.toml:29:8: step: "a" is the name of an earlier step
+    probes.toml:30:7: step: {password} may stand in headers, body and form only
+    probes.toml:32:15: step: an answer to HEAD has no body to look into
+    probes.toml:33:15: step: expected status, body or url, or several of them
+    "##);
 }
 
 #[test]

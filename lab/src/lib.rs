@@ -140,6 +140,7 @@ pub(crate) struct House {
     pub(crate) authority: authority::Authority,
     pub(crate) listings: lists::Listings,
     pub(crate) sessions: web::owa::Sessions,
+    pub(crate) desk: web::desk::Desk,
     pub(crate) messages: std::sync::atomic::AtomicU64,
 }
 
@@ -164,6 +165,7 @@ impl Lab {
             authority: authority::Authority::new(&settings.domain)?,
             listings: lists::Listings::default(),
             sessions: web::owa::Sessions::default(),
+            desk: web::desk::Desk::default(),
             messages: std::sync::atomic::AtomicU64::new(0),
             domain: settings.domain,
         });

@@ -1,6 +1,7 @@
 //! The web side: which page answers which path, and the faults that all pages share. Each page
 //! is a file of its own.
 
+pub(crate) mod desk;
 pub(crate) mod eas;
 mod health;
 pub(crate) mod owa;
@@ -140,6 +141,9 @@ async fn page(request: Request<Incoming>, scheme: Scheme, house: &House) -> Resu
         Part::Owa => Ok(owa::answer(&asked, house, fault.as_ref())),
         Part::Eas => Ok(eas::answer(&asked, house, fault.as_ref())),
         Part::Health => health::answer(&asked, house, fault.as_ref()),
+        _ if asked.uri.path().starts_with("/desk/") => {
+            Ok(desk::answer(&asked, house, fault.as_ref()))
+        }
         _ => Ok(portal::answer(&asked)),
     }
 }
@@ -168,7 +172,8 @@ pub(crate) fn html(status: StatusCode, body: &str) -> Page {
     typed(status, "text/html; charset=utf-8", body)
 }
 
-fn typed(status: StatusCode, content_type: &'static str, body: &str) -> Page {
+/// A short answer of this type.
+pub(crate) fn typed(status: StatusCode, content_type: &'static str, body: &str) -> Page {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
     let mut page = Response::new(Either::Left(body));
     *page.status_mut() = status;

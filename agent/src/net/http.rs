@@ -88,11 +88,11 @@ impl Answer {
 
 /// What the time between sending and the whole answer is called.
 #[derive(Clone, Copy, Debug)]
-pub enum Phases {
+pub enum Phases<'a> {
     /// `request` until the head of the answer, `body` until its end.
     Split,
     /// One phase of this name.
-    Whole(&'static str),
+    Whole(&'a str),
 }
 
 type Sender = http1::SendRequest<Full<Bytes>>;
@@ -137,7 +137,7 @@ impl<'a> Client<'a> {
     pub async fn send(
         &mut self,
         ask: &Ask,
-        phases: Phases,
+        phases: Phases<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, Fault> {
         let origin = ask.url.origin();
@@ -206,7 +206,7 @@ impl<'a> Client<'a> {
         &mut self,
         mut open: Open,
         message: Request<Full<Bytes>>,
-        phases: Phases,
+        phases: Phases<'_>,
         trace: &mut Trace,
     ) -> Exchanged {
         trace.skip();
@@ -251,15 +251,15 @@ enum Exchanged {
     Unsent(Request<Full<Bytes>>),
 }
 
-impl Phases {
-    const fn head(self) -> &'static str {
+impl<'a> Phases<'a> {
+    const fn head(self) -> &'a str {
         match self {
             Self::Split => "request",
             Self::Whole(name) => name,
         }
     }
 
-    const fn tail(self) -> &'static str {
+    const fn tail(self) -> &'a str {
         match self {
             Self::Split => "body",
             Self::Whole(name) => name,

@@ -1,13 +1,13 @@
 //! `http`: fetches a URL over a fresh connection, follows redirects within limits, and compares
-//! status and body with what was declared.
+//! status and body with what was declared. A transaction of several steps is `transaction`'s.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
 use mailward_catalogue::{Probe, Settings};
 use mailward_evidence::Reason;
 use regex::bytes::Regex;
@@ -18,6 +18,10 @@ use super::{BuildError, Context, Observe, Seen};
 use crate::net::http::follow::Visitor;
 use crate::net::http::{Answer, Ask, Phases};
 use crate::net::{Fault, Net, Trace};
+
+pub(crate) mod capture;
+mod step;
+mod transaction;
 
 struct Http {
     net: Arc<Net>,
@@ -37,22 +41,26 @@ struct Expect {
 pub(super) fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, BuildError> {
     let settings = &probe.settings;
     let url = web_address(probe)?;
-    let method = settings.text("method").unwrap_or("GET");
-    let method = Method::from_bytes(method.as_bytes())
-        .map_err(|_| BuildError::key(probe, "method", format!("{method:?} is not a method")))?;
+    if !settings.group_list("step").is_empty() {
+        return transaction::build(probe, net, url);
+    }
     Ok(Box::new(Http {
         net: net.clone(),
         host: url.host_str().unwrap_or_default().to_owned(),
-        ask: Ask { method, url, headers: headers(probe, settings)?, body: Bytes::new() },
-        expect: Expect {
-            statuses: match settings.statuses("expect_status") {
-                [] => vec![(200, 299)],
-                declared => declared.to_vec(),
-            },
-            body: pattern(probe, settings)?,
+        ask: Ask {
+            method: method(probe, settings.text("method").unwrap_or("GET"))?,
+            url,
+            headers: headers(probe, settings)?,
+            body: Bytes::new(),
         },
+        expect: Expect::read(probe, settings)?,
         follow: settings.bool("follow").unwrap_or(true),
     }))
+}
+
+fn method(probe: &Probe, word: &str) -> Result<Method, BuildError> {
+    Method::from_bytes(word.as_bytes())
+        .map_err(|_| BuildError::key(probe, "method", format!("{word:?} is not a method")))
 }
 
 fn headers(probe: &Probe, settings: &Settings) -> Result<HeaderMap, BuildError> {
@@ -66,26 +74,24 @@ fn headers(probe: &Probe, settings: &Settings) -> Result<HeaderMap, BuildError> 
     Ok(headers)
 }
 
-fn pattern(probe: &Probe, settings: &Settings) -> Result<Option<Regex>, BuildError> {
-    let Some(text) = settings.text("expect_body") else {
-        return Ok(None);
-    };
+fn pattern(probe: &Probe, key: &'static str, text: &str) -> Result<Regex, BuildError> {
     let built = regex::bytes::RegexBuilder::new(text)
         .size_limit(1 << 20)
         // a thousand probes with a pattern each must fit a small machine
         .dfa_size_limit(256 << 10)
         .build();
-    let pattern =
-        built.map_err(|error| BuildError::key(probe, "expect_body", error.to_string()))?;
-    Ok(Some(pattern))
+    built.map_err(|error| BuildError::key(probe, key, error.to_string()))
 }
 
 impl Observe for Http {
     fn observe<'a>(&'a self, cx: &'a Context<'a>) -> BoxFuture<'a, Seen> {
         async move {
             let mut trace = Trace::start();
-            let seen = match self.fetch(cx, &mut trace).await {
-                Ok(answer) => self.expect.judge(&answer, &mut trace),
+            let mut visitor = Visitor::new(&self.net, cx.deadline);
+            let ask = self.ask.clone();
+            let fetched = fetch(&mut visitor, ask, self.follow, Phases::Split, &mut trace).await;
+            let seen = match fetched {
+                Ok((_, answer)) => self.expect.judge(&answer, &mut trace),
                 Err(fault) => Seen::fault(&fault),
             };
             seen.with(trace)
@@ -98,24 +104,38 @@ impl Observe for Http {
     }
 }
 
-impl Http {
-    async fn fetch(&self, cx: &Context<'_>, trace: &mut Trace) -> Result<Answer, Fault> {
-        let mut visitor = Visitor::new(&self.net, cx.deadline);
-        if !self.follow {
-            return visitor.send(&self.ask, Phases::Split, trace).await;
-        }
-        let everywhere = |_: &Url, _: &Url| true;
-        let landed = visitor.follow(self.ask.clone(), everywhere, Phases::Split, trace).await?;
-        Ok(landed.answer)
+/// The answer at the end of redirects, or the first one, and whose it is.
+async fn fetch(
+    visitor: &mut Visitor<'_>,
+    ask: Ask,
+    follow: bool,
+    phases: Phases<'_>,
+    trace: &mut Trace,
+) -> Result<(Url, Answer), Fault> {
+    if !follow {
+        let answer = visitor.send(&ask, phases, trace).await?;
+        return Ok((ask.url, answer));
     }
+    let everywhere = |_: &Url, _: &Url| true;
+    let landed = visitor.follow(ask, everywhere, phases, trace).await?;
+    Ok((landed.url, landed.answer))
 }
 
 impl Expect {
+    fn read(probe: &Probe, settings: &Settings) -> Result<Self, BuildError> {
+        let body = settings.text("expect_body");
+        Ok(Self {
+            statuses: match settings.statuses("expect_status") {
+                [] => vec![(200, 299)],
+                declared => declared.to_vec(),
+            },
+            body: body.map(|text| pattern(probe, "expect_body", text)).transpose()?,
+        })
+    }
+
     fn judge(&self, answer: &Answer, trace: &mut Trace) -> Seen {
         note_status(answer, trace);
-        let status = answer.status.as_u16();
-        let expected = |(from, to): &(u16, u16)| (*from..=*to).contains(&status);
-        if !self.statuses.iter().any(expected) {
+        if !is_among(answer.status, &self.statuses) {
             return Seen::down(status_reason(answer.status));
         }
         match &self.body {
@@ -123,6 +143,11 @@ impl Expect {
             _ => Seen::up(),
         }
     }
+}
+
+fn is_among(status: StatusCode, ranges: &[(u16, u16)]) -> bool {
+    let status = status.as_u16();
+    ranges.iter().any(|(from, to)| (*from..=*to).contains(&status))
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ fn session(asked: &Asked) -> Option<String> {
 }
 
 /// A field of an `application/x-www-form-urlencoded` body.
-fn form_field(body: &[u8], name: &str) -> Option<String> {
+pub(super) fn form_field(body: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let value = text.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=')?;

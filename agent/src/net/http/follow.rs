@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use hyper::header::LOCATION;
+use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use hyper::{Method, StatusCode};
 use mailward_evidence::Reason;
 use url::Url;
@@ -55,7 +55,7 @@ impl<'a> Visitor<'a> {
     pub async fn send(
         &mut self,
         ask: &Ask,
-        phases: Phases,
+        phases: Phases<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, Fault> {
         let mut ask = ask.clone();
@@ -66,7 +66,8 @@ impl<'a> Visitor<'a> {
     }
 
     /// Sends `ask` and follows redirects while `goes` says so, of a place and the one it leads
-    /// to. Header lines of `ask` may be secrets: another origin gets none of them. Facts
+    /// to. Header lines of `ask` may be secrets: another origin gets none of them, and its body
+    /// is sent to no other. Facts
     /// `redirects` and `landed`, the last place without its query.
     ///
     /// # Errors
@@ -76,7 +77,7 @@ impl<'a> Visitor<'a> {
         &mut self,
         ask: Ask,
         goes: impl Fn(&Url, &Url) -> bool,
-        phases: Phases,
+        phases: Phases<'_>,
         trace: &mut Trace,
     ) -> Result<Landed, Fault> {
         let declared = (ask.url.origin(), ask.headers.clone());
@@ -95,7 +96,15 @@ impl<'a> Visitor<'a> {
             let method = next_method(&ask.method, answer.status);
             let body = if method == Method::GET { Default::default() } else { ask.body };
             let same = to.origin() == declared.0;
-            let headers = if same { declared.1.clone() } else { Default::default() };
+            if !same && !body.is_empty() {
+                // it may hold an account
+                let detail = format!("redirected to {} with what was sent", to.authority());
+                return Err(Fault::new(Reason::RedirectRefused, detail));
+            }
+            let mut headers = if same { declared.1.clone() } else { HeaderMap::new() };
+            if body.is_empty() {
+                headers.remove(CONTENT_TYPE);
+            }
             ask = Ask { method, url: to, headers, body };
         }
         let detail = format!("still redirected after {MAX_REDIRECTS} redirects");
