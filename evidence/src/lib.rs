@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod exhibit;
 pub mod ids;
+pub mod lease;
 pub mod ledger;
 pub mod outcome;
 pub mod reason;
