@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 pub mod archive;
 pub mod bundle;
+pub mod leases;
 mod live;
 mod metrics;
 mod published;

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod http;
 pub mod ingest;
 pub mod interval;
+pub mod leases;
 pub mod metrics;
 pub mod month;
 pub mod publish;

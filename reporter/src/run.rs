@@ -15,7 +15,7 @@ mod refresh;
 
 use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
-use crate::http::{Site, asset_addresses, router, serve};
+use crate::http::{Site, asset_addresses, leases, router, serve};
 use crate::ingest;
 use crate::render::page::Shell;
 use crate::store::{Store, StoreError};
@@ -98,7 +98,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();
     let site = Arc::new(Site::new(bundle, archive, shell, allow));
-    let router = router(site, ingest::http::router(store));
+    let router = router(site, ingest::http::router(store.clone()).merge(leases::router(store)));
     serve::serve(listener, router, shutdown).await;
     let ended = async { tokio::join!(waking.stop(), keeper) };
     if timeout(STOP_TIMEOUT, ended).await.is_err() {

@@ -15,6 +15,7 @@ mod flush;
 mod front;
 mod head;
 mod histogram;
+mod leases;
 mod raw;
 mod read;
 mod recount;

@@ -54,7 +54,8 @@ async fn evidence(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     }
 }
 
-fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
+/// An answer as JSON.
+pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Response {
     // numbers and texts always have a JSON form
     let body = serde_json::to_vec(value).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()

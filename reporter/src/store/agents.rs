@@ -179,7 +179,7 @@ fn find(conn: &Connection, name: &AgentName) -> Result<Option<EnrolledAgent>, St
 }
 
 /// All agents, in order of name.
-fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> {
+pub(super) fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> {
     let failed = StoreError::sql("list the agents");
     let mut select = conn.prepare_cached(&format!("{COLUMNS}ORDER BY name")).map_err(&failed)?;
     let rows = select.query_map([], read).map_err(&failed)?;
