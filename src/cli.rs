@@ -83,6 +83,29 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mailward publish --month 2026-10 --by 'A. Manager'\n  mailward publish --month 2026-10 --by 'A. Manager' --reason 'evidence of leeds-1 arrived late'"
     )]
     Publish(Publish),
+    /// Check an edition's files against its signature, and recompute its figures
+    #[command(
+        after_help = "Examples:\n  mailward verify october                       a directory of `mailward editions export`\n  mailward verify october --key supplier.pem    by the key that the supplier made known\n  mailward verify october/report.pdf            a part, beside its manifest\n\nExit code: 0 nothing was altered, 1 something was, or could not be shown not to be."
+    )]
+    Verify(Verify),
+    /// List published editions, or write one as files that anybody can check
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mailward editions list\n  mailward editions export 2026-10 --out october"
+    )]
+    Editions(Editions),
+    /// Make the key that signs editions, or show its public half
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mailward keys show\n  mailward keys new --out /etc/mailward/signing-key.pem"
+    )]
+    Keys(Keys),
+    /// What became of the letters that bring published reports
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mailward distribution list\n  mailward distribution again edition/2026-10/1 --to board@example.org"
+    )]
+    Distribution(Distribution),
     /// Enrol agents, and change or end their enrolment
     #[command(subcommand, after_help = "Example:\n  mailward agents add leeds-1 --site internet")]
     Agents(Agents),
@@ -301,6 +324,75 @@ pub(crate) struct Publish {
     pub(crate) config: ConfigArg,
     #[command(flatten)]
     pub(crate) data: DataArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A directory with an edition's files, or one of them beside the others
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The public key (PEM) that the signature must hold under, known from elsewhere; without
+    /// it, the key beside the edition is taken, and that is said
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Editions {
+    /// List every edition of every month
+    List {
+        #[command(flatten)]
+        data: StoreArg,
+    },
+    /// Write an edition's files, its signature and its evidence into an empty directory
+    Export {
+        /// The month, as 2026-10
+        month: String,
+        /// Which edition; the latest if not given
+        #[arg(long, value_name = "N")]
+        edition: Option<u32>,
+        /// The directory
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        data: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a new key in a file that only its owner may read; prints its public half
+    New {
+        /// The file; one that is there is never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Show the public keys: the one that signs now, and those that signed before
+    Show {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Distribution {
+    /// List every letter and what became of it; exit code 1 where one did not surely arrive
+    List {
+        #[command(flatten)]
+        data: StoreArg,
+    },
+    /// Send a letter again that bounced, was given up, or of which nobody knows
+    Again {
+        /// What it is about, as `list` has it: edition/2026-10/1
+        about: String,
+        /// To whom
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+        #[command(flatten)]
+        data: StoreArg,
+    },
 }
 
 #[derive(Debug, Subcommand)]

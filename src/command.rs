@@ -5,12 +5,16 @@ mod agents;
 mod check;
 mod demo;
 mod differing;
+mod distribution;
+mod editions;
 mod evidence;
+mod keys;
 mod probe;
 mod publish;
 mod report;
 mod reporter;
 mod up;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +40,10 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Export(args) => evidence::export(&args),
         Command::Report(args) => report::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Editions(command) => editions::run(&command),
+        Command::Keys(command) => keys::run(&command),
+        Command::Distribution(command) => distribution::run(&command),
         Command::Agents(command) => agents::run(command),
         Command::Schema => schema(),
         Command::Completions { shell } => {

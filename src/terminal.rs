@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-pub(crate) use mailward_reporter::render::columns::table;
+pub(crate) use mailward_reporter::render::columns::{clean, table};
 
 /// Prints text to standard output, as it is. A reader that went away is not our failure.
 pub(crate) fn print(text: &str) {

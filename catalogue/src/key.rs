@@ -114,6 +114,8 @@ pub enum Shape {
     OneOrTexts,
     /// A mail address.
     Mailbox,
+    /// A mail address, or a list of them.
+    Mailboxes,
     /// A mail address, or empty for the null sender.
     Sender,
     /// An id: ASCII letters, digits, `.`, `_` and `-`.
@@ -142,6 +144,8 @@ pub enum Shape {
     Dates,
     /// One of these words, or a number from 1: at least that many.
     Need(&'static [&'static str]),
+    /// A local time of day such as `"09:00"`.
+    Clock,
     /// One span of local time such as `"07:00-22:00"`, or a list of them.
     Spans,
     /// A list of networks such as `"192.0.2.0/24"`.
@@ -186,8 +190,8 @@ pub struct Wrong {
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours; a Pool's
-    /// word; a Cron, always with seconds.
+    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours, Clock; a
+    /// Pool's word; a Cron, always with seconds.
     Text(String),
     /// Port, Integer; a Size in bytes.
     Integer(i64),
@@ -197,7 +201,7 @@ pub enum Value {
     Duration(Duration),
     /// Listen; Resolver, whose port is 53 where none is given.
     Socket(SocketAddr),
-    /// Texts, OneOrTexts, Names, Words, Ids, Labels, Targets.
+    /// Texts, OneOrTexts, Names, Mailboxes, Words, Ids, Labels, Targets.
     Texts(Vec<String>),
     /// Addresses; a Pool's members.
     Addresses(Vec<IpAddr>),

@@ -4,6 +4,7 @@
 pub mod blocklist;
 pub mod credential;
 pub mod desk;
+pub mod distribution;
 pub mod fault;
 pub mod hours;
 pub mod key;
@@ -18,6 +19,7 @@ pub mod template;
 
 pub use credential::{Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
+pub use distribution::{Distribution, Relay, RelayTls};
 pub use fault::{Fault, Gravity};
 pub use hours::{Hours, Span};
 pub use key::{Key, Settings, Shape, Value};

@@ -12,6 +12,7 @@ mod build;
 mod credentials;
 mod cross;
 mod desk;
+mod distribution;
 mod draft;
 mod faults;
 mod hours;

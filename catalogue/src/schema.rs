@@ -144,7 +144,7 @@ fn of_shape(shape: Shape) -> Json {
         Shape::Duration | Shape::Period => matching(r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$"),
         Shape::Seconds => matching(r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"),
         Shape::Texts | Shape::Labels | Shape::Networks | Shape::Targets => list(text()),
-        Shape::Addresses | Shape::Names => {
+        Shape::Addresses | Shape::Names | Shape::Mailboxes => {
             let some =
                 |of: Json| json!({ "type": "array", "items": of, "minItems": 1, "maxItems": 1000 });
             json!({ "anyOf": [text(), some(text())] })
@@ -213,6 +213,7 @@ fn of_shape(shape: Shape) -> Json {
                 },
             },
         }),
+        Shape::Clock => matching(r"^([01]\d|2[0-3]):[0-5]\d$"),
         Shape::Date => matching(r"^\d{4}-\d\d-\d\d$"),
         Shape::Dates => list(matching(r"^\d{4}-\d\d-\d\d$")),
         Shape::Need(words) => {

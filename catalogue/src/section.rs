@@ -2,6 +2,7 @@
 //! schema and the reference follow. The keys of probe kinds stand in `probe/kinds`.
 
 use crate::desk;
+use crate::distribution;
 use crate::key::{Key, Shape};
 
 /// A section of probes.toml.
@@ -69,6 +70,7 @@ pub const SECTIONS: &[&Section] = &[
     &LEVEL,
     &MAINTENANCE,
     &REPORT,
+    &distribution::DISTRIBUTION,
     &desk::TICKETS,
     &desk::COUNTS,
 ];
@@ -503,5 +505,13 @@ pub static REPORT: Section = Section {
         .or("\"auto\""),
         Key::optional("publish_on", Shape::Integer(1, 28), "the day of the following month")
             .or("5"),
+        Key::optional("publish_at", Shape::Clock, "the local time of that day, and of a digest's")
+            .or("\"09:00\""),
+        Key::optional(
+            "signing_key",
+            Shape::Secret,
+            "where the key that signs editions is kept: Ed25519, PKCS #8, PEM; one in the data \
+            directory, made when it is first needed, where absent",
+        ),
     ],
 };

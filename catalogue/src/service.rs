@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::credential::{Credential, SecretRef};
 use crate::desk::{CountsCsv, TicketsCsv};
+use crate::distribution::Distribution;
 use crate::hours::Hours;
 use crate::level::Level;
 use crate::probe::{Effect, Probe};
@@ -34,6 +35,8 @@ pub struct Catalogue {
     pub maintenance: Maintenance,
     /// When reports are published.
     pub report: Report,
+    /// To whom published reports are mailed.
+    pub distribution: Option<Distribution>,
     /// How a service desk's export of tickets is read.
     pub tickets_csv: Option<TicketsCsv>,
     /// How exported counts are read.
@@ -240,12 +243,16 @@ impl Sink {
 }
 
 /// `[report]`
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Who publishes.
     pub publish: Publish,
     /// The day of the following month on which the scheduler publishes, 1 to 28; default 5.
     pub publish_on: u8,
+    /// The local time of that day; default 09:00.
+    pub publish_at: jiff::civil::Time,
+    /// Where the key that signs editions is kept; `None`: in the data directory.
+    pub signing_key: Option<SecretRef>,
 }
 
 /// Who publishes a month.

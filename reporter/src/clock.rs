@@ -5,6 +5,7 @@ mod hours;
 mod month;
 pub mod ticket;
 
+pub(crate) use hours::local_ms;
 pub use hours::{hours_label, service_hours};
 pub use month::{Month, MonthError};
 

@@ -7,7 +7,9 @@ pub mod definition;
 pub mod differs;
 pub mod evidence;
 pub mod figures;
+pub mod manifest;
 pub mod recompute;
+pub mod verify;
 
 use mailward_catalogue::Catalogue;
 
@@ -15,6 +17,7 @@ use crate::interval::Span;
 use crate::month::{self, Basis, ComputeError, Detail, Judged, Month};
 use crate::render::{csv, json, pdf, words};
 use crate::report::model::{At, Changes, DefinitionChange, Report};
+use crate::sign::SigningKey;
 use crate::store::{NewEdition, Store, StoreError};
 use recompute::{Parts, RecomputeError};
 
@@ -141,6 +144,8 @@ pub struct Publisher<'a> {
     pub definition: &'a str,
     /// Marks what is published DEMO.
     pub demo: bool,
+    /// What editions are signed with.
+    pub key: &'a SigningKey,
 }
 
 impl Publisher<'_> {
@@ -176,6 +181,7 @@ impl Publisher<'_> {
         report.supersedes = number.checked_sub(1).filter(|&old| old > 0);
         report.demo = self.demo;
         report.published_by = Some(by.to_owned());
+        report.approved_by = (by != CALENDAR && !self.demo).then(|| by.to_owned());
         report.published_at = Some(At(now_ms));
         report.edition_reason = reason.map(str::to_owned);
         report.definition_changes = self.definition_changes(&judged).map_err(failed)?;
@@ -185,7 +191,7 @@ impl Publisher<'_> {
         let segments = canonical::pack(&judged.evidence, &judged.tallies)
             .map_err(|source| PublishError::Pack { month, source })?;
         let files = Files::of(&report)?;
-        let edition = NewEdition {
+        let mut edition = NewEdition {
             month: month.to_string(),
             edition: number,
             as_of_ms: report.as_of.0,
@@ -198,7 +204,11 @@ impl Publisher<'_> {
             daily_csv: files.daily_csv,
             definition_toml: self.definition.to_owned(),
             segments,
+            seal: None,
         };
+        edition.seal = Some(manifest::seal(&edition, &report, self.key));
+        let public = self.key.public();
+        self.store.note_signing_key(&public.id(), &public.to_pem()).map_err(failed)?;
         let number = self.store.put_edition(edition).map_err(failed)?;
         let ends_ms = month.span(&self.catalogue.service.zone).to_ms;
         if let Err(error) = differs::note(self.store, (&month.to_string(), number), ends_ms, change)

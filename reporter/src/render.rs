@@ -10,6 +10,7 @@ pub mod feed;
 pub mod headline;
 pub(crate) mod history;
 pub mod json;
+pub mod mail;
 pub mod page;
 pub mod pdf;
 pub mod performance;

@@ -179,6 +179,7 @@ impl<'a> Case<'a> {
             method: method::method(self),
             demo: false,
             published_by: None,
+            approved_by: None,
             published_at: None,
             edition_reason: None,
             changes: None,

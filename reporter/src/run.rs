@@ -17,7 +17,9 @@ use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
 use crate::http::{Site, asset_addresses, leases, router, serve};
 use crate::ingest;
+use crate::post::{Post, PostError};
 use crate::render::page::Shell;
+use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
 use refresh::Refresh;
 pub use refresh::RefreshError;
@@ -53,6 +55,12 @@ pub enum RunError {
     /// The first state could not be evaluated.
     #[error("evaluate the state of the service")]
     Refresh(#[from] RefreshError),
+    /// There is no key to sign editions with.
+    #[error("get the key that signs editions")]
+    Key(#[from] SignError),
+    /// Letters cannot be sent.
+    #[error("set up the post")]
+    Post(#[from] PostError),
     /// The calendar could not be set up.
     #[error("set up the calendar")]
     Calendar(#[from] CalendarError),
@@ -72,16 +80,18 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let shell = Shell::new(&service.name, &service.zone_name, demo, style, script);
     let opened = {
         let (clock, catalogue, shell) = (clock.clone(), catalogue.clone(), shell.clone());
-        let in_force = definition.clone();
+        let (in_force, data) = (definition.clone(), data.clone());
         tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, clock.clone())?;
             store.note_definition(&in_force)?;
+            let key = SigningKey::of(catalogue.report.signing_key.as_ref(), &data)?;
+            store.note_signing_key(&key.public().id(), &key.public().to_pem())?;
             let mut refresh = Refresh::new(store.clone(), catalogue, clock, shell, demo);
             let bundle = refresh.first()?;
-            Ok::<_, RunError>((store, refresh, bundle))
+            Ok::<_, RunError>((store, key, refresh, bundle))
         })
     };
-    let (store, refresh, bundle) = opened.await.map_err(|_| RunError::Ended)??;
+    let (store, key, refresh, bundle) = opened.await.map_err(|_| RunError::Ended)??;
     listener.set_nonblocking(true).map_err(RunError::Listen)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Listen)?;
 
@@ -91,16 +101,24 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         store: store.clone(),
         catalogue: catalogue.clone(),
         definition: definition.into(),
-        clock,
+        clock: clock.clone(),
         demo,
+        data,
+        key: Arc::new(key),
     };
+    let post = Post::start(store.clone(), &catalogue, clock, shutdown.clone())?;
     let waking = calendar.wake().await?;
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();
     let site = Arc::new(Site::new(bundle, archive, shell, allow));
     let router = router(site, ingest::http::router(store.clone()).merge(leases::router(store)));
     serve::serve(listener, router, shutdown).await;
-    let ended = async { tokio::join!(waking.stop(), keeper) };
+    let posted = async {
+        if let Some(post) = post {
+            post.ended().await;
+        }
+    };
+    let ended = async { tokio::join!(waking.stop(), keeper, posted) };
     if timeout(STOP_TIMEOUT, ended).await.is_err() {
         tracing::warn!("stopped while the calendar or the live state was still at work");
     }

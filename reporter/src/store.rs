@@ -16,6 +16,7 @@ mod front;
 mod head;
 mod histogram;
 mod leases;
+mod letters;
 mod raw;
 mod read;
 mod recount;
@@ -44,8 +45,8 @@ use rusqlite::Connection;
 pub use error::StoreError;
 pub use histogram::Histogram;
 pub use types::{
-    Accepted, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LiveStream, NewEdition, RunsOf,
-    Source, Tally,
+    Accepted, Addressee, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LetterState,
+    LiveStream, NewEdition, NewLetter, RunsOf, Seal, Source, Tally,
 };
 
 use crate::segment::{Delivery, Evidence, Run, RunCounts};
@@ -101,6 +102,12 @@ impl Store {
             watch: Mutex::new((watch, 0, 0)),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The directory it is in.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.inner.data_dir
     }
 
     /// The clock the store reads.

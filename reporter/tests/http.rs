@@ -105,6 +105,7 @@ fn edition_of(month: &str, edition: u32) -> NewEdition {
         daily_csv: "date\n".into(),
         definition_toml: DEFINITION.into(),
         segments: Vec::new(),
+        seal: None,
     }
 }
 

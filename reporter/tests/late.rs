@@ -10,6 +10,7 @@ use mailward_catalogue::Catalogue;
 use mailward_evidence::{Clock, ManualClock, Stopwatch, wire};
 use mailward_reporter::publish::Publisher;
 use mailward_reporter::run::{Settings, run};
+use mailward_reporter::sign::SigningKey;
 use mailward_reporter::store::{Source, Store};
 use tokio::sync::watch;
 
@@ -44,7 +45,8 @@ async fn wait(base: &str, path: &str, text: &str) -> String {
 }
 
 fn publish(store: &Store, catalogue: &Catalogue, reason: Option<&str>) {
-    let publisher = Publisher { store, catalogue, definition: DEFINITION, demo: false };
+    let key = SigningKey::of(None, store.data_dir()).unwrap();
+    let publisher = Publisher { store, catalogue, definition: DEFINITION, demo: false, key: &key };
     let now_ms = store.clock().now().as_millisecond();
     publisher.publish("2026-10".parse().unwrap(), "A. Manager", reason, now_ms).unwrap();
 }

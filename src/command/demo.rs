@@ -12,6 +12,7 @@ use mailward_evidence::{AgentName, SiteName, Stopwatch};
 use mailward_lab::{Lab, Script};
 use mailward_reporter::month::Month;
 use mailward_reporter::publish::Publisher;
+use mailward_reporter::sign::SigningKey;
 use mailward_reporter::store::{Source, Store};
 use reqwest::Url;
 use tokio::sync::watch;
@@ -148,11 +149,15 @@ async fn blocking<T: Send + 'static>(
 fn freeze(store: &Store, definition: &Definition, label: &str) -> Result<(), Failure> {
     let month: Month =
         label.parse().map_err(|error| Failure::internal(anyhow!("{label}: {error}")))?;
+    let key = SigningKey::of(definition.catalogue.report.signing_key.as_ref(), store.data_dir())
+        .context("get the key that signs editions")
+        .map_err(Failure::io)?;
     let publisher = Publisher {
         store,
         catalogue: &definition.catalogue,
         definition: &definition.text,
         demo: true,
+        key: &key,
     };
     publisher
         .publish(month, "the demonstration", None, clock().now().as_millisecond())

@@ -27,10 +27,7 @@ pub(crate) fn tell(store: &Store, month: Month, now_ms: i64) {
         head.edition
     ));
     for level in &levels {
-        let sentence = figures::sentence(level);
-        let plain: String =
-            sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        terminal::line(&format!("  {plain}"));
+        terminal::line(&format!("  {}", terminal::clean(&figures::sentence(level))));
     }
     terminal::line(&format!(
         "Another edition: mailward publish --month {month} --by NAME --reason TEXT"

@@ -32,6 +32,11 @@ pub(crate) fn import(args: &Import) -> Outcome {
         true => Some(definition::load(&args.config.config)?),
         false => None,
     };
+    // a name that leads nowhere is said before there is a store
+    for path in args.files.iter().filter(|path| path.as_os_str() != "-") {
+        let read = || format!("read {}", path.display());
+        std::fs::metadata(path).with_context(read).map_err(Failure::io)?;
+    }
     let store = open_store(&args.data.data)?;
     for path in &args.files {
         match definition.as_ref().filter(|_| is_csv(&path)) {

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use mailward_reporter::month::{ComputeError, Month};
 use mailward_reporter::publish::{PublishError, Publisher, figures};
+use mailward_reporter::sign::SigningKey;
 
 use super::{clock, open_store};
 use crate::Outcome;
@@ -16,11 +17,15 @@ pub(crate) fn run(args: &Publish) -> Outcome {
     let definition = definition::load(&args.config.config)?;
     let store = open_store(&args.data.data)?;
     let now_ms = mailward_evidence::Instant::new(clock().now()).ms();
+    let key = SigningKey::of(definition.catalogue.report.signing_key.as_ref(), &args.data.data)
+        .context("get the key that signs editions")
+        .map_err(Failure::io)?;
     let publisher = Publisher {
         store: &store,
         catalogue: &definition.catalogue,
         definition: &definition.text,
         demo: false,
+        key: &key,
     };
     let edition = publisher
         .publish(month, &args.by, args.reason.as_deref(), now_ms)

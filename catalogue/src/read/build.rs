@@ -34,6 +34,10 @@ pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
         levels: draft.levels.iter().map(level).collect::<Option<_>>()?,
         maintenance: once("maintenance").map(maintenance).unwrap_or_default(),
         report: report(once("report")?)?,
+        distribution: match once("distribution") {
+            Some(settings) => Some(super::distribution::distribution(settings)?),
+            None => None,
+        },
         tickets_csv: once("tickets").and_then(super::desk::tickets),
         counts_csv: once("counts").and_then(super::desk::counts),
     })
@@ -246,6 +250,8 @@ fn report(settings: &Settings) -> Option<Report> {
             _ => Publish::Auto,
         },
         publish_on: u8::try_from(settings.integer("publish_on")?).ok()?,
+        publish_at: settings.text("publish_at")?.parse().ok()?,
+        signing_key: settings.secret("signing_key").cloned(),
     })
 }
 

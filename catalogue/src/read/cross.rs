@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::credentials;
 use super::desk;
+use super::distribution;
 use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
 use super::text;
@@ -35,6 +36,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     accounts(draft, faults);
     agent_site(draft, faults);
     desk::check(draft, &names.components, faults);
+    distribution::check(draft, faults);
     smtp_references(draft, faults);
     for sink in &draft.sinks {
         sink_needs(sink, draft, faults);

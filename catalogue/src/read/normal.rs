@@ -21,7 +21,10 @@ pub(super) fn text(draft: &Draft) -> Option<String> {
     let mut whole = Table::new();
     for section in ONCE {
         if let Some(fields) = draft.once.get(section.name) {
-            whole.insert(section.name.to_owned(), table(&fields.settings, &[section.keys]).into());
+            let mut settings = fields.settings.clone();
+            // where the key that signs is kept is about one machine
+            settings.0.retain(|_, value| !matches!(value, Value::Secret(_)));
+            whole.insert(section.name.to_owned(), table(&settings, &[section.keys]).into());
         }
     }
     let mut list = |name: &str, tables: Vec<Table>| {

@@ -363,17 +363,8 @@ pub(crate) fn statuses(text: &str) -> Judged<(u16, u16)> {
 /// `07:00-22:00`; one that ends no later than it starts ends on the next day.
 pub(crate) fn span(text: &str) -> Judged<Span> {
     const FORM: &str = "a span of local time such as \"07:00-22:00\"";
-    let minute = |t: &str| -> Option<u16> {
-        let (hour, minute) = t.trim().split_once(':')?;
-        let digits = |t: &str| t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit());
-        if !digits(hour) || !digits(minute) {
-            return None;
-        }
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        let of_day = hour * 60 + minute;
-        (minute < 60 && of_day <= 1440).then_some(of_day)
-    };
-    let times = text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+    let times = text.split_once('-');
+    let times = times.and_then(|(from, to)| Some((minute_of_day(from)?, minute_of_day(to)?)));
     match times {
         Some((from, to)) if from == to => {
             refuse("a span that has a length; a whole day is \"00:00-24:00\"", text)
@@ -382,6 +373,26 @@ pub(crate) fn span(text: &str) -> Judged<Span> {
         Some((from_min, to)) if to < from_min => Ok(Span { from_min, to_min: to + 1440 }),
         Some((from_min, to_min)) => Ok(Span { from_min, to_min }),
     }
+}
+
+/// A local time of day such as `09:00`.
+pub(crate) fn clock(text: &str) -> Judged<String> {
+    match minute_of_day(text) {
+        Some(0..1440) => Ok(text.trim().to_owned()),
+        _ => refuse("a local time of day such as \"09:00\"", text),
+    }
+}
+
+/// The minute of the day that `HH:MM` is, up to 24:00.
+fn minute_of_day(text: &str) -> Option<u16> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let digits = |t: &str| t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit());
+    if !digits(hour) || !digits(minute) {
+        return None;
+    }
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    let of_day = hour * 60 + minute;
+    (minute < 60 && of_day <= 1440).then_some(of_day)
 }
 
 /// The candidate nearest to what was written.

@@ -67,6 +67,10 @@ impl Values<'_> {
                 let names = self.one_or_list(given, |v, g| v.text(g, text::dns_name))?;
                 self.filled(given, "name", names).map(Value::Texts)
             }
+            Shape::Mailboxes => {
+                let list = self.one_or_list(given, |v, g| v.text(g, text::mailbox))?;
+                self.filled(given, "mail address", list).map(Value::Texts)
+            }
             Shape::Labels => self.texts(given, text::label),
             Shape::Targets => self.texts(given, text::target),
             Shape::Words(words) => {
@@ -126,6 +130,7 @@ impl Values<'_> {
                 Shape::Label => Value::Text(text::label(written)?),
                 Shape::Zone => Value::Text(text::zone(written)?),
                 Shape::Hours => Value::Text(text::hours(written)?),
+                Shape::Clock => Value::Text(text::clock(written)?),
                 Shape::Cron => Value::Text(text::cron(written)?),
                 Shape::Resolver => Value::Socket(text::resolver(written)?),
                 Shape::Listen => Value::Socket(text::listen(written)?),

@@ -8,6 +8,8 @@ use mailward_evidence::ManualClock;
 use super::wake::Calendar;
 use crate::publish::tests::{DEFINITION, catalogue, clock_at, evidence, ms, october_store};
 use crate::publish::{CALENDAR, Publisher};
+use crate::sign::SigningKey;
+use crate::sign::tests::key;
 use crate::store::{Source, Store};
 
 struct World {
@@ -27,6 +29,8 @@ fn world() -> World {
         definition: DEFINITION.into(),
         clock: clock.clone(),
         demo: false,
+        data: dir.path().to_owned(),
+        key: Arc::new(SigningKey::generate().unwrap().0),
     };
     World { clock, store, calendar, _dir: dir }
 }
@@ -58,12 +62,16 @@ fn a_month_is_drafted_on_the_first_and_published_on_its_day_once() {
     let draft = world.store.ledger_get("draft/2026-10").unwrap().unwrap();
     let draft: crate::report::model::Report = serde_json::from_str(&draft).unwrap();
     assert_eq!(draft.edition, None);
-    assert_eq!(world.turn("2026-11-05T00:00:00Z"), ["publish/2026-10"]);
-    assert!(world.turn("2026-11-05T00:01:00Z").is_empty());
+    let drafts = world._dir.path().join("drafts/2026-10");
+    let kept = std::fs::read_to_string(drafts.join("report.json")).unwrap();
+    assert_eq!(kept, world.store.ledger_get("draft/2026-10").unwrap().unwrap());
+    assert!(drafts.join("report.pdf").is_file());
+    assert_eq!(world.turn("2026-11-05T09:00:00Z"), ["publish/2026-10"]);
+    assert!(world.turn("2026-11-05T09:01:00Z").is_empty());
     assert_eq!(world.editions(), [by_calendar("2026-10")]);
     // a clock that is set back does not make it due again
     assert!(world.turn("2026-11-01T00:00:00Z").is_empty());
-    assert!(world.turn("2026-11-05T00:00:00Z").is_empty());
+    assert!(world.turn("2026-11-05T09:00:00Z").is_empty());
     assert_eq!(world.editions().len(), 1);
 }
 
@@ -88,12 +96,13 @@ fn what_a_person_published_is_not_published_again() {
         catalogue: &catalogue,
         definition: DEFINITION,
         demo: false,
+        key: key(),
     };
     let now_ms = ms("2026-11-02T09:00:00Z");
     publisher.publish("2026-10".parse().unwrap(), "A. Manager", None, now_ms).unwrap();
-    world.turn("2026-11-05T00:00:00Z");
+    world.turn("2026-11-05T09:00:00Z");
     assert_eq!(world.editions(), [("2026-10".to_owned(), 1, "A. Manager".to_owned())]);
-    assert!(world.turn("2026-11-05T00:01:00Z").is_empty());
+    assert!(world.turn("2026-11-05T09:01:00Z").is_empty());
 }
 
 #[test]
@@ -137,6 +146,8 @@ fn without_evidence_nothing_is_due() {
         definition: DEFINITION.into(),
         clock: clock.clone(),
         demo: false,
+        data: dir.path().to_owned(),
+        key: Arc::new(SigningKey::generate().unwrap().0),
     };
     assert!(calendar.turn().unwrap().is_empty());
     clock.step_to("2026-12-06T00:00:00Z".parse().unwrap());
@@ -148,7 +159,7 @@ fn without_evidence_nothing_is_due() {
 async fn waking_takes_a_turn_at_once_and_stops_in_order() {
     let world = world();
     world.turn("2026-10-15T12:00:00Z");
-    world.clock.step_to("2026-11-05T06:00:00Z".parse().unwrap());
+    world.clock.step_to("2026-11-05T09:30:00Z".parse().unwrap());
     let waking = world.calendar.clone().wake().await.unwrap();
     let published = async {
         while world.editions().is_empty() {

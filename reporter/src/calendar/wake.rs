@@ -1,6 +1,7 @@
 //! What the calendar does when it is woken, and who wakes it: tokio-cron-scheduler, each
 //! minute. What is due is decided elsewhere; here it is done, and noted.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,10 +9,12 @@ use mailward_catalogue::Catalogue;
 use mailward_evidence::Clock;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use super::{Task, due};
+use super::{Task, drafts, due, last_digest};
 use crate::clock::Month;
-use crate::publish::{CALENDAR, PublishError, Publisher, RenderError};
-use crate::render::json;
+use crate::month::{self, ComputeError};
+use crate::post::{self, PostError};
+use crate::publish::{CALENDAR, Files, PublishError, Publisher};
+use crate::sign::SigningKey;
 use crate::store::{Store, StoreError};
 
 /// The line of the ledger that holds the month in which the calendar first woke. Months before
@@ -38,6 +41,27 @@ pub enum CalendarError {
         #[source]
         source: PublishError,
     },
+    /// The files of a draft could not be kept.
+    #[error("keep the draft of {month}")]
+    Draft {
+        /// Which month.
+        month: Month,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A letter could not be queued.
+    #[error("queue a letter")]
+    Post(#[from] PostError),
+    /// The month so far, which a digest tells of, could not be computed.
+    #[error("compute the digest of {month}")]
+    Digest {
+        /// Which month.
+        month: Month,
+        /// Why.
+        #[source]
+        source: ComputeError,
+    },
     /// The scheduler could not be set up.
     #[error("set up the scheduler that wakes the calendar")]
     Scheduler(#[source] JobSchedulerError),
@@ -56,6 +80,10 @@ pub struct Calendar {
     pub clock: Arc<dyn Clock>,
     /// Marks what is published DEMO.
     pub demo: bool,
+    /// The data directory, where drafts are kept as files.
+    pub data: PathBuf,
+    /// What editions are signed with.
+    pub key: Arc<SigningKey>,
 }
 
 impl Calendar {
@@ -65,9 +93,37 @@ impl Calendar {
     /// At the first task that fails, or when the ledger cannot be read or written.
     pub fn turn(&self) -> Result<Vec<Task>, CalendarError> {
         let now_ms = self.clock.now().as_millisecond();
-        let tasks = self.months(now_ms)?;
+        let done = self.months(now_ms);
+        // what is published is mailed, also where another month cannot be published
+        let mailed = self.mail(now_ms);
         self.forget(now_ms)?;
-        Ok(tasks)
+        mailed.and(done)
+    }
+
+    /// Queues letters about what was published, by whomever, and the digest that is due.
+    fn mail(&self, now_ms: i64) -> Result<(), CalendarError> {
+        let Some(distribution) = &self.catalogue.distribution else { return Ok(()) };
+        let since_ms = post::since_ms(&self.store, now_ms).map_err(CalendarError::Ledger)?;
+        let queued = post::queue_editions(&self.store, distribution, since_ms, now_ms)?;
+        if queued > 0 {
+            tracing::info!(editions = queued, "queued letters about what was published");
+        }
+        let Some(day) = distribution.digest else { return Ok(()) };
+        let zone = &self.catalogue.service.zone;
+        let due = last_digest(now_ms, day, self.catalogue.report.publish_at, zone);
+        let Some((date, _)) = due.filter(|(_, due_ms)| *due_ms >= since_ms) else {
+            return Ok(());
+        };
+        if self.store.knows_letter(&format!("digest/{date}")).map_err(CalendarError::Ledger)? {
+            return Ok(());
+        }
+        // on the first of a month there is nothing of it yet: tell of the day before
+        let month = Month::of(now_ms.saturating_sub(86_400_000), zone);
+        let judged = month::compute(&self.store, &self.catalogue, month, now_ms);
+        let mut report = judged.map_err(|source| CalendarError::Digest { month, source })?;
+        report.demo = self.demo;
+        post::queue_digest(&self.store, distribution, (date, &report), now_ms)?;
+        Ok(())
     }
 
     fn months(&self, now_ms: i64) -> Result<Vec<Task>, CalendarError> {
@@ -76,7 +132,7 @@ impl Calendar {
         let since = self.since(running)?;
         let noted = self.noted(since, running)?;
         let open =
-            |first| due(now_ms, &|task| noted.contains(&task), self.catalogue.report, zone, first);
+            |first| due(now_ms, &|task| noted.contains(&task), &self.catalogue.report, zone, first);
         if open(since).is_empty() {
             return Ok(Vec::new());
         }
@@ -148,12 +204,15 @@ impl Calendar {
             catalogue: &self.catalogue,
             definition: &self.definition,
             demo: self.demo,
+            key: &self.key,
         };
         let note = match task {
             Task::Draft(month) => {
                 let draft = publisher.draft(month, now_ms).map_err(failed)?;
-                json::render(&draft)
-                    .map_err(|e| failed(PublishError::Render(RenderError::Json(e))))?
+                let files = Files::of(&draft).map_err(|e| failed(PublishError::Render(e)))?;
+                drafts::keep(&self.data, month, &files)
+                    .map_err(|source| CalendarError::Draft { month, source })?;
+                files.report_json
             }
             Task::Publish(month) => {
                 // somebody may have published it by hand, or this program may have stopped

@@ -75,7 +75,7 @@ fn spans_of(hours: &Hours, zone: &TimeZone, window: Span) -> Set {
 /// The instant of a local wall-clock time, `minutes` after the midnight that begins `date`; past
 /// 1440 it lies on a later date. A doubled time is its first occurrence, a skipped one lies as
 /// far after the change as it lies in the gap.
-fn local_ms(date: Date, minutes: u16, zone: &TimeZone) -> i64 {
+pub(crate) fn local_ms(date: Date, minutes: u16, zone: &TimeZone) -> i64 {
     let mut date = date;
     for _ in 0..minutes / 1440 {
         date = date.tomorrow().unwrap_or(date);

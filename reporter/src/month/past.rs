@@ -120,6 +120,7 @@ mod tests {
     use crate::month::{Month, compute, figures};
     use crate::publish::Publisher;
     use crate::publish::tests::{DEFINITION, catalogue, clock_at, evidence, ms};
+    use crate::sign::tests::key;
     use crate::store::{Source, Store};
 
     fn month(text: &str) -> Month {
@@ -135,8 +136,13 @@ mod tests {
         let records = evidence("2026-08-31T23:00:00Z", "2026-11-20T00:00:00Z", &down);
         store.ingest(records, Source::Import).unwrap();
         let catalogue = catalogue();
-        let publisher =
-            Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+        let publisher = Publisher {
+            store: &store,
+            catalogue: &catalogue,
+            definition: DEFINITION,
+            demo: false,
+            key: key(),
+        };
         publisher.publish(month("2026-10"), "A. Manager", None, ms(now)).unwrap();
         // what arrives later does not touch what was published
         let late = ["2026-09-20T00:00:00Z", "2026-10-20T00:00:00Z"];
@@ -188,8 +194,13 @@ mod tests {
         let records = evidence("2026-09-30T23:00:00Z", "2026-11-20T00:00:00Z", &down);
         store.ingest(records, Source::Import).unwrap();
         let before = catalogue();
-        let publisher =
-            Publisher { store: &store, catalogue: &before, definition: DEFINITION, demo: false };
+        let publisher = Publisher {
+            store: &store,
+            catalogue: &before,
+            definition: DEFINITION,
+            demo: false,
+            key: key(),
+        };
         publisher.publish(month("2026-10"), "A. Manager", None, ms(now)).unwrap();
         let text = DEFINITION.replace("measure = \"availability\"", "measure = \"success\"");
         let today = mailward_catalogue::parse("probes.toml", &text).catalogue.unwrap();

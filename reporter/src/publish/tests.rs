@@ -9,6 +9,7 @@ use std::sync::Arc;
 use mailward_evidence::{Clock, ManualClock, Record};
 
 use super::*;
+use crate::sign::tests::key;
 use crate::store::Source;
 
 /// A service of one row with one level, checked each hour.
@@ -92,8 +93,13 @@ const NOW: &str = "2026-11-06T09:00:00Z";
 fn an_edition_holds_all_it_was_judged_by() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     let edition = publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
     assert_eq!((edition.number, edition.supersedes), (1, None));
     let kept = store.edition("2026-10", None).unwrap().unwrap();
@@ -126,8 +132,13 @@ fn an_edition_holds_all_it_was_judged_by() {
 fn a_later_edition_says_why_and_leaves_the_earlier_as_it_was() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: true };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: true,
+        key: key(),
+    };
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     let first = store.edition("2026-10", Some(1)).unwrap();
     for reason in [None, Some(""), Some("  ")] {
@@ -148,8 +159,13 @@ fn a_later_edition_says_why_and_leaves_the_earlier_as_it_was() {
 fn what_is_refused_leaves_nothing_behind() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     let check = |month: &str, by: &str, now: &str, expect: &str| {
         let error = publisher.publish(month.parse().unwrap(), by, None, ms(now)).unwrap_err();
         assert_eq!(error.to_string(), expect);
@@ -174,8 +190,13 @@ fn what_is_refused_leaves_nothing_behind() {
 fn two_at_once_never_share_a_number() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     let numbers: Vec<u32> = std::thread::scope(|scope| {
         let publish = || match publisher.publish(october(), "A", Some("again"), ms(NOW)) {
             Ok(edition) => Some(edition.number),
@@ -198,8 +219,13 @@ fn two_at_once_never_share_a_number() {
 fn a_draft_is_no_edition() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     let draft = publisher.draft(october(), ms("2026-10-20T00:00:00Z")).unwrap();
     assert_eq!((draft.edition, draft.to_date), (None, true));
     assert!(store.editions(None).unwrap().is_empty());
@@ -211,8 +237,13 @@ fn what_is_published_says_nothing_of_credits() {
     let credits = "target = \"99.5%\"\ncredits = [{ below = \"99.5%\", credit = \"12.5%\" }]";
     let definition = DEFINITION.replace("target = \"99.5%\"", credits);
     let catalogue = mailward_catalogue::parse("probes.toml", &definition).catalogue.unwrap();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: &definition, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: &definition,
+        demo: false,
+        key: key(),
+    };
     // 3 of 745 h: 99.597 %, which is no miss
     let due =
         |report: &Report| report.levels[0].credits.as_ref().map(|credits| credits.due_pct.clone());

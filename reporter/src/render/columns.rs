@@ -48,7 +48,8 @@ pub(crate) fn indented(text: &str, by: usize) -> String {
 }
 
 /// Text that somebody else wrote, which must not speak to the terminal.
-pub(crate) fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

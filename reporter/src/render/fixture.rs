@@ -305,6 +305,7 @@ pub(crate) fn october() -> Report {
         method: method(),
         demo: false,
         published_by: Some("Service Management".to_owned()),
+        approved_by: Some("Service Management".to_owned()),
         published_at: Some(at("2026-11-06T09:30:00Z")),
         edition_reason: Some("evidence of the agent at hscn arrived late".to_owned()),
         changes: None,

@@ -33,11 +33,15 @@ pub(crate) fn provenance(report: &Report) -> String {
         text.push_str(&format!(" because: {reason}"));
     }
     text.push('.');
+    let issued = match &report.approved_by {
+        Some(_) => "Issued and approved by",
+        None => "Published by",
+    };
     match (&report.published_by, report.published_at) {
         (Some(by), Some(at)) => {
-            text.push_str(&format!(" Published by {by} on {}.", local.full(at)));
+            text.push_str(&format!(" {issued} {by} on {}.", local.full(at)));
         }
-        (Some(by), None) => text.push_str(&format!(" Published by {by}.")),
+        (Some(by), None) => text.push_str(&format!(" {issued} {by}.")),
         (None, Some(at)) => text.push_str(&format!(" Published on {}.", local.full(at))),
         (None, None) => {}
     }

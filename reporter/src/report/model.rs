@@ -45,6 +45,9 @@ pub struct Report {
     /// Who published it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_by: Option<String>,
+    /// Who approved it; none where it was published by the calendar, as was agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<At>,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::writer::Turn;
-use super::{Accepted, EditionHead, NewEdition, Store};
+use super::{Accepted, EditionHead, NewEdition, Seal, Store};
 
 impl Store {
     /// The number the next edition of a month will have.
@@ -127,8 +127,9 @@ fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, StoreError> {
     turn.conn
         .execute(
             "INSERT INTO edition (month, edition, as_of_ms, published_ms, published_by, reason, \
-             report_json, pdf, outages_csv, daily_csv, definition_toml, segments) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             report_json, pdf, outages_csv, daily_csv, definition_toml, segments, manifest, \
+             signature, public_key) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             params![
                 new.month,
                 new.edition,
@@ -142,6 +143,9 @@ fn put(turn: &Turn<'_, '_>, new: &NewEdition) -> Result<Accepted, StoreError> {
                 new.daily_csv,
                 new.definition_toml,
                 new.segments,
+                new.seal.as_ref().map(|seal| &seal.manifest),
+                new.seal.as_ref().map(|seal| &seal.signature),
+                new.seal.as_ref().map(|seal| &seal.public_key),
             ],
         )
         .map_err(StoreError::sql("freeze an edition"))?;
@@ -180,7 +184,8 @@ fn get(
 ) -> Result<Option<NewEdition>, StoreError> {
     conn.query_row(
         "SELECT month, edition, as_of_ms, published_ms, published_by, reason, report_json, pdf, \
-         outages_csv, daily_csv, definition_toml, segments FROM edition \
+         outages_csv, daily_csv, definition_toml, segments, manifest, signature, public_key \
+         FROM edition \
          WHERE month = ?1 AND (?2 IS NULL OR edition = ?2) ORDER BY edition DESC LIMIT 1",
         params![month, edition],
         |row| {
@@ -197,11 +202,19 @@ fn get(
                 daily_csv: row.get(9)?,
                 definition_toml: row.get(10)?,
                 segments: row.get(11)?,
+                seal: seal_of(row)?,
             })
         },
     )
     .optional()
     .map_err(StoreError::sql("read an edition"))
+}
+
+/// What signs the edition of a row that ends with its three columns.
+fn seal_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Seal>> {
+    let manifest: Option<String> = row.get(12)?;
+    let Some(manifest) = manifest else { return Ok(None) };
+    Ok(Some(Seal { manifest, signature: row.get(13)?, public_key: row.get(14)? }))
 }
 
 fn note_definition(turn: &Turn<'_, '_>, normal: &str) -> Result<Accepted, StoreError> {
@@ -263,6 +276,7 @@ mod tests {
             daily_csv: String::new(),
             definition_toml: String::new(),
             segments: Vec::new(),
+            seal: None,
         }
     }
 

@@ -331,6 +331,7 @@ fn editions_are_numbered_and_never_rewritten() {
         daily_csv: String::new(),
         definition_toml: String::new(),
         segments: vec![],
+        seal: None,
     };
     let put = |e: NewEdition| home.store.put_edition(e);
     assert_eq!(home.store.next_edition("2026-10").unwrap(), 1);

@@ -140,6 +140,8 @@ pub struct NewEdition {
     pub definition_toml: String,
     /// The canonical segments it rests on.
     pub segments: Vec<u8>,
+    /// What signs all of it; `None` of one made before editions were signed.
+    pub seal: Option<Seal>,
 }
 
 /// An edition without its files.
@@ -157,4 +159,113 @@ pub struct EditionHead {
     pub by: String,
     /// Why it replaces the one before.
     pub reason: Option<String>,
+}
+
+/// What signs an edition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The parts of the edition, each with its digest, and what it is an edition of.
+    pub manifest: String,
+    /// The Ed25519 signature over that text.
+    pub signature: Vec<u8>,
+    /// The public key it holds under, PEM.
+    pub public_key: String,
+}
+
+/// Something to be mailed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLetter {
+    /// What it is about, such as `edition/2026-10/1`; there is one letter about each.
+    pub about: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+    /// The edition whose PDF goes with it.
+    pub edition: Option<(String, u32)>,
+    /// When it was made.
+    pub made_ms: i64,
+    /// Each recipient, and the id of the message to it, which never changes.
+    pub to: Vec<(String, String)>,
+}
+
+/// How far a letter has come for a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// The letter's number.
+    pub letter: i64,
+    /// What the letter is about.
+    pub about: String,
+    /// The recipient.
+    pub address: String,
+    /// The id of the message to it.
+    pub message_id: String,
+    /// How far it has come.
+    pub state: LetterState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub next_ms: i64,
+    /// When the state last changed.
+    pub changed_ms: i64,
+    /// What was said last, by the relay or about it.
+    pub said: Option<String>,
+    /// When the letter was made.
+    pub made_ms: i64,
+}
+
+/// How far a letter has come for a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LetterState {
+    /// It waits for its (next) time.
+    Waiting,
+    /// It is being handed over; the relay cannot have taken it yet.
+    Begun,
+    /// All of it was handed over but the final dot, which is the next thing that is sent: from
+    /// here on the relay may have taken it.
+    AtTheDot,
+    /// The relay has taken it.
+    Sent,
+    /// The relay refused it for good.
+    Bounced,
+    /// It was put off for too long.
+    GivenUp,
+    /// Whether the relay has taken it is not known: it broke off after the final dot. It is not
+    /// sent again unless somebody says so.
+    Uncertain,
+}
+
+impl LetterState {
+    /// All states.
+    pub const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Begun,
+        Self::AtTheDot,
+        Self::Sent,
+        Self::Bounced,
+        Self::GivenUp,
+        Self::Uncertain,
+    ];
+
+    /// Its word, in the store, in metrics and for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Begun => "begun",
+            Self::AtTheDot => "at_the_dot",
+            Self::Sent => "sent",
+            Self::Bounced => "bounced",
+            Self::GivenUp => "given_up",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// The state of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
 }

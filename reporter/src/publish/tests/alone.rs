@@ -166,8 +166,13 @@ fn every_figure_follows_from_the_edition_alone() {
     store.ingest(october_of_everything(), Source::Import).unwrap();
     let parsed = mailward_catalogue::parse("probes.toml", EVERY_MEASURE);
     let catalogue = parsed.catalogue.unwrap_or_else(|| panic!("{:#?}", parsed.faults));
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: &parsed.normal, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: &parsed.normal,
+        demo: false,
+        key: key(),
+    };
     publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
 
     // what the store holds goes away, and what it says changes
@@ -218,8 +223,13 @@ fn every_figure_follows_from_the_edition_alone() {
 fn an_edition_that_was_altered_does_not_follow() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     let edition = store.edition("2026-10", None).unwrap().unwrap();
     let altered = NewEdition {

@@ -33,8 +33,13 @@ fn flagged(store: &Store, now: &str) -> Vec<String> {
 fn late_evidence_flags_an_edition_and_leaves_it_alone() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher =
-        Publisher { store: &store, catalogue: &catalogue, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &catalogue,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     let first = store.edition("2026-10", Some(1)).unwrap();
     assert_eq!(flagged(&store, NOW), [""; 0]);
@@ -66,8 +71,13 @@ fn a_later_edition_says_what_changed_and_shows_both_figures() {
     store.note_definition(DEFINITION).unwrap();
     let stricter = DEFINITION.replace("99.5%", "99.9%").replace("confirm = 1", "confirm = 3");
     clock.advance(std::time::Duration::from_secs((17 * 24 + 9) * 3600));
-    let publisher =
-        Publisher { store: &store, catalogue: &before, definition: DEFINITION, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &before,
+        definition: DEFINITION,
+        demo: false,
+        key: key(),
+    };
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
 
     let mut late = late_agent();
@@ -80,8 +90,13 @@ fn a_later_edition_says_what_changed_and_shows_both_figures() {
     store.ingest(late, Source::Import).unwrap();
     let parsed = mailward_catalogue::parse("probes.toml", &stricter);
     let after = parsed.catalogue.unwrap();
-    let publisher =
-        Publisher { store: &store, catalogue: &after, definition: &stricter, demo: false };
+    let publisher = Publisher {
+        store: &store,
+        catalogue: &after,
+        definition: &stricter,
+        demo: false,
+        key: key(),
+    };
     let edition = publisher.publish(october(), "B", Some("york was away"), ms(NOW) + 1).unwrap();
     let changes = edition.report.changes.clone().unwrap();
     assert_eq!(changes.since, 1);

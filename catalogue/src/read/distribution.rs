@@ -1,0 +1,61 @@
+//! `[distribution]`: which keys go together, and what is built from them. The keys themselves
+//! are read by their table.
+
+use jiff::civil::Weekday;
+
+use super::draft::Draft;
+use super::faults::Faults;
+use crate::distribution::{Distribution, Relay, RelayTls};
+use crate::key::Settings;
+use crate::section::DAYS;
+
+/// Checks the section, where it is written.
+pub(super) fn check(draft: &Draft, faults: &mut Faults) {
+    let Some(fields) = draft.once.get("distribution") else { return };
+    for (key, other) in [("username", "password"), ("password", "username")] {
+        if fields.is_written(key) && !fields.is_meant(other) {
+            let message = format!("{key}: expected the key {other:?} beside it");
+            faults.error(fields.place(key), message);
+        }
+    }
+    if fields.is_written("password") && fields.settings.text("tls") == Some("none") {
+        let message = "tls: the password travels unencrypted; expected tls = \"starttls\" or \
+                       \"implicit\"";
+        faults.warning(fields.place("tls"), message.to_owned());
+    }
+}
+
+/// The section as it was written.
+pub(super) fn distribution(settings: &Settings) -> Option<Distribution> {
+    let text = |key| settings.text(key).map(str::to_owned);
+    let tls = match settings.text("tls")? {
+        "none" => RelayTls::None,
+        "implicit" => RelayTls::Implicit,
+        _ => RelayTls::StartTls,
+    };
+    let account = text("username").zip(settings.secret("password").cloned());
+    let usual = match tls {
+        RelayTls::Implicit => 465,
+        _ if account.is_some() => 587,
+        _ => 25,
+    };
+    Some(Distribution {
+        to: settings.texts("to").to_vec(),
+        from: text("from")?,
+        subject: text("subject")?,
+        relay: Relay {
+            host: text("host")?,
+            port: settings.port("port").unwrap_or(usual),
+            tls,
+            account,
+            trust: settings.path("trust").map(std::path::Path::to_owned),
+        },
+        digest: settings.text("digest").and_then(weekday),
+        give_up_after: settings.duration("give_up_after")?,
+    })
+}
+
+fn weekday(word: &str) -> Option<Weekday> {
+    let index = DAYS.iter().position(|day| *day == word)?;
+    Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
+}

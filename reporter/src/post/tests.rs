@@ -1,0 +1,1 @@
+//! Letters to relays that behave as they should not: each arrives once, or is told of.

@@ -1,0 +1,154 @@
+//! A month's report as a letter: subject, plain text, and HTML with the scorecard. How it is
+//! sent, to whom, and what goes with it is not known here.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use crate::render::words::{self, Standing};
+use crate::render::{columns, story};
+use crate::report::model::{LevelFigure, Report};
+
+/// A letter without its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The subject, in one line.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct Body<'a> {
+    title: &'a str,
+    badges: Vec<&'static str>,
+    provenance: &'a str,
+    verdict: &'a str,
+    findings: &'a [String],
+    rows: &'a [Row],
+    closing: &'a str,
+}
+
+struct Row {
+    subject: String,
+    measure: String,
+    target: String,
+    result: String,
+    sign: char,
+    verdict: String,
+    colour: &'static str,
+}
+
+/// The letter that brings an edition. `{service}` and `{month}` of the subject are filled in.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn edition(report: &Report, subject: &str) -> askama::Result<Written> {
+    let subject = subject
+        .replace("{service}", &report.service)
+        .replace("{month}", &words::month_name(&report.month));
+    let closing = "The Performance Summary is attached as PDF. The edition is signed; whoever has \
+                   its files can check them and recompute every figure.";
+    written(report, &subject, closing)
+}
+
+/// The digest of a week: the month so far.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn digest(report: &Report, date: Date) -> askama::Result<Written> {
+    let month = words::month_name(&report.month);
+    let subject = format!("{}: {month} so far, {}", report.service, date.strftime("%-d %B %Y"));
+    let closing = "These figures are not published and may still change until the month is over.";
+    written(report, &subject, closing)
+}
+
+fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Written> {
+    let report = &report.clone().for_the_public();
+    let provenance = story::provenance(report);
+    let verdict = words::verdict(report);
+    let findings = story::findings(report);
+    let rows: Vec<Row> = report.levels.iter().map(|level| row(report, level)).collect();
+    let title = format!("{}: {}", report.service, words::month_name(&report.month));
+    let mut text = format!("{}\n", columns::clean(&title));
+    let badges = story::badges(report);
+    if !badges.is_empty() {
+        text.push_str(&format!("{}\n", badges.join(" · ")));
+    }
+    text.push_str(&format!("\n{verdict}\n"));
+    findings.iter().for_each(|line| text.push_str(&format!("- {}\n", columns::clean(line))));
+    text.push('\n');
+    for row in &rows {
+        let line = format!(
+            "{} {}: {}\n  {} (target {}): {}\n",
+            row.sign,
+            columns::clean(&row.subject),
+            columns::clean(&row.measure),
+            row.result,
+            row.target,
+            row.verdict
+        );
+        text.push_str(&line);
+    }
+    text.push_str(&format!("\n{}\n\n{closing}\n", columns::clean(&provenance)));
+    let html = Body {
+        title: &title,
+        badges,
+        provenance: &provenance,
+        verdict: &verdict,
+        findings: &findings,
+        rows: &rows,
+        closing,
+    }
+    .render()?;
+    Ok(Written { subject: columns::clean(subject), text, html })
+}
+
+fn row(report: &Report, level: &LevelFigure) -> Row {
+    let standing = Standing::of(level);
+    let verdict = match standing.remark() {
+        Some(remark) => format!("{} ({remark})", standing.word()),
+        None => standing.word().to_owned(),
+    };
+    Row {
+        subject: words::subject(report, level).to_owned(),
+        measure: words::measure(level),
+        target: words::target(level),
+        result: words::result(level),
+        sign: standing.sign(),
+        verdict,
+        colour: match standing {
+            Standing::Met => "#00703c",
+            Standing::Missed => "#d4351c",
+            _ => "#505a5f",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    #[test]
+    fn a_letter_reads_well_without_its_attachment() {
+        let letter = edition(&fixture::october(), "{service}: {month}").unwrap();
+        assert_eq!(letter.subject, "NHSmail: October 2026");
+        insta::assert_snapshot!(letter.text, @"");
+        assert!(letter.html.contains("99.463"), "{}", letter.html);
+        assert!(letter.html.len() < 30_000, "{}", letter.html.len());
+    }
+
+    #[test]
+    fn what_others_wrote_is_text() {
+        let mut report = fixture::october();
+        report.service = "<b>x</b>\r\nBcc: a@b".to_owned();
+        report.components[3].name = "<script>alert(1)</script>\u{1b}[2J".to_owned();
+        let letter = digest(&report, jiff::civil::date(2026, 10, 19)).unwrap();
+        assert!(!letter.html.contains("<script>") && !letter.html.contains("<b>x"));
+        assert!(!letter.subject.contains(['\r', '\n']), "{:?}", letter.subject);
+        assert!(!letter.text.contains(['\r', '\u{1b}']), "{:?}", letter.text);
+    }
+}
