@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -136,7 +137,9 @@ pub fn keep(path: &Path, pem: &Secret) -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
     }
     // whole or not at all, and never over another key
-    let draft = path.with_extension(format!("{}.new", std::process::id()));
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("{}-{number}.new", std::process::id()));
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)

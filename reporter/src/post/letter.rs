@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use lettre::Message;
 use lettre::address::AddressError;
-use lettre::message::header::ContentType;
-use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 
 use crate::publish::manifest::sha256;
 use crate::render::columns::clean;
@@ -65,11 +65,17 @@ pub(super) fn message(
             MultiPart::mixed()
                 .boundary(boundary("mixed", to))
                 .multipart(both)
-                .singlepart(Attachment::new(name).body(bytes, kind))
+                .singlepart(Attachment::new(name).body(encoded(bytes), kind))
         }
         None => both,
     };
     builder.multipart(body).map(|message| message.formatted()).map_err(LetterError::Message)
+}
+
+/// Bytes that arrive as they are, whatever they look like.
+fn encoded(bytes: Vec<u8>) -> Body {
+    let encoding = ContentTransferEncoding::Base64;
+    Body::new_with_encoding(bytes, encoding).unwrap_or_else(Body::new)
 }
 
 /// A line that no part holds: it follows from the message's id.
@@ -119,7 +125,38 @@ mod tests {
     #[test]
     fn text_and_html_stand_side_by_side_and_the_pdf_is_attached() {
         let text = text_of("Post: October 2026", "Post");
-        insta::assert_snapshot!(text.replace('\r', ""), @"");
+        insta::assert_snapshot!(text.replace('\r', ""), @r#"
+        From: Post <reports@example.org>
+        To: board@example.org
+        Subject: Post: October 2026
+        Message-ID: <4243a69da98e8c4b2a07c38e38404c58@example.org>
+        Date: Fri, 06 Nov 2026 21:20:00 +0000
+        MIME-Version: 1.0
+        Content-Type: multipart/mixed; boundary="=_mixed_8df9352132aafbe4c7f21911"
+
+        --=_mixed_8df9352132aafbe4c7f21911
+        Content-Type: multipart/alternative;
+         boundary="=_alternative_8df9352132aafbe4c7f21911"
+
+        --=_alternative_8df9352132aafbe4c7f21911
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: base64
+
+        R3LDvMOfZQ0K
+        --=_alternative_8df9352132aafbe4c7f21911
+        Content-Type: text/html; charset=utf-8
+        Content-Transfer-Encoding: quoted-printable
+
+        <p>Gr=C3=BC=C3=9Fe</p>
+        --=_alternative_8df9352132aafbe4c7f21911--
+        --=_mixed_8df9352132aafbe4c7f21911
+        Content-Disposition: attachment; filename="post-2026-10.pdf"
+        Content-Type: application/pdf
+        Content-Transfer-Encoding: base64
+
+        JVBERi0xLjc=
+        --=_mixed_8df9352132aafbe4c7f21911--
+        "#);
         assert_eq!(text, text_of("Post: October 2026", "Post"), "the same bytes again");
     }
 

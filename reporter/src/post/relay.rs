@@ -187,7 +187,7 @@ impl Session {
             Ok(Err(error)) if error.is_transient() => Handed::PutOff(told(&error)),
             Ok(Err(error)) => {
                 self.broken = true;
-                broke_off(at_the_dot.get(), &told(&error))
+                broke_off(at_the_dot.get() && !was_unread(&error), &told(&error))
             }
             Err(_) => {
                 self.broken = true;
@@ -246,6 +246,22 @@ impl Session {
             let _ = timeout(Duration::from_secs(2), self.connection.quit()).await;
         }
     }
+}
+
+/// Whether the connection broke in a way that shows that the relay has not read the final dot. A
+/// system resets a connection (RFC 9293 section 3.10.7.4, RFC 1122 section 4.2.2.13) whose program
+/// went away before it read all that came, or to which more comes after that; one whose program
+/// had read everything ends without a reset.
+fn was_unread(error: &Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let mut source = std::error::Error::source(error);
+    while let Some(why) = source {
+        if let Some(io) = why.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
+        }
+        source = why.source();
+    }
+    false
 }
 
 /// What it means that the relay was gone or silent.

@@ -208,7 +208,7 @@ impl Sender {
     fn pdf(&self, letter: &NewLetter) -> Result<Option<(String, Vec<u8>)>, PostError> {
         let Some((month, edition)) = &letter.edition else { return Ok(None) };
         let kept = self.store.edition(month, Some(*edition))?;
-        Ok(kept.map(|kept| (format!("performance-{month}-edition-{edition}.pdf"), kept.pdf)))
+        Ok(kept.map(|kept| (format!("performance-{month}.pdf"), kept.pdf)))
     }
 
     fn settle(&self, from: LetterState, to: Addressee) -> Result<bool, StoreError> {

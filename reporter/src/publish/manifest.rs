@@ -188,7 +188,17 @@ mod tests {
         about.retain(|(name, _)| !["program", "zone-data", "key"].contains(&name.as_str()));
         let parts = vec![("report.json".to_owned(), sha256(b"{}"))];
         let manifest = Manifest { about, parts };
-        insta::assert_snapshot!(manifest, @"");
+        insta::assert_snapshot!(manifest, @r"
+        # mailward edition, format 1
+        # service: Post # key: another
+        # month: 2026-10
+        # zone: Europe/London
+        # edition: 2
+        # supersedes: 1
+        # as-of: 2026-11-06T09:30:00Z
+        # published: 2026-11-06T09:30:00Z
+        44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a  report.json
+        ");
         assert_eq!(Manifest::parse(manifest.to_string().as_bytes()), Ok(manifest));
     }
 
