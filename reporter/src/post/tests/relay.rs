@@ -179,8 +179,10 @@ impl<'a> Connection<'a> {
         let (from, to) = (String::new(), String::new());
         let read = BufReader::new(read);
         let mut connection = Connection { shared, quirk, read, write, from, to };
-        // it ends when the other side is gone
+        // it ends when the other side is gone, or as it is told
         let _ = connection.talk().await;
+        // closed as by a process that died, without a word of leave
+        connection.write.forget();
     }
 
     async fn say(&mut self, line: &str) -> Option<()> {
