@@ -3,6 +3,8 @@
 
 use crate::net::{imap, smtp};
 use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
+use crate::probe::icmp::packet::{Family, read_reply};
+use crate::probe::{command, sip};
 use crate::wbxml;
 
 /// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
@@ -13,8 +15,11 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("dkim", |bytes| drop(dkim::parse(&text(bytes)))),
     ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
     ("http-capture", crate::probe::http_capture),
+    ("icmp-echo", icmp_replies),
     ("imap-response", |bytes| drop(imap::wire::read(bytes))),
     ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
+    ("plugin-output", |bytes| drop(command::output::Output::read(bytes))),
+    ("sip-message", sip_messages),
     ("smtp-reply", smtp_replies),
     ("spf", |bytes| drop(spf::parse(&text(bytes)))),
     ("tls-rpt", |bytes| drop(tls_rpt::parse(&text(bytes)))),
@@ -29,4 +34,16 @@ fn smtp_replies(bytes: &[u8]) {
     let mut replies = smtp::reply::ReplyReader::default();
     replies.push(bytes);
     while let Ok(Some(_)) = replies.next_reply() {}
+}
+
+fn sip_messages(bytes: &[u8]) {
+    let mut messages = sip::message::MessageReader::default();
+    messages.push(bytes);
+    while let Ok(Some(_)) = messages.next_message() {}
+}
+
+fn icmp_replies(bytes: &[u8]) {
+    for family in [Family::V4, Family::V6] {
+        let _ = read_reply(family, bytes);
+    }
 }

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use mailward_catalogue::{Catalogue, Probe, Secret};
 use mailward_evidence::record::Pairs;
 use mailward_evidence::{Exhibit, Listing, Reason, Verdict};
+use regex::bytes::Regex;
 
 use crate::devices::Devices;
 pub use crate::net::Deadline;
@@ -303,6 +304,17 @@ fn access(probe: &Probe, tls: &str, ports: (u16, u16)) -> Result<Access, BuildEr
     Ok(Access { host: host.to_owned(), port, security })
 }
 
+/// The regular expression `text` of a key, for bytes of a server.
+fn pattern(probe: &Probe, key: &'static str, text: &str) -> Result<Regex, BuildError> {
+    let built = regex::bytes::RegexBuilder::new(text)
+        .size_limit(1 << 20)
+        // a thousand probes with a pattern each must fit a small machine
+        .dfa_size_limit(256 << 10)
+        .build();
+    built.map_err(|error| BuildError::key(probe, key, error.to_string()))
+}
+
+pub(crate) mod command;
 mod dns;
 mod dnsbl;
 mod domain;
@@ -311,13 +323,16 @@ mod eas;
 pub(crate) mod entry;
 mod exchange_health;
 mod http;
+pub(crate) mod icmp;
 mod imap;
 mod mail;
 mod owa;
 mod pop3;
 pub(crate) mod sign_in;
+pub(crate) mod sip;
 mod smtp;
 mod spoof;
+mod tcp;
 mod tls;
 #[cfg(test)]
 mod trial;
@@ -340,6 +355,10 @@ const REGISTRY: &[(&str, Build)] = &[
     ("imap", imap::build),
     ("pop3", pop3::build),
     ("mail", mail::build),
+    ("tcp", tcp::build),
+    ("icmp", icmp::build),
+    ("sip", sip::build),
+    ("command", command::build),
 ];
 
 /// What a step of `http` takes out of a body: see [`crate::foreign`].

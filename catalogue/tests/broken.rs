@@ -6,7 +6,9 @@ use mailward_catalogue::parse;
 fn told(text: &str) -> String {
     let parsed = parse("probes.toml", text);
     let lines: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
-    lines.join("\n")
+    // which kinds there are is not what is told
+    let kinds = mailward_catalogue::probe::kinds::KINDS.iter().map(|kind| kind.name);
+    lines.join("\n").replace(&kinds.collect::<Vec<_>>().join(", "), "KINDS")
 }
 
 const HEAD: &str = "[service]\nname = \"Mail\"\nzone = \"Europe/London\"\n";
@@ -37,7 +39,7 @@ url = "https://mail.example.org/"
 id = "p"
 component = "owa"
 kind = "http"
-host = "mail.example.org"
+rcpt_to = "a@example.org"
 evry = "60s"
 url = "ftp://mail.example.org/"
 timeout = 5
@@ -63,9 +65,9 @@ sun = "09:00-12:00"
     probes.toml:12:9: users: expected a whole number from 0 to 100000000000, got -1
     probes.toml:15:6: id: expected an id of ASCII letters, digits, '.', '_' and '-', at most 128; got "owa logon"
     probes.toml:16:13: unknown component "owaa"; did you mean "owa"?
-    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail)
+    probes.toml:17:8: unknown kind "oaw"; did you mean "owa"? (available: KINDS)
     probes.toml:18:9: every: expected a duration such as "500ms", "60s", "5m" or "1h30m"; got "60"
-    probes.toml:25:1: key "host" does not belong to kind http, but to smtp, imap, pop3, tls and spoof; the nearest known is "cron"
+    probes.toml:25:1: key "rcpt_to" does not belong to kind http, but to smtp and spoof; the nearest known is "method"
     probes.toml:26:1: unknown key "evry" in [[probe]] of kind http; did you mean "every"?
     probes.toml:27:7: url: expected a URL that starts with http:// or https://, got scheme "ftp"
     probes.toml:28:11: timeout: expected a duration such as "500ms", "60s", "5m" or "1h30m", got a number
@@ -126,7 +128,7 @@ id = \"c\"
 [[probe]]
 id = \"in\"
 component = \"c\"
-kind = \"sip\"
+kind = \"graph\"
 every = \"60s\"
 direction = \"incoming\"
 [[probe]]
@@ -139,7 +141,7 @@ depth = \"inbox\"
 "
     );
     insta::assert_snapshot!(told(&text), @r##"
-    probes.toml:10:8: kind sip is not available in this version; available: http, exchange-health, owa, eas, smtp, imap, pop3, tls, dns, dnsbl, domain, spoof, mail
+    probes.toml:10:8: kind graph is not available in this version; available: KINDS
     probes.toml:19:9: depth = "inbox" needs a credential
     "##);
 }
@@ -638,4 +640,37 @@ fn members_of_a_pool_are_addresses_and_each_stands_once() {
     check("[\"mail.example.org\"]", "expected an IP address; got \"mail.example.org\"");
     check("[\"192.0.2.1\", \"192.0.2.1\"]", "expected each address once");
     check("[]", "a list of 1 to 16 addresses, got a list of 0");
+}
+
+#[test]
+fn keys_of_edge_and_command_fit_together() {
+    let check = |keys: &str, expect: &str| {
+        let probe = format!(
+            "{HEAD}[[component]]\nid = \"c\"\n[[credential]]\nid = \"k\"\nusername = \"u\"\n\
+             password = {{ env = \"P\" }}\n[[probe]]\nid = \"p\"\ncomponent = \"c\"\n\
+             every = \"60s\"\n{keys}\n"
+        );
+        let said = told(&probe);
+        assert!(said.contains(expect) && said.is_empty() == expect.is_empty(), "{keys}: {said}");
+    };
+    let sip = |more: &str| format!("kind = \"sip\"\nhost = \"sip.example.org\"\n{more}");
+    check(&sip(""), "");
+    check(&sip("uri = \"sip:conf@example.org;transport=tls\""), "");
+    check(&sip("uri = \"sips:[2001:db8::1]\""), "");
+    check(&sip("uri = \"conf@example.org\""), "expected an address as sip:");
+    check(&sip("from = \"sip:a b\""), "expected an address as sip:");
+    check(&sip("from = \"sip:a\\r\\nVia: x\""), "expected an address as sip:");
+    check(&sip("from = \"sip:a>\""), "expected an address as sip:");
+    let command = |more: &str| format!("kind = \"command\"\n{more}");
+    check(&command("argv = [\"check_load\", \"-w\", \"5\"]"), "");
+    check(&command("argv = [\"/usr/bin/true\"]\nenv = { HOME = \"/\" }"), "");
+    check(&command("argv = []"), "got no program");
+    check(&command("argv = \"check_load -w 5\""), "argv: expected a list of texts");
+    check(&command("argv = [\"./check\"]"), "its whole path from / on");
+    check(&command("argv = [\"x\", \"a\\u0000b\"]"), "without a NUL");
+    check(&command("argv = [\"x\"]\nenv = { \"A=B\" = \"c\" }"), "names without =");
+    check(&command("argv = [\"x\"]\ncredential = \"k\""), "warning");
+    check("kind = \"tcp\"\nhost = \"x.example.org\"\nport = 22", "");
+    check("kind = \"tcp\"\nhost = \"x.example.org\"", "needs the key \"port\"");
+    check("kind = \"icmp\"\nhost = \"x.example.org\"\ncount = 99", "from 1 to 20");
 }

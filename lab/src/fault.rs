@@ -20,6 +20,8 @@ pub enum Part {
     Health,
     /// Every other page, over TLS and in the clear.
     Portal,
+    /// SIP, over TLS and in the clear.
+    Sip,
     /// The blocklists.
     Dnsbl,
     /// The names of the mail domain.
@@ -28,13 +30,14 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Smtp,
         Self::Submission,
         Self::Owa,
         Self::Eas,
         Self::Health,
         Self::Portal,
+        Self::Sip,
         Self::Dnsbl,
         Self::Dns,
     ];
@@ -48,7 +51,8 @@ impl Part {
             Fault::Hang | Fault::Slow(_) | Fault::Rubbish => true,
             Fault::Refuse | Fault::Close | Fault::Drip(_) | Fault::Flood => !is_dns,
             Fault::Certificate(_) => !is_dns,
-            Fault::Mute | Fault::Status(_) | Fault::Maintenance => !is_smtp && !is_dns,
+            Fault::Mute | Fault::Status(_) => !is_smtp && !is_dns,
+            Fault::Maintenance => !is_smtp && !is_dns && !matches!(self, Self::Sip),
             Fault::RejectLogons => {
                 matches!(self, Self::Submission | Self::Owa | Self::Eas)
             }
@@ -71,6 +75,7 @@ impl fmt::Display for Part {
             Self::Eas => "eas",
             Self::Health => "health",
             Self::Portal => "portal",
+            Self::Sip => "sip",
             Self::Dnsbl => "dnsbl",
             Self::Dns => "dns",
         })
@@ -82,12 +87,12 @@ impl fmt::Display for Part {
 pub enum Fault {
     /// Nobody listens: the connection is refused. TCP only.
     Refuse,
-    /// The connection is taken and closed without a byte; over HTTP, once the request was read,
+    /// The connection is taken and closed without a byte; over HTTP and SIP, once the request was read,
     /// as an unhealthy Exchange closes `healthcheck.htm`.
     Close,
     /// The connection is taken and never a byte comes, not even of TLS. DNS: no answer.
     Hang,
-    /// HTTP: TLS is set up, the request is read, and no answer ever comes.
+    /// HTTP and SIP: TLS is set up, the request is read, and no answer ever comes.
     Mute,
     /// Every greeting and every answer comes after this long.
     Slow(Duration),
@@ -99,7 +104,7 @@ pub enum Fault {
     Flood,
     /// Another certificate than the right one.
     Certificate(Certificate),
-    /// HTTP: this status, with a short page.
+    /// HTTP and SIP: this status; over HTTP with a short page.
     Status(u16),
     /// HTTP: status 200 with a page that says the service is under maintenance.
     Maintenance,

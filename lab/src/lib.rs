@@ -1,5 +1,5 @@
 //! A mail service on loopback that fails when told to: SMTP, Outlook on the web, ActiveSync,
-//! health pages, a portal, blocklists and DNS, for the demonstration and for tests. It speaks
+//! health pages, a portal, SIP, blocklists and DNS, for the demonstration and for tests. It speaks
 //! its protocols by itself, and knows neither agent nor reporter.
 
 mod accounts;
@@ -8,6 +8,7 @@ mod dns;
 mod fault;
 mod listen;
 mod script;
+mod sip;
 mod smtp;
 mod switch;
 mod web;
@@ -87,6 +88,10 @@ pub struct Addresses {
     pub portal: SocketAddr,
     /// HTTP in the clear, of [`Part::Portal`].
     pub http: SocketAddr,
+    /// SIP over TLS.
+    pub sips: SocketAddr,
+    /// SIP over TCP in the clear.
+    pub sip: SocketAddr,
     /// The blocklists: DNS over UDP.
     pub dnsbl: SocketAddr,
     /// The names of the mail domain: DNS over UDP.
@@ -179,6 +184,8 @@ impl Lab {
             health: opened.web(Part::Health, web::Scheme::Https)?,
             portal: opened.web(Part::Portal, web::Scheme::Https)?,
             http: opened.web(Part::Portal, web::Scheme::Http)?,
+            sips: opened.sip(sip::Over::Tls)?,
+            sip: opened.sip(sip::Over::Tcp)?,
             dnsbl: opened.dns(Part::Dnsbl).await?,
             dns: opened.dns(Part::Dns).await?,
         };
@@ -338,6 +345,21 @@ impl Opened {
         self.tasks.spawn(listen::serve(port, part, greet, Arc::clone(&house), move |stream| {
             web::serve(stream, part, scheme, Arc::clone(&house))
         }));
+        Ok(address)
+    }
+
+    fn sip(&mut self, over: sip::Over) -> Result<SocketAddr, LabError> {
+        let port = self.hold(Part::Sip, "SIP")?;
+        let address = port.address();
+        let house = Arc::clone(&self.house);
+        let greet = match over {
+            sip::Over::Tls => listen::FirstBytes::Tls,
+            sip::Over::Tcp => listen::FirstBytes::Sip,
+        };
+        let serving = listen::serve(port, Part::Sip, greet, Arc::clone(&house), move |stream| {
+            sip::serve(stream, over, Arc::clone(&house))
+        });
+        self.tasks.spawn(serving);
         Ok(address)
     }
 

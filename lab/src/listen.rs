@@ -27,6 +27,7 @@ const RUBBISH_BYTES: usize = 4096;
 pub(crate) enum FirstBytes {
     Smtp,
     Http,
+    Sip,
     Tls,
 }
 
@@ -35,6 +36,7 @@ impl FirstBytes {
         match self {
             Self::Smtp => b"220-",
             Self::Http => b"HTTP/1.1 200 OK\r\nX-Drip: ",
+            Self::Sip => b"SIP/2.0 200 OK\r\nSubject: ",
             // a TLS record of type handshake, 16 KiB long (RFC 8446 §5.1)
             Self::Tls => &[22, 3, 3, 0x40, 0],
         }

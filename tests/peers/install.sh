@@ -1,16 +1,16 @@
 #!/bin/bash
 # install.sh [--check] [GROUP...]: installs the Debian packages that the peers need, and starts
-# nothing. GROUP: mail mailbox web dnsbl dns rules prom; without one all but prom (which is for
-# bench/).
+# nothing. GROUP: mail mailbox web dnsbl dns rules sip plugins prom; without one all but prom (which
+# is for bench/).
 # Run by somebody else than root, or with --check, it only says what is missing, and exits 1
 # if anything is.
 set -euo pipefail
 
 check=
 [ "${1:-}" != --check ] || { check=1; shift; }
-[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules
+[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules sip plugins
 
-# package:command, where the command is what shows that the package is there
+# package:command, where the command, or a file by its whole path, shows that the package is there
 wanted="openssl:openssl curl:curl"
 for group in "$@"; do
     case $group in
@@ -20,15 +20,17 @@ for group in "$@"; do
     dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
     dns) wanted="$wanted knot:knotd knot-dnsutils:kdig nginx-light:nginx" ;;
     rules) wanted="$wanted prometheus:promtool" ;;
+    sip) wanted="$wanted kamailio:kamailio kamailio-tls-modules:/usr/share/doc/kamailio-tls-modules/copyright iproute2:ip" ;;
+    plugins) wanted="$wanted monitoring-plugins-basic:/usr/lib/nagios/plugins/check_dummy" ;;
     prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
-    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules or prom" >&2; exit 64 ;;
+    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules, sip, plugins or prom" >&2; exit 64 ;;
     esac
 done
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
 for pair in $wanted; do
-    command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%%:*}"
+    command -v "${pair#*:}" >/dev/null || [ -e "${pair#*:}" ] || missing="$missing ${pair%%:*}"
 done
 [ -n "$missing" ] || exit 0
 

@@ -24,6 +24,7 @@ HTTP_PORT=$(port 80) HTTPS_PORT=$(port 443)
 EXPIRED_PORT=$(port 444) WRONG_NAME_PORT=$(port 445) SELF_SIGNED_PORT=$(port 446)
 DNS_PORT=$(port 54) POLICY_PORT=$(port 447)
 BLACKBOX_PORT=$(port 115)
+SIP_PORT=$(port 5060) SIPS_PORT=$(port 5061)
 
 say() { echo "[$PEER] $*"; }
 die() { echo "[$PEER] $*" >&2; exit 1; }

@@ -14,7 +14,7 @@ use regex::bytes::Regex;
 use url::Url;
 
 use super::web::{note_status, status_reason, web_address};
-use super::{BuildError, Context, Observe, Seen};
+use super::{BuildError, Context, Observe, Seen, pattern};
 use crate::net::http::follow::Visitor;
 use crate::net::http::{Answer, Ask, Phases};
 use crate::net::{Fault, Net, Trace};
@@ -72,15 +72,6 @@ fn headers(probe: &Probe, settings: &Settings) -> Result<HeaderMap, BuildError> 
         headers.append(name, value);
     }
     Ok(headers)
-}
-
-fn pattern(probe: &Probe, key: &'static str, text: &str) -> Result<Regex, BuildError> {
-    let built = regex::bytes::RegexBuilder::new(text)
-        .size_limit(1 << 20)
-        // a thousand probes with a pattern each must fit a small machine
-        .dfa_size_limit(256 << 10)
-        .build();
-    built.map_err(|error| BuildError::key(probe, key, error.to_string()))
 }
 
 impl Observe for Http {

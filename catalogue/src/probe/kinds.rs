@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+mod command;
 mod http;
+mod icmp;
 mod imap;
 mod mail;
 mod pop3;
+mod sip;
+mod tcp;
 
 use super::{Advice, Declared, Effect, Key, Kind, Probe, Settings, Shape, Value, Wants};
 use crate::fault::Gravity;
@@ -34,16 +38,23 @@ pub const KINDS: &[&Kind] = &[
     &DOMAIN,
     &SPOOF,
     &MAIL,
+    &TCP,
+    &ICMP,
+    &SIP,
+    &COMMAND,
 ];
 
 /// Kinds that probes.toml reserves and that this version cannot run.
-pub const LATER: &[&str] =
-    &["autodiscover", "mapi", "ews", "graph", "tcp", "icmp", "sip", "command"];
+pub const LATER: &[&str] = &["autodiscover", "mapi", "ews", "graph"];
 
+pub use command::COMMAND;
 pub use http::{HTTP, STEP};
+pub use icmp::ICMP;
 pub use imap::IMAP;
 pub use mail::MAIL;
 pub use pop3::POP3;
+pub use sip::SIP;
+pub use tcp::TCP;
 
 /// The kind of this name.
 #[must_use]
