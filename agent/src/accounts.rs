@@ -2,16 +2,18 @@
 //! is asked first, and what the run leaves undecided is given back when it ends.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mailward_catalogue::{Catalogue, Means, SecretRef};
+use mailward_catalogue::{Catalogue, ClientCertificate, Means, SecretRef};
 use mailward_evidence::{Clock, Reason};
 
 use crate::causes::causes;
 use crate::guard::Guard;
 use crate::net::oauth::Tokens;
+use crate::net::tls::Identity;
 use crate::probe::{Account, AccountKey, Accounts, Deadline};
 
 /// All accounts of the definition, and the guard over them.
@@ -26,28 +28,58 @@ pub struct Purse {
 struct Held {
     username: String,
     key: Key,
+    certificate: Option<ClientCertificate>,
 }
 
 #[derive(Debug)]
 enum Key {
     Password(SecretRef),
     Tokens(Arc<Tokens>),
+    Certificate,
+}
+
+impl Held {
+    /// The secrets of the account as they are now; a token is fetched when it is shown.
+    fn read(&self, id: &str) -> Result<(AccountKey, Option<Identity>), Reason> {
+        let missing = |what: &str, error: &dyn std::error::Error| {
+            tracing::warn!(credential = id, error = %causes(error), "the account's {what} cannot be read");
+            Reason::CredentialMissing
+        };
+        let read = |what: &str, place: &SecretRef| place.read().map_err(|e| missing(what, &e));
+        let key = match &self.key {
+            Key::Tokens(tokens) => AccountKey::Tokens(Arc::clone(tokens)),
+            Key::Password(place) => AccountKey::Password(read("password", place)?),
+            Key::Certificate => AccountKey::Certificate,
+        };
+        let Some(places) = &self.certificate else { return Ok((key, None)) };
+        let certificate = read("certificate", &places.certificate)?;
+        let private = read("key", &places.key)?;
+        let identity = Identity::read(&certificate, &private);
+        Ok((key, Some(identity.map_err(|error| missing("certificate", &error))?)))
+    }
 }
 
 impl Purse {
-    /// The accounts of a definition; see [`Guard::new`] for `directory`.
+    /// The accounts of a definition; see [`Guard::new`] for `directory`, and [`Tokens::new`] for
+    /// what is kept in `tokens`.
     #[must_use]
     pub fn new(
         catalogue: &Catalogue,
-        directory: Option<std::path::PathBuf>,
+        directory: Option<PathBuf>,
+        tokens: Option<PathBuf>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let held = catalogue.credentials.iter().map(|credential| {
             let key = match &credential.means {
                 Means::Password(place) => Key::Password(place.clone()),
-                Means::OAuth(means) => Key::Tokens(Arc::new(Tokens::new(means.clone()))),
+                Means::OAuth(means) => {
+                    let kept = tokens.as_ref().map(|directory| directory.join(&credential.id));
+                    Key::Tokens(Arc::new(Tokens::new(means.clone(), kept)))
+                }
+                Means::Certificate => Key::Certificate,
             };
-            let held = Held { username: credential.username.clone(), key };
+            let certificate = credential.certificate.clone();
+            let held = Held { username: credential.username.clone(), key, certificate };
             (Box::from(credential.id.as_str()), held)
         });
         Self { held: held.collect(), guard: Guard::new(directory, clock) }
@@ -84,21 +116,11 @@ impl RunAccounts<'_> {
 impl RunAccounts<'_> {
     async fn give(&self, credential_id: &str) -> Result<Account, Reason> {
         let held = self.purse.held.get(credential_id).ok_or(Reason::CredentialMissing)?;
-        let key = match &held.key {
-            Key::Tokens(tokens) => AccountKey::Tokens(Arc::clone(tokens)),
-            Key::Password(place) => AccountKey::Password(place.read().map_err(|error| {
-                tracing::warn!(
-                    credential = credential_id,
-                    error = %causes(&error),
-                    "the account's password cannot be read"
-                );
-                Reason::CredentialMissing
-            })?),
-        };
+        let (key, identity) = held.read(credential_id)?;
         self.purse.guard.ask(credential_id).map_err(|_| Reason::CredentialHeld)?;
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         granted.push(Box::from(credential_id));
-        Ok(Account { username: held.username.clone(), key })
+        Ok(Account { username: held.username.clone(), key, identity })
     }
 }
 
@@ -151,7 +173,8 @@ mod tests {
 
     fn purse(secret: SecretRef) -> Purse {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        let held = Held { username: "probe1@example.org".to_owned(), key: Key::Password(secret) };
+        let username = "probe1@example.org".to_owned();
+        let held = Held { username, key: Key::Password(secret), certificate: None };
         let held = HashMap::from([(Box::from("owa"), held)]);
         Purse { held, guard: Guard::new(None, clock) }
     }

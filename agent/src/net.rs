@@ -34,6 +34,7 @@ pub mod tls;
 pub use stream::Stream;
 
 /// What all probes of an agent share: resolver, roots of trust, TLS settings, clock.
+#[derive(Clone)]
 pub struct Net {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) resolver: Arc<resolve::Resolver>,
@@ -209,11 +210,18 @@ impl Fault {
     /// What an error of a connection means: `doing` completes "while …".
     #[must_use]
     pub fn io(error: &std::io::Error, doing: &str) -> Self {
-        use std::io::ErrorKind as Kind;
-        let is_tls = error.get_ref().is_some_and(|e| e.is::<rustls::Error>());
-        let reason = match error.kind() {
+        let of_tls = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+        let reason = match (error.kind(), of_tls) {
             // an alert or a broken record; with TLS 1.3 a refusal comes after the handshake
-            _ if is_tls => Reason::TlsHandshake,
+            (_, Some(error)) => tls::reason_of(error),
+            (kind, None) => Self::kind(kind),
+        };
+        Self::new(reason, format!("while {doing}: {error}"))
+    }
+
+    fn kind(kind: std::io::ErrorKind) -> Reason {
+        use std::io::ErrorKind as Kind;
+        match kind {
             Kind::ConnectionRefused => Reason::ConnectRefused,
             Kind::TimedOut => Reason::ConnectTimeout,
             Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => {
@@ -228,8 +236,7 @@ impl Fault {
             Kind::PermissionDenied => Reason::EgressBlocked,
             // no descriptor, no memory, no source address: nothing the service has done
             _ => Reason::ProbeFault,
-        };
-        Self::new(reason, format!("while {doing}: {error}"))
+        }
     }
 
     /// No answer by the deadline: `doing` completes "while …".
@@ -238,10 +245,16 @@ impl Fault {
         Self::new(Reason::Timeout, format!("no answer in time while {doing}"))
     }
 
-    /// Whether the fault is the agent's and not the service's.
+    /// Whether the fault is the agent's, or its account's, and not the service's.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
-        matches!(self.reason, Reason::ProbeFault | Reason::EgressBlocked)
+        matches!(
+            self.reason,
+            Reason::ProbeFault
+                | Reason::EgressBlocked
+                | Reason::Credential
+                | Reason::LogonUnsupported
+        )
     }
 }
 

@@ -75,7 +75,7 @@ pub async fn probe_once(
     let health = Health::new(references, Arc::clone(&net), Arc::clone(clock), Arc::clone(&metrics));
     let wanted = |probe: &&Probe| ids.is_empty() || ids.contains(&probe.id);
     let mail = Mail::set_up(catalogue, &wanted, &name, &metrics, clock).await?;
-    let purse = Arc::new(Purse::new(catalogue, None, Arc::clone(clock)));
+    let purse = Arc::new(Purse::new(catalogue, None, None, Arc::clone(clock)));
     let told = mail.start(&net, &purse, clock);
     let runner = Runner {
         overall: Semaphore::new(MAX_CONCURRENT),

@@ -14,6 +14,7 @@ use crate::devices::Devices;
 pub use crate::net::Deadline;
 use crate::net::oauth::{NoToken, Tokens};
 use crate::net::sasl::{Login, Proof};
+use crate::net::tls::Identity;
 use crate::net::{Access, Fault, Net, Security, Trace, clean};
 use crate::post::Post;
 use crate::turn::Turn;
@@ -176,6 +177,8 @@ pub struct Account {
     pub username: String,
     /// What proves it.
     pub key: AccountKey,
+    /// What it shows when a connection is encrypted, where it has that.
+    pub identity: Option<Identity>,
 }
 
 /// What proves an account.
@@ -185,24 +188,26 @@ pub enum AccountKey {
     Password(Secret),
     /// Access tokens, fetched when they are needed.
     Tokens(Arc<Tokens>),
+    /// Its certificate alone.
+    Certificate,
 }
 
 impl Account {
     /// An account with a password.
     #[must_use]
     pub const fn with_password(username: String, password: Secret) -> Self {
-        Self { username, key: AccountKey::Password(password) }
+        Self { username, key: AccountKey::Password(password), identity: None }
     }
 
     /// Its password, for a protocol that knows nothing else.
     ///
     /// # Errors
-    /// When it has tokens instead; a definition with such an account is refused.
+    /// When it has none; a definition with such an account is refused.
     pub fn password(&self) -> Result<&Secret, Fault> {
         match &self.key {
             AccountKey::Password(password) => Ok(password),
-            AccountKey::Tokens(_) => {
-                let detail = "expected an account with a password, got one with access tokens";
+            AccountKey::Tokens(_) | AccountKey::Certificate => {
+                let detail = "expected an account with a password, got one without";
                 Err(Fault::new(Reason::ProbeFault, detail))
             }
         }
@@ -225,8 +230,9 @@ impl Account {
                 trace.hide(&token);
                 Proof::Token(token)
             }
+            AccountKey::Certificate => Proof::Certificate,
         };
-        Ok(Login { username: self.username.clone(), proof })
+        Ok(Login { username: self.username.clone(), proof, identity: self.identity.clone() })
     }
 
     /// A server did not take what it was shown: a token is not shown again.

@@ -294,7 +294,8 @@ impl Parts {
             Arc::clone(clock),
             Arc::clone(metrics),
         )?);
-        let purse = Purse::new(catalogue, Some(home.credentials()), Arc::clone(clock));
+        let purse =
+            Purse::new(catalogue, Some(home.credentials()), Some(home.tokens()), Arc::clone(clock));
         let purse = Arc::new(purse);
         let runner = Runner {
             overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),

@@ -13,17 +13,19 @@ pub struct Credential {
     pub username: String,
     /// What proves it.
     pub means: Means,
+    /// What it shows when a connection is encrypted, beside that or alone.
+    pub certificate: Option<ClientCertificate>,
     /// Whether more than one agent may use the account.
     pub shared: bool,
 }
 
 impl Credential {
-    /// Where its password is kept; `None` where an access token stands for it.
+    /// Where its password is kept; `None` where a token or a certificate stands for it.
     #[must_use]
     pub const fn password(&self) -> Option<&SecretRef> {
         match &self.means {
             Means::Password(place) => Some(place),
-            Means::OAuth(_) => None,
+            Means::OAuth(_) | Means::Certificate => None,
         }
     }
 }
@@ -35,6 +37,17 @@ pub enum Means {
     Password(SecretRef),
     /// Access tokens that are fetched when they are needed.
     OAuth(OAuth),
+    /// Its certificate alone.
+    Certificate,
+}
+
+/// A certificate for the client's side of TLS (RFC 8446 section 4.4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Where the certificate and its chain are kept, as PEM.
+    pub certificate: SecretRef,
+    /// Where its private key is kept, as PEM.
+    pub key: SecretRef,
 }
 
 /// How access tokens are fetched (OAuth 2.0, RFC 6749).

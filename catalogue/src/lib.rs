@@ -17,7 +17,7 @@ pub mod section;
 pub mod service;
 pub mod template;
 
-pub use credential::{Credential, Grant, Means, OAuth, Secret, SecretRef};
+pub use credential::{ClientCertificate, Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
 pub use distribution::{Distribution, Relay, RelayTls};
 pub use fault::{Fault, Gravity};

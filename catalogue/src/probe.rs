@@ -102,6 +102,10 @@ pub struct Kind {
     pub credential: Wants,
     /// Whether it can log on with an access token instead of a password.
     pub tokens: bool,
+    /// Whether it can log on with a password.
+    pub passwords: bool,
+    /// Whether it can show a client certificate.
+    pub certificates: bool,
     /// Its own keys.
     pub keys: &'static [Key],
     /// Keys that are reserved for it and that this version cannot act on.

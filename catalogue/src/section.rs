@@ -258,16 +258,26 @@ pub static PROBE: Section = Section {
 pub static CREDENTIAL: Section = Section {
     name: "credential",
     form: Form::List,
-    about: "an account that probes log on with; its password never stands in this file",
+    about: "an account that probes log on with; its secrets never stand in this file",
     keys: &[
         Key::required("id", Shape::Id, "its id"),
         Key::required("username", Shape::Text, "the account's name"),
-        Key::optional("password", Shape::Secret, "where its password is kept; this or oauth"),
+        Key::optional(
+            "password",
+            Shape::Secret,
+            "where its password is kept; this, oauth or a certificate",
+        ),
         Key::optional(
             "oauth",
             Shape::Group(OAUTH),
             "how access tokens are fetched, for kinds that log on with one",
         ),
+        Key::optional(
+            "certificate",
+            Shape::Secret,
+            "where its client certificate and chain are kept, as PEM; for kinds that speak HTTP",
+        ),
+        Key::optional("key", Shape::Secret, "where the certificate's private key is kept, as PEM"),
         Key::optional("shared", Shape::Bool, "whether more than one agent may use it").or("false"),
     ],
 };

@@ -556,14 +556,19 @@ fn what_proves_an_account_is_one_thing() {
         credential("http", &http),
         credential("inline", &oauth(", client_secret = \"hunter2\", refresh_token = \"h\"")),
         credential("fine", &oauth(&format!("{grant}{secret}"))),
+        credential("keyless", "certificate = { env = \"C\" }"),
+        credential("bare", "key = \"PEM\""),
+        credential("card", "certificate = { env = \"C\" }\nkey = { env = \"K\" }"),
         "[[component]]\nid = \"c\"\n[[probe]]\nid = \"p\"\ncomponent = \"c\"\nkind = \"owa\"\n\
          url = \"https://x.test/\"\nevery = \"60s\"\ncredential = \"fine\"\n\
+         [[probe]]\nid = \"i\"\ncomponent = \"c\"\nkind = \"imap\"\nhost = \"x.test\"\n\
+         every = \"60s\"\ncredential = \"card\"\n\
          [agent]\nname = \"a\"\nreferences_smtp = [\"https://x.test/\"]\n"
             .to_owned(),
     ]
     .concat();
     insta::assert_snapshot!(told(&text), @r##"
-    probes.toml:4:1: [[credential]] needs the key "password": where its password is kept; or "oauth"
+    probes.toml:4:1: [[credential]] needs the key "password": where its password is kept; or "oauth"; or "certificate"
     probes.toml:12:9: expected password or oauth, got both
     probes.toml:16:9: oauth: needs refresh_token, or grant = "client_credentials"
     probes.toml:20:9: oauth: expected refresh_token or grant, got both
@@ -571,8 +576,13 @@ fn what_proves_an_account_is_one_thing() {
     probes.toml:28:9: oauth: token_url: expected an https:// URL: secrets travel there
     probes.toml:32:76: oauth: client_secret: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
     probes.toml:32:103: oauth: refresh_token: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
-    probes.toml:45:14: kind owa logs on with a password, and "fine" has oauth
-    probes.toml:48:19: references_smtp: expected HOST:PORT, got "https://x.test/"
+    probes.toml:40:15: certificate needs key beside it
+    probes.toml:41:1: [[credential]] needs the key "password": where its password is kept; or "oauth"; or "certificate"
+    probes.toml:44:7: key needs certificate beside it
+    probes.toml:44:7: key: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:58:14: kind owa logs on with a password, and "fine" has oauth
+    probes.toml:65:14: kind imap shows no certificate, and "card" has one
+    probes.toml:68:19: references_smtp: expected HOST:PORT, got "https://x.test/"
     "##);
 }
 

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use mailward_evidence::Reason;
 use url::Url;
 
-use super::tls::Inside;
+use super::tls::{Identity, Inside};
 use super::{Deadline, Fault, Net, Stream, Trace};
 
 pub mod authorize;
@@ -111,13 +111,15 @@ pub struct Client<'a> {
     open: Option<Open>,
     /// The peer of the first connection, from which a redirect may not lead inwards.
     first_peer: Option<IpAddr>,
+    /// The certificate to show, and to whom.
+    identity: Option<(url::Origin, Identity)>,
 }
 
 impl<'a> Client<'a> {
     /// A client without a connection yet.
     #[must_use]
     pub const fn new(net: &'a Net, deadline: Deadline) -> Self {
-        Self { net, deadline, open: None, first_peer: None }
+        Self { net, deadline, open: None, first_peer: None, identity: None }
     }
 
     /// Ends the connection, so that what comes next has one of its own.
@@ -128,6 +130,16 @@ impl<'a> Client<'a> {
     /// From now on, takes at most `span`, and no longer than before.
     pub fn hurry(&mut self, span: std::time::Duration) {
         self.deadline = self.deadline.within(span);
+    }
+
+    /// From now on, shows the origin of `to` this certificate where it asks for one, and nobody another
+    /// one. A connection that was made as somebody else is not used again.
+    pub fn identify(&mut self, to: &Url, identity: Option<&Identity>) {
+        let identity = identity.map(|identity| (to.origin(), identity.clone()));
+        if identity != self.identity {
+            self.open = None;
+            self.identity = identity;
+        }
     }
 
     /// Sends `ask` and reads the answer. Redirects are not followed; see [`follow`].
@@ -188,7 +200,9 @@ impl<'a> Client<'a> {
         }
         let stream = if url.scheme() == "https" {
             let inside = Inside::Http;
-            self.net.secure(tcp, host, inside, deadline, trace).await?
+            let identity = self.identity.as_ref().filter(|(to, _)| *to == origin);
+            let identity = identity.map(|(_, identity)| identity);
+            self.net.secure_as(identity, tcp, host, inside, deadline, trace).await?
         } else {
             Stream::Plain(tcp)
         };

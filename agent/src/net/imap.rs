@@ -109,6 +109,7 @@ impl Way {
     #[must_use]
     pub fn choose(proof: &Proof, offered: &Capabilities) -> Option<Self> {
         match proof {
+            Proof::Certificate => None,
             Proof::Token(_) => offered.has("AUTH=XOAUTH2").then_some(Self::XOAuth2),
             Proof::Password(_) if offered.has("AUTH=PLAIN") => Some(Self::Plain),
             // RFC 9051 section 6.2.3
@@ -241,6 +242,7 @@ impl Conversation {
                 let message = sasl::plain(&login.username, password);
                 self.authenticate("PLAIN", &message, offered, trace).await?
             }
+            (_, Proof::Certificate) => return Err(sasl::no_message()),
             (_, Proof::Token(token)) => {
                 let message = sasl::xoauth2(&login.username, token);
                 self.authenticate("XOAUTH2", &message, offered, trace).await?

@@ -1,8 +1,10 @@
 //! Access tokens for accounts that have no password (OAuth 2.0, RFC 6749): fetched when one is
 //! needed, kept until shortly before they expire, one request at a time. Showing a token to a
-//! mail server is `sasl`'s; tokens and what they are asked for with never leave this file but
-//! as `Secret`.
+//! server is left to `sasl` and `http/authorize`; tokens and what they are asked for with never
+//! leave this file but as `Secret`, or for the agent's own directory (`kept`).
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
@@ -16,6 +18,10 @@ use url::Url;
 use super::http::{Answer, Ask, Client, Phases};
 use super::{Deadline, Net, Trace, clean};
 
+mod kept;
+
+use kept::{Kept, Replaced};
+
 /// How long before its end a token is not used any more.
 const MARGIN: Duration = Duration::from_secs(60);
 /// How long a token is kept that does not say how long it is good for (RFC 6749 section 5.1
@@ -25,6 +31,8 @@ const UNSAID: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// How long a failure stands before the endpoint is asked again.
 const REST: Duration = Duration::from_secs(10);
+/// How long the endpoint is waited for, whatever time a run has.
+const FETCH: Duration = Duration::from_secs(30);
 /// The longest token that is accepted, in bytes.
 const MAX_TOKEN_BYTES: usize = 16 << 10;
 
@@ -45,23 +53,60 @@ pub enum NoToken {
 /// The tokens of one account.
 #[derive(Debug)]
 pub struct Tokens {
-    means: OAuth,
-    held: Mutex<Held>,
+    means: Arc<OAuth>,
+    kept: Option<Arc<Kept>>,
+    held: Arc<Mutex<Held>>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     token: Option<(Secret, Instant)>,
     /// One that the endpoint gave in place of the declared one.
-    refresh: Option<Secret>,
+    refresh: Option<Replaced>,
     failed: Option<(NoToken, Instant)>,
 }
 
+impl Held {
+    /// What needs no asking.
+    fn known(&self) -> Option<Result<Secret, NoToken>> {
+        let now = Instant::now();
+        if let Some((token, until)) = &self.token
+            && *until > now
+        {
+            return Some(Ok(token.clone()));
+        }
+        let (failure, since) = self.failed.as_ref()?;
+        (now.duration_since(*since) < REST).then(|| Err(failure.clone()))
+    }
+
+    fn keep(&mut self, fetched: Result<Fresh, NoToken>) -> Result<Secret, NoToken> {
+        match fetched {
+            Ok(fresh) => {
+                self.failed = None;
+                self.token = Some((fresh.token.clone(), Instant::now() + fresh.good_for));
+                Ok(fresh.token)
+            }
+            Err(failure) => {
+                self.failed = Some((failure.clone(), Instant::now()));
+                Err(failure)
+            }
+        }
+    }
+}
+
 impl Tokens {
-    /// None yet.
+    /// None yet. A refresh token that the endpoint gives in place of the declared one is kept in
+    /// the file `kept`, or until the program ends.
     #[must_use]
-    pub fn new(means: OAuth) -> Self {
-        Self { means, held: Mutex::default() }
+    pub fn new(means: OAuth, kept: Option<PathBuf>) -> Self {
+        let kept = kept.map(|path| Arc::new(Kept::at(path)));
+        Self { means: Arc::new(means), kept, held: Arc::default() }
+    }
+
+    /// Whether they are the client's own (RFC 6749 section 4.4) and stand for no mailbox.
+    #[must_use]
+    pub fn are_the_clients(&self) -> bool {
+        self.means.grant == Grant::ClientCredentials
     }
 
     /// A token that is good for now. Who asks while another asks waits for its answer. Phase
@@ -77,31 +122,24 @@ impl Tokens {
     ) -> Result<Secret, NoToken> {
         trace.skip();
         let late = || NoToken::Unavailable(Box::from("no answer in time"));
-        let mut held = deadline.bound(self.held.lock()).await.ok_or_else(late)?;
-        let now = Instant::now();
-        if let Some((token, until)) = &held.token
-            && *until > now
-        {
-            return Ok(token.clone());
+        let lock = Arc::clone(&self.held).lock_owned();
+        let mut held = deadline.bound(lock).await.ok_or_else(late)?;
+        if let Some(known) = held.known() {
+            return known;
         }
-        if let Some((failure, since)) = &held.failed
-            && now.duration_since(*since) < REST
-        {
-            return Err(failure.clone());
-        }
-        let fetched = self.fetch(net, held.refresh.as_ref(), deadline).await;
+        let (net, means, kept) = (net.clone(), self.means.clone(), self.kept.clone());
+        // an answer may bring the only refresh token that will be good from now on: a run that
+        // is out of time goes, and the request goes on
+        let fetching = tokio::spawn(async move {
+            let fetched = fetch(&net, &means, kept.as_deref(), &mut held.refresh).await;
+            held.keep(fetched)
+        });
+        let fetched = deadline.bound(fetching).await;
         trace.lap("token");
         match fetched {
-            Ok(fresh) => {
-                held.failed = None;
-                held.token = Some((fresh.token.clone(), now + fresh.good_for));
-                held.refresh = fresh.refresh.or(held.refresh.take());
-                Ok(fresh.token)
-            }
-            Err(failure) => {
-                held.failed = Some((failure.clone(), Instant::now()));
-                Err(failure)
-            }
+            Some(Ok(done)) => done,
+            Some(Err(_)) => Err(NoToken::Unavailable(Box::from("the request was cut short"))),
+            None => Err(late()),
         }
     }
 
@@ -110,57 +148,81 @@ impl Tokens {
         let mut held = self.held.lock().await;
         held.token.take_if(|(held, _)| held == token);
     }
+}
 
-    async fn fetch(
-        &self,
-        net: &Net,
-        refresh: Option<&Secret>,
-        deadline: Deadline,
-    ) -> Result<Fresh, NoToken> {
-        let ask = self.ask(refresh)?;
-        let mut client = Client::new(net, deadline);
-        // the endpoint is not what is watched: its addresses and certificates are not kept
-        let mut apart = Trace::start();
-        let answer = client.send(&ask, Phases::Whole("token"), &mut apart).await;
-        read(&answer.map_err(|fault| NoToken::Unavailable(fault.detail))?)
+async fn fetch(
+    net: &Net,
+    means: &OAuth,
+    kept: Option<&Kept>,
+    replaced: &mut Option<Replaced>,
+) -> Result<Fresh, NoToken> {
+    let unreadable = |error: SecretError| NoToken::Secret(clean(&error.to_string(), 300));
+    let declared = match &means.grant {
+        Grant::ClientCredentials => None,
+        Grant::RefreshToken(place) => Some(place.read().map_err(unreadable)?),
+    };
+    let refresh = declared.as_ref().map(|declared| {
+        // whoever declares another one means that one
+        replaced.take_if(|replaced| !replaced.stands_for(declared));
+        if replaced.is_none() {
+            *replaced = kept.and_then(|kept| kept.read(declared));
+        }
+        replaced.as_ref().map_or(declared, |replaced| &replaced.token)
+    });
+    let ask = ask(means, refresh)?;
+    let mut client = Client::new(net, Deadline::after(FETCH));
+    // the endpoint is not what is watched: its addresses and certificates are not kept
+    let mut apart = Trace::start();
+    let answer = client.send(&ask, Phases::Whole("token"), &mut apart).await;
+    let mut fresh = read(&answer.map_err(|fault| NoToken::Unavailable(fault.detail))?)?;
+    if let (Some(declared), Some(token)) = (&declared, fresh.refresh.take())
+        && refresh != Some(&token)
+    {
+        let newer = Replaced::new(declared, token);
+        match kept {
+            Some(kept) => kept.write(&newer),
+            None => tracing::warn!(
+                client = means.client_id,
+                "the token endpoint gave a new refresh token, and there is no data directory to \
+                 keep it in; if the declared one can be used once only, it is used up"
+            ),
+        }
+        *replaced = Some(newer);
     }
+    Ok(fresh)
+}
 
-    /// RFC 6749 sections 4.4.2 and 6, with the client's secret in the body (section 2.3.1), as
-    /// Google and Microsoft document it.
-    fn ask(&self, refresh: Option<&Secret>) -> Result<Ask, NoToken> {
-        let unreadable = |error: SecretError| NoToken::Secret(clean(&error.to_string(), 300));
-        let means = &self.means;
-        let url = Url::parse(&means.token_url)
-            .map_err(|error| NoToken::Unavailable(clean(&error.to_string(), 300)))?;
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        match &means.grant {
-            Grant::ClientCredentials => {
-                form.append_pair("grant_type", "client_credentials");
-            }
-            Grant::RefreshToken(place) => {
-                let token = match refresh {
-                    Some(newer) => newer.clone(),
-                    None => place.read().map_err(unreadable)?,
-                };
-                form.append_pair("grant_type", "refresh_token");
-                form.append_pair("refresh_token", token.expose());
-            }
+/// RFC 6749 sections 4.4.2 and 6, with the client's secret in the body (section 2.3.1), as
+/// Google and Microsoft document it.
+fn ask(means: &OAuth, refresh: Option<&Secret>) -> Result<Ask, NoToken> {
+    let url = Url::parse(&means.token_url)
+        .map_err(|error| NoToken::Unavailable(clean(&error.to_string(), 300)))?;
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    match refresh {
+        None => {
+            form.append_pair("grant_type", "client_credentials");
         }
-        form.append_pair("client_id", &means.client_id);
-        if let Some(place) = &means.client_secret {
-            form.append_pair("client_secret", place.read().map_err(unreadable)?.expose());
+        Some(token) => {
+            form.append_pair("grant_type", "refresh_token");
+            form.append_pair("refresh_token", token.expose());
         }
-        if let Some(scope) = &means.scope {
-            form.append_pair("scope", scope);
-        }
-        let mut ask = Ask::get(url);
-        ask.method = Method::POST;
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        ask.headers.insert(CONTENT_TYPE, kind);
-        ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        ask.body = form.finish().into();
-        Ok(ask)
     }
+    form.append_pair("client_id", &means.client_id);
+    if let Some(place) = &means.client_secret {
+        let secret =
+            place.read().map_err(|error| NoToken::Secret(clean(&error.to_string(), 300)))?;
+        form.append_pair("client_secret", secret.expose());
+    }
+    if let Some(scope) = &means.scope {
+        form.append_pair("scope", scope);
+    }
+    let mut ask = Ask::get(url);
+    ask.method = Method::POST;
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    ask.headers.insert(CONTENT_TYPE, kind);
+    ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    ask.body = form.finish().into();
+    Ok(ask)
 }
 
 /// What the endpoint gave.

@@ -72,6 +72,7 @@ impl Way {
     #[must_use]
     pub fn choose(proof: &Proof, offered: &Capabilities) -> Option<Self> {
         match proof {
+            Proof::Certificate => None,
             Proof::Token(_) => offered.sasl("XOAUTH2").then_some(Self::XOAuth2),
             Proof::Password(_) if offered.sasl("PLAIN") => Some(Self::Plain),
             // a server without CAPA is older than anything but USER
@@ -205,6 +206,7 @@ impl Conversation {
                 let message = sasl::plain(&login.username, password);
                 self.authenticate("PLAIN", message.expose(), trace).await?
             }
+            (_, Proof::Certificate) => return Err(sasl::no_message()),
             (_, Proof::Token(token)) => {
                 let message = sasl::xoauth2(&login.username, token);
                 self.authenticate("XOAUTH2", message.expose(), trace).await?

@@ -5,8 +5,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use mailward_catalogue::Secret;
+use mailward_evidence::Reason;
 
-use super::{Trace, clean};
+use super::tls::Identity;
+use super::{Fault, Trace, clean};
 
 /// The longest challenge that is looked into, in bytes.
 const MAX_CHALLENGE_BYTES: usize = 8192;
@@ -18,6 +20,8 @@ pub struct Login {
     pub username: String,
     /// What proves it.
     pub proof: Proof,
+    /// The certificate to show when a connection is encrypted.
+    pub identity: Option<Identity>,
 }
 
 /// What proves a name.
@@ -27,6 +31,8 @@ pub enum Proof {
     Password(Secret),
     /// An OAuth 2.0 access token (RFC 6749 section 1.4).
     Token(Secret),
+    /// The certificate it showed when the connection was encrypted; nothing else is shown.
+    Certificate,
 }
 
 /// The one message of PLAIN in base64 (RFC 4616 section 2).
@@ -40,6 +46,12 @@ pub fn plain(username: &str, password: &Secret) -> Secret {
 pub fn xoauth2(username: &str, token: &Secret) -> Secret {
     let message = format!("user={username}\u{1}auth=Bearer {}\u{1}\u{1}", token.expose());
     Secret::new(BASE64.encode(message))
+}
+
+/// For an account that has nothing to say: its certificate is shown below the mail protocols.
+pub(super) fn no_message() -> Fault {
+    let detail = "expected an account with a password or tokens, got one with a certificate";
+    Fault::new(Reason::ProbeFault, detail)
 }
 
 /// Notes what a server says of a token it does not take. It comes as a challenge that holds JSON

@@ -101,6 +101,7 @@ impl Way {
     pub fn choose(proof: &Proof, offers: &Offers) -> Option<Self> {
         let offered = |way: Self| offers.auth(way.word()).then_some(way);
         match proof {
+            Proof::Certificate => None,
             Proof::Token(_) => offered(Self::XOAuth2),
             Proof::Password(_) => offered(Self::Plain).or_else(|| offered(Self::Login)),
         }
@@ -195,6 +196,7 @@ impl Conversation {
             (_, Proof::Password(password)) => {
                 self.auth_plain(&sasl::plain(&login.username, password)).await
             }
+            (_, Proof::Certificate) => Err(sasl::no_message()),
             (_, Proof::Token(token)) => {
                 let message = sasl::xoauth2(&login.username, token);
                 self.auth_xoauth2(&message, trace).await

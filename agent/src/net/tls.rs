@@ -7,14 +7,16 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use mailward_catalogue::Secret;
 use mailward_evidence::{Certificate, Extra, Instant, Reason};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, InconsistentKeys, OtherError,
+    RootCertStore, SignatureScheme,
 };
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
@@ -31,6 +33,65 @@ const MAX_CHAIN: usize = 16;
 pub(crate) struct Tls {
     http: Arc<ClientConfig>,
     plain: Arc<ClientConfig>,
+}
+
+/// A certificate with its key, to be shown where a server asks for one in the handshake
+/// (RFC 8446 section 4.4.2). `Debug` shows neither.
+#[derive(Clone)]
+pub struct Identity(Arc<CertifiedKey>);
+
+/// Why a certificate cannot be shown; never says what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// There is no certificate.
+    #[error("expected a certificate as PEM, found none")]
+    Certificate,
+    /// There is no private key.
+    #[error("expected a private key as PEM, found none")]
+    Key,
+    /// The key is of no use for TLS.
+    #[error("expected an RSA, ECDSA or Ed25519 key that belongs to the certificate")]
+    Mismatch,
+}
+
+impl Identity {
+    /// Reads a certificate with its chain, and its key, both as PEM.
+    ///
+    /// # Errors
+    /// When there is none of them, or they do not belong together.
+    pub fn read(certificate: &Secret, key: &Secret) -> Result<Self, IdentityError> {
+        let chain = CertificateDer::pem_slice_iter(certificate.expose().as_bytes())
+            .take(MAX_CHAIN)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| IdentityError::Certificate)?;
+        if chain.is_empty() {
+            return Err(IdentityError::Certificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
+            .map_err(|_| IdentityError::Key)?;
+        let key = rustls::crypto::ring::sign::any_supported_type(&key)
+            .map_err(|_| IdentityError::Mismatch)?;
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            // a kind of key whose public half cannot be told is taken at its word
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+                Ok(Self(Arc::new(certified)))
+            }
+            Err(_) => Err(IdentityError::Mismatch),
+        }
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.cert == other.0.cert
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
 }
 
 /// What is spoken inside the encrypted connection (RFC 7301).
@@ -179,6 +240,22 @@ impl Net {
         deadline: Deadline,
         trace: &mut Trace,
     ) -> Result<Stream, Fault> {
+        self.secure_as(None, tcp, host, inside, deadline, trace).await
+    }
+
+    /// As [`Net::secure`], showing `identity` where the server asks for a certificate.
+    ///
+    /// # Errors
+    /// As [`Net::secure`]; with TLS 1.3 a certificate is refused only after the handshake.
+    pub async fn secure_as(
+        &self,
+        identity: Option<&Identity>,
+        tcp: TcpStream,
+        host: &str,
+        inside: Inside,
+        deadline: Deadline,
+        trace: &mut Trace,
+    ) -> Result<Stream, Fault> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(literal.to_owned()).map_err(|_| {
             let detail = format!("{host} cannot be the name in a certificate");
@@ -188,7 +265,16 @@ impl Net {
             Inside::Http => &self.tls.http,
             Inside::Other => &self.tls.plain,
         };
-        let connector = TlsConnector::from(settings.clone());
+        let settings = match identity {
+            None => settings.clone(),
+            Some(identity) => {
+                let mut own = ClientConfig::clone(settings);
+                let certified = SingleCertAndKey::from(identity.0.clone());
+                own.client_auth_cert_resolver = Arc::new(certified);
+                Arc::new(own)
+            }
+        };
+        let connector = TlsConnector::from(settings);
         trace.skip();
         let handshake = async {
             let done = deadline.bound(connector.connect(name, tcp)).await;
@@ -286,7 +372,7 @@ fn handshake_fault(error: &std::io::Error, chain: &[CertificateDer<'_>]) -> Faul
         Some(rustls::Error::InvalidCertificate(why)) => {
             Fault::new(cert_reason(why, chain), why.to_string())
         }
-        Some(other) => Fault::new(Reason::TlsHandshake, other.to_string()),
+        Some(other) => Fault::new(reason_of(other), other.to_string()),
         None => {
             let fault = Fault::io(error, "setting up TLS");
             match fault.reason {
@@ -297,6 +383,24 @@ fn handshake_fault(error: &std::io::Error, chain: &[CertificateDer<'_>]) -> Faul
                 _ => fault,
             }
         }
+    }
+}
+
+/// What an error of an encrypted connection means. A server speaks of certificates only where it
+/// means the client's (RFC 8446 section 6.2): the account's, or that there is none.
+pub(super) fn reason_of(error: &rustls::Error) -> Reason {
+    use rustls::AlertDescription as Alert;
+    let rustls::Error::AlertReceived(alert) = error else { return Reason::TlsHandshake };
+    match alert {
+        Alert::CertificateRequired | Alert::NoCertificate => Reason::LogonUnsupported,
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied => Reason::Credential,
+        _ => Reason::TlsHandshake,
     }
 }
 

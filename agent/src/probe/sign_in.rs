@@ -245,7 +245,7 @@ pub(super) mod tests {
             let (username, password) = self.known.get(id).ok_or(Reason::CredentialMissing)?;
             if let Some(tokens) = &self.tokens {
                 let key = AccountKey::Tokens(tokens.clone());
-                return Ok(Account { username: username.clone(), key });
+                return Ok(Account { username: username.clone(), key, identity: None });
             }
             let password = Secret::new(password.clone());
             Ok(Account::with_password(username.clone(), password))

@@ -113,6 +113,11 @@ impl Home {
         self.directory.join("devices")
     }
 
+    /// Refresh tokens that took the place of declared ones.
+    pub(super) fn tokens(&self) -> PathBuf {
+        self.directory.join("tokens")
+    }
+
     /// The key of the agent's mail tokens.
     pub(super) fn mail_key(&self) -> PathBuf {
         self.directory.join("mail.key")

@@ -69,6 +69,8 @@ const BASE: Kind = Kind {
     timeout: Duration::from_secs(10),
     credential: Wants::Never,
     tokens: false,
+    passwords: true,
+    certificates: false,
     keys: &[],
     later: &[],
     depth: |_| "to the answer",
@@ -118,6 +120,7 @@ pub static EAS: Kind = Kind {
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
     tokens: true,
+    certificates: true,
     keys: &[
         Key::required("url", Shape::Url, "as …/Microsoft-Server-ActiveSync"),
         Key::optional("depth", Shape::Word(EAS_DEPTHS), "how far a run goes").or("\"options\""),

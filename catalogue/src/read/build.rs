@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft};
 use super::faults::{Faults, Place};
-use crate::credential::{Credential, Grant, Means, OAuth, SecretRef};
+use crate::credential::{ClientCertificate, Credential, Grant, Means, OAuth, SecretRef};
 use crate::hours::Hours;
 use crate::key::Settings;
 use crate::level::{Level, LevelHours, Measure, Over, UnknownPolicy};
@@ -138,8 +138,14 @@ fn credential(fields: &Fields) -> Option<Credential> {
         means: match (settings.secret("password"), settings.group("oauth")) {
             (Some(place), _) => Means::Password(place.clone()),
             (None, Some(keys)) => Means::OAuth(oauth(keys)?),
-            (None, None) => return None,
+            (None, None) => Means::Certificate,
         },
+        certificate: settings.secret("certificate").zip(settings.secret("key")).map(
+            |(certificate, key)| ClientCertificate {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+        ),
         shared: settings.bool("shared")?,
     })
 }
@@ -259,9 +265,10 @@ fn report(settings: &Settings) -> Option<Report> {
 pub(crate) fn secrets(draft: &Draft) -> Vec<(String, SecretRef, Place)> {
     let agent = draft.once.get("agent").into_iter();
     let agent = agent.map(|agent| ("the agent's token".to_owned(), agent, "token"));
-    let passwords = draft.credentials.iter().map(|credential| {
+    let own = draft.credentials.iter().flat_map(|credential| {
         let id = credential.settings.text("id").unwrap_or("");
-        (format!("the password of {id:?}"), credential, "password")
+        ["password", "certificate", "key"]
+            .map(|key| (format!("the {key} of {id:?}"), credential, key))
     });
     let place = |(what, fields, key): (String, &Fields, &str)| {
         Some((what, fields.settings.secret(key)?.clone(), fields.place(key)))
@@ -276,5 +283,5 @@ pub(crate) fn secrets(draft: &Draft) -> Vec<(String, SecretRef, Place)> {
         let of = [("client_secret", "client's secret"), ("refresh_token", "refresh token")];
         of.into_iter().filter_map(secret).collect::<Vec<_>>()
     });
-    agent.chain(passwords).filter_map(place).chain(of_oauth).collect()
+    agent.chain(own).filter_map(place).chain(of_oauth).collect()
 }

@@ -2,29 +2,32 @@
 
 use super::draft::{Draft, Fields};
 use super::faults::Faults;
-use crate::probe::Wants;
+use crate::probe::{Kind, Wants};
 
 /// Checks every account, and every probe that names one.
 pub(super) fn check(draft: &Draft, faults: &mut Faults) {
     for credential in &draft.credentials {
         means(credential, faults);
     }
-    tokens(draft, faults);
+    uses(draft, faults);
 }
 
-/// A password, or tokens; and tokens by one grant.
+/// A password, tokens or a certificate; tokens by one grant; a certificate with its key.
 fn means(credential: &Fields, faults: &mut Faults) {
-    match (credential.is_meant("password"), credential.is_meant("oauth")) {
-        (true, true) => {
-            let message = "expected password or oauth, got both".to_owned();
-            faults.error(credential.place("oauth"), message);
+    let has = |key| credential.is_meant(key);
+    if has("password") && has("oauth") {
+        let message = "expected password or oauth, got both".to_owned();
+        faults.error(credential.place("oauth"), message);
+    } else if !has("password") && !has("oauth") && !has("certificate") {
+        let message = "[[credential]] needs the key \"password\": where its password is kept; \
+                       or \"oauth\"; or \"certificate\"";
+        faults.missing(credential.header, message.to_owned());
+    }
+    for (there, absent) in [("certificate", "key"), ("key", "certificate")] {
+        if has(there) && !has(absent) {
+            let message = format!("{there} needs {absent} beside it");
+            faults.error(credential.place(there), message);
         }
-        (false, false) => {
-            let message = "[[credential]] needs the key \"password\": where its password is kept; \
-                           or \"oauth\"";
-            faults.missing(credential.header, message.to_owned());
-        }
-        _ => {}
     }
     let Some(keys) = credential.settings.group("oauth") else { return };
     let mut wrong = |message: &str| {
@@ -43,21 +46,40 @@ fn means(credential: &Fields, faults: &mut Faults) {
     }
 }
 
-/// An access token is of use only to kinds that can show one.
-fn tokens(draft: &Draft, faults: &mut Faults) {
-    let is_token = |id: &String| {
-        let named = |c: &&Fields| c.settings.text("id") == Some(id);
-        draft.credentials.iter().find(named).is_some_and(|c| c.settings.group("oauth").is_some())
-    };
+/// What proves an account is of use only to kinds that can show it.
+fn uses(draft: &Draft, faults: &mut Faults) {
     for probe in &draft.probes {
-        let Some(kind) = probe.kind.filter(|k| !k.tokens && k.credential != Wants::Never) else {
+        let Some(kind) = probe.kind.filter(|kind| kind.credential != Wants::Never) else {
             continue;
         };
         let fields = &probe.fields;
-        if let Some(id) = fields.settings.texts("credential").iter().find(|id| is_token(id)) {
-            let message =
-                format!("kind {} logs on with a password, and {id:?} has oauth", kind.name);
-            faults.error(fields.place("credential"), message);
+        let own = fields.settings.texts("credential").iter();
+        let of_groups = fields
+            .settings
+            .groups()
+            .flat_map(|(key, group)| group.texts("credential").iter().map(move |id| (key, id)));
+        for (key, id) in own.map(|id| ("credential", id)).chain(of_groups) {
+            let named = |c: &&Fields| c.settings.text("id") == Some(id);
+            let Some(account) = draft.credentials.iter().find(named) else { continue };
+            if let Some(message) = misfit(kind, id, account) {
+                faults.error(fields.place(key), message);
+                break;
+            }
         }
     }
+}
+
+fn misfit(kind: &Kind, id: &str, account: &Fields) -> Option<String> {
+    let name = kind.name;
+    let has = |key| account.is_meant(key);
+    if has("oauth") && !kind.tokens {
+        return Some(format!("kind {name} logs on with a password, and {id:?} has oauth"));
+    }
+    if !has("oauth") && !kind.passwords {
+        return Some(format!("kind {name} logs on with an access token, and {id:?} has no oauth"));
+    }
+    if has("certificate") && !kind.certificates {
+        return Some(format!("kind {name} shows no certificate, and {id:?} has one"));
+    }
+    None
 }

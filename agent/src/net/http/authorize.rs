@@ -18,11 +18,11 @@ const MAX_SCHEME_BYTES: usize = 32;
 /// The longest header line that is looked into, in bytes.
 const MAX_LINE_BYTES: usize = 8 << 10;
 
-/// The header line that shows `login`.
+/// The header line that shows `login`; none where a certificate speaks for it.
 ///
 /// # Errors
 /// When it cannot be sent: a name with a colon, or control characters (RFC 7617 section 2).
-pub fn authorization(login: &Login) -> Result<HeaderValue, Fault> {
+pub fn authorization(login: &Login) -> Result<Option<HeaderValue>, Fault> {
     let ours = |detail: &str| Fault::new(Reason::ProbeFault, detail);
     let line = match &login.proof {
         Proof::Password(password) => {
@@ -37,11 +37,12 @@ pub fn authorization(login: &Login) -> Result<HeaderValue, Fault> {
             format!("Basic {}", BASE64.encode(format!("{name}:{password}")))
         }
         Proof::Token(token) => format!("Bearer {}", token.expose()),
+        Proof::Certificate => return Ok(None),
     };
     let mut value =
         HeaderValue::from_str(&line).map_err(|_| ours("the account cannot be sent by HTTP"))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok(Some(value))
 }
 
 /// Adds the header line that shows `login` to a request, in place of one that is there.
@@ -49,7 +50,10 @@ pub fn authorization(login: &Login) -> Result<HeaderValue, Fault> {
 /// # Errors
 /// As [`authorization`].
 pub fn authorize(ask: &mut Ask, login: &Login) -> Result<(), Fault> {
-    ask.headers.insert(AUTHORIZATION, authorization(login)?);
+    match authorization(login)? {
+        Some(line) => ask.headers.insert(AUTHORIZATION, line),
+        None => ask.headers.remove(AUTHORIZATION),
+    };
     Ok(())
 }
 
@@ -142,6 +146,8 @@ impl Offers {
         let scheme = match login.proof {
             Proof::Password(_) => "basic",
             Proof::Token(_) => "bearer",
+            // whatever is offered, the certificate was seen before and did not do
+            Proof::Certificate => return true,
         };
         self.is_empty() || self.has(scheme)
     }
@@ -175,19 +181,19 @@ mod tests {
 
     fn password(name: &str, password: &str) -> Login {
         let proof = Proof::Password(Secret::new(password.to_owned()));
-        Login { username: name.to_owned(), proof }
+        Login { username: name.to_owned(), proof, identity: None }
     }
 
     fn token(text: &str) -> Login {
         let proof = Proof::Token(Secret::new(text.to_owned()));
-        Login { username: "probe@example.org".to_owned(), proof }
+        Login { username: "probe@example.org".to_owned(), proof, identity: None }
     }
 
     #[test]
     fn an_account_as_a_header_line() {
         let check = |login: &Login, expect: Result<&str, &str>| {
             let told = authorization(login).map_err(|fault| fault.detail);
-            let line = told.as_ref().map(|value| value.to_str().unwrap());
+            let line = told.as_ref().map(|value| value.as_ref().unwrap().to_str().unwrap());
             assert_eq!(line.map_err(AsRef::as_ref), expect);
             assert!(!format!("{told:?}").contains("QWxh"));
         };

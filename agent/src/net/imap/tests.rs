@@ -56,7 +56,7 @@ async fn talk(script: Script) -> Conversation {
 }
 
 fn login(proof: Proof) -> Login {
-    Login { username: "probe@x".to_owned(), proof }
+    Login { username: "probe@x".to_owned(), proof, identity: None }
 }
 
 fn password(text: &str) -> Login {

@@ -39,7 +39,7 @@ async fn bench(answers: &[(u16, &str)], grant: Option<Grant>) -> Bench {
         grant: grant.unwrap_or(Grant::RefreshToken(place)),
         scope: Some("mail.read offline".to_owned()),
     };
-    Bench { endpoint, net, asked, _secret: secret, tokens: Tokens::new(means) }
+    Bench { endpoint, net, asked, _secret: secret, tokens: Tokens::new(means, None) }
 }
 
 impl Bench {
@@ -89,6 +89,84 @@ async fn a_token_that_is_about_to_end_is_fetched_anew_with_the_newest_refresh_to
     bench.get().await.unwrap();
     assert_eq!(bench.asked(), 2);
     assert!(bench.endpoint.bodies()[1].contains("refresh_token=ya29.newer"));
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_can_be_used_once_outlives_the_program() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("tokens").join("m365");
+    let secret = home.path().join("declared");
+    std::fs::write(&secret, "s3cret").unwrap();
+    // each refresh token is good once, and the answer holds the next one
+    let spent = std::sync::Mutex::new(vec!["s3cret".to_owned(), "declared-anew".to_owned()]);
+    let endpoint = endpoint(move |body: &str| {
+        let form = url::form_urlencoded::parse(body.as_bytes());
+        let shown = form.into_owned().find(|(name, _)| name == "refresh_token").unwrap().1;
+        let mut good = spent.lock().unwrap();
+        let Some(at) = good.iter().position(|token| *token == shown) else {
+            return (400, r#"{"error":"invalid_grant"}"#.to_owned());
+        };
+        let next = format!("{shown}+");
+        good[at] = next.clone();
+        let answer = format!(
+            r#"{{"access_token":"ya29","expires_in":1,"token_type":"Bearer","refresh_token":"{next}"}}"#
+        );
+        (200, answer)
+    })
+    .await;
+    let net = trusting(&endpoint.pem);
+    let means = OAuth {
+        token_url: format!("https://{}/token", endpoint.address),
+        client_id: "client".to_owned(),
+        client_secret: None,
+        grant: Grant::RefreshToken(SecretRef::File(secret.clone())),
+        scope: None,
+    };
+    let started = || Tokens::new(means.clone(), Some(file.clone()));
+    let get = async |tokens: &Tokens| {
+        let deadline = Deadline::after(Duration::from_secs(20));
+        tokens.get(&net, deadline, &mut Trace::start()).await.map(|token| token.expose().to_owned())
+    };
+    let first = started();
+    assert_eq!(get(&first).await.unwrap(), "ya29");
+    assert_eq!(get(&first).await.unwrap(), "ya29");
+    drop(first);
+    let second = started();
+    assert_eq!(get(&second).await.unwrap(), "ya29");
+    assert!(endpoint.bodies()[2].contains("refresh_token=s3cret%2B%2B"));
+    // whoever declares another one means that one, also while the program runs
+    std::fs::write(&secret, "declared-anew").unwrap();
+    assert_eq!(get(&second).await.unwrap(), "ya29");
+    assert!(endpoint.bodies()[3].contains("refresh_token=declared-anew"));
+    let forgetful = Tokens::new(means.clone(), None);
+    assert!(matches!(get(&forgetful).await, Err(NoToken::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_run_that_is_out_of_time_does_not_lose_the_answer() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("m365");
+    let secret = home.path().join("declared");
+    std::fs::write(&secret, "s3cret").unwrap();
+    let rotated = r#"{"access_token":"ya29","expires_in":3600,"token_type":"Bearer",
+                      "refresh_token":"newer"}"#;
+    let endpoint = endpoint(move |_| (200, rotated.to_owned())).await;
+    let net = trusting(&endpoint.pem);
+    let means = OAuth {
+        token_url: format!("https://{}/token", endpoint.address),
+        client_id: "client".to_owned(),
+        client_secret: None,
+        grant: Grant::RefreshToken(SecretRef::File(secret)),
+        scope: None,
+    };
+    let tokens = Tokens::new(means, Some(file.clone()));
+    let soon = Deadline::after(Duration::ZERO);
+    let late = tokens.get(&net, soon, &mut Trace::start()).await;
+    assert_eq!(late, Err(NoToken::Unavailable("no answer in time".into())));
+    let deadline = Deadline::after(Duration::from_secs(20));
+    assert_eq!(tokens.get(&net, deadline, &mut Trace::start()).await.unwrap().expose(), "ya29");
+    assert_eq!(endpoint.bodies().len(), 1);
+    assert!(std::fs::read_to_string(file).unwrap().contains("newer"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use mailward_evidence::{Clock, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,9 +30,12 @@ pub(crate) struct Made {
 }
 
 pub(crate) fn authority() -> Made {
+    authority_called("test authority")
+}
+
+pub(crate) fn authority_called(name: &str) -> Made {
     let key = KeyPair::generate().unwrap();
     let mut root = CertificateParams::new(Vec::new()).unwrap();
-    let name = "test authority";
     root.distinguished_name.push(DnType::CommonName, name);
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let pem = root.self_signed(&key).unwrap().pem();
@@ -62,6 +66,36 @@ pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     /// What each handshake was.
     pub(crate) handshakes: mpsc::Receiver<Option<HandshakeKind>>,
+}
+
+impl Made {
+    /// A certificate for a client by this authority, and its key, both as PEM.
+    pub(crate) fn client(&self) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["probe.example.test".to_owned()]).unwrap();
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A server over TLS that lets in only clients with a certificate of this authority.
+    pub(crate) fn acceptor_for_clients(&self) -> TlsAcceptor {
+        let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots),
+            provider.clone(),
+        );
+        let settings = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(vec![self.leaf(30)], key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(settings))
+    }
 }
 
 fn acceptor(

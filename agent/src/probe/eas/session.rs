@@ -67,7 +67,7 @@ pub(super) struct Session<'a> {
     visitor: Visitor<'a>,
     pub(super) url: Url,
     login: &'a Login,
-    authorization: HeaderValue,
+    authorization: Option<HeaderValue>,
     pub(super) device: Device<'a>,
     pub(super) place: Place,
     /// Of 12.1 to 16.1; empty before OPTIONS was answered.
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         (net, deadline): (&'a Net, Deadline),
         url: Url,
-        (login, authorization): (&'a Login, HeaderValue),
+        (login, authorization): (&'a Login, Option<HeaderValue>),
         device: Device<'a>,
         place: Place,
     ) -> Self {
@@ -236,7 +236,10 @@ impl<'a> Session<'a> {
                     .append_pair("DeviceType", DEVICE_TYPE);
             }
             ask.headers = wanted.headers();
-            ask.headers.insert(AUTHORIZATION, self.authorization.clone());
+            if let Some(line) = &self.authorization {
+                ask.headers.insert(AUTHORIZATION, line.clone());
+            }
+            self.visitor.client.identify(&ask.url, self.login.identity.as_ref());
             ask.body = wanted.body.clone().into();
             let answer = self.visitor.send(&ask, Phases::Whole(phase), trace).await?;
             note_status(&answer, trace);

@@ -255,14 +255,15 @@ async fn a_token_is_shown_and_its_refusal_told_by_status() {
 
 /// Access tokens from an endpoint made for the test.
 fn tokens_of(endpoint: &Endpoint) -> Arc<Tokens> {
-    Arc::new(Tokens::new(OAuth {
+    let means = OAuth {
         token_url: format!("https://{}/token", endpoint.address),
         client_id: "x".to_owned(),
         client_secret: None,
         // any secret that is there will do: the endpoint looks at none
         grant: Grant::RefreshToken(SecretRef::File("/proc/self/cmdline".into())),
         scope: None,
-    }))
+    };
+    Arc::new(Tokens::new(means, None))
 }
 
 #[tokio::test]
