@@ -4,6 +4,7 @@
 mod availability;
 mod delivery;
 pub mod grounds;
+mod incidents;
 mod ledger;
 mod listing;
 mod method;
@@ -175,7 +176,8 @@ impl<'a> Case<'a> {
             levels: levels.collect::<Result<_, _>>()?,
             service_wide: self.service_wide(),
             components: self.rows.iter().map(|row| rows::component_month(self, row)).collect(),
-            exclusions: ledger::entries(self),
+            exclusions: ledger::entries(self)?,
+            incidents: incidents::incidents(self),
             method: method::method(self),
             demo: false,
             published_by: None,

@@ -9,9 +9,9 @@ use mailward_catalogue::Percent;
 use crate::availability::exact::Ratio;
 use crate::clock::Month;
 use crate::report::model::{
-    At, Availability, ComponentMonth, Day, DeliveryTime, ExclusionEntry, Figure, LevelFigure,
-    ListedTime, ListingSpan, ListingTime, Method, MethodProbe, Ms, Outage, Period,
-    RejectedExclusion, Report, Resolution, ServiceWide, Share, TicketFigure,
+    At, Availability, ComponentMonth, Day, DeliveryTime, ExclusionEntry, Figure, Incident,
+    LevelFigure, ListedTime, ListingSpan, ListingTime, Method, MethodProbe, Ms, Outage, Period,
+    RejectedExclusion, Report, Resolution, ServiceWide, Share, TicketFigure, Without,
 };
 use crate::report::trend::{self, Point, Value};
 
@@ -302,6 +302,7 @@ pub(crate) fn october() -> Report {
         service_wide: ServiceWide::default(),
         components,
         exclusions: exclusions(),
+        incidents: incidents(),
         method: method(),
         demo: false,
         published_by: Some("Service Management".to_owned()),
@@ -403,6 +404,29 @@ fn resolution() -> LevelFigure {
     )
 }
 
+fn incidents() -> Vec<Incident> {
+    vec![
+        Incident {
+            id: "INC9588056".to_owned(),
+            severity: "2".to_owned(),
+            component: Some("owa".to_owned()),
+            opened: at("2026-10-07T07:58:00Z"),
+            resolved: Some(at("2026-10-07T09:10:00Z")),
+            declared_s: Ms(72 * MINUTE),
+            measured_s: Some(Ms(64 * MINUTE)),
+        },
+        Incident {
+            id: "INC9590210".to_owned(),
+            severity: "2".to_owned(),
+            component: Some("portal".to_owned()),
+            opened: at("2026-10-14T00:31:00Z"),
+            resolved: None,
+            declared_s: Ms(569 * HOUR),
+            measured_s: Some(Ms(4 * HOUR)),
+        },
+    ]
+}
+
 fn exclusions() -> Vec<ExclusionEntry> {
     let entry = |id: &str, from: &str, to: &str| ExclusionEntry {
         id: id.to_owned(),
@@ -416,9 +440,21 @@ fn exclusions() -> Vec<ExclusionEntry> {
         reason: Some("monthly patching".to_owned()),
         accepted: true,
         claimed: false,
+        without: Vec::new(),
+    };
+    let without = |level: &str, shown: &str, met| Without {
+        level: level.to_owned(),
+        shown: shown.to_owned(),
+        met: Some(met),
     };
     vec![
-        entry("MW-8", "2026-10-18T00:00:00Z", "2026-10-18T03:00:00Z"),
+        ExclusionEntry {
+            without: vec![
+                without("outlook-availability", "99.597", false),
+                without("mobile-availability", "99.597", false),
+            ],
+            ..entry("MW-8", "2026-10-18T00:00:00Z", "2026-10-18T03:00:00Z")
+        },
         ExclusionEntry {
             components: vec!["outlook".to_owned()],
             accepted: false,

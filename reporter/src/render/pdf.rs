@@ -1,23 +1,33 @@
-//! `report.pdf`: a month's report on A4, drawn by hand so that page 1 answers alone and the
-//! rest is evidence. The same report gives the same bytes.
+//! `report.pdf`: a month's report on A4, drawn by hand so that page 1 answers alone, the rest is
+//! evidence, and an appendix takes what is too long. It is tagged for screen readers (PDF/UA-1),
+//! made to last (PDF/A-2a), and the same report gives the same bytes.
 
+mod appendix;
+mod contents;
 mod course;
 mod edition;
 mod evidence;
+mod figures;
 mod font;
 mod front;
 mod method;
+mod score;
 mod sheet;
 mod signs;
 mod strips;
+mod structure;
+mod style;
 mod table;
+mod wrap;
 mod write;
 
 use crate::render::words::{self, Local};
-use crate::report::model::{At, Report};
+use crate::report::model::Report;
 
+use appendix::Appendix;
 use font::Faces;
-use sheet::{Align, BOTTOM, MARGIN, Sheet, Style, WIDTH};
+use sheet::{Align, Owner, Sheet};
+use style::{BOTTOM, MARGIN, Style, WIDTH};
 use write::Imprint;
 
 /// Why there is no PDF.
@@ -29,6 +39,9 @@ pub enum PdfError {
     /// The report has no JSON, so no digest.
     #[error("serialise the report for its digest")]
     Json(#[source] serde_json::Error),
+    /// The library made a file without a catalogue.
+    #[error("expected a catalogue in the drawn pdf, got none")]
+    Incomplete,
     /// The library that writes the file refused.
     #[error("write the pdf")]
     Write(#[source] std::io::Error),
@@ -47,35 +60,39 @@ pub fn render(report: &Report) -> Result<Vec<u8>, PdfError> {
 
 fn draw(report: &Report, digest: &str) -> Result<Sheet<'static>, PdfError> {
     let mut sheet = Sheet::new(Faces::shipped()?);
-    front::front(&mut sheet, report);
-    sheet.heading("The month day by day", 12.0);
-    strips::strips(&mut sheet, report);
-    edition::changes(&mut sheet, report);
-    course::course(&mut sheet, report);
-    evidence::evidence(&mut sheet, report);
-    method::method(&mut sheet, report);
+    let mut appendix = Appendix::default();
+    sheet.reserved = contents::RESERVED;
+    front::front(&mut sheet, report, digest, &mut appendix);
+    let list = contents::place(&mut sheet);
+    edition::changes(&mut sheet, report, &mut appendix);
+    course::course(&mut sheet, report, &mut appendix);
+    evidence::evidence(&mut sheet, report, &mut appendix);
+    figures::figures(&mut sheet, report, &mut appendix);
+    method::method(&mut sheet, report, digest, &mut appendix);
+    appendix.draw(&mut sheet);
+    contents::fill(&mut sheet, list);
     feet(&mut sheet, report, digest);
     Ok(sheet)
 }
 
+/// What the document is called.
+fn title(report: &Report) -> String {
+    format!("{}: Performance Summary, {}", report.service, words::month_name(&report.month))
+}
+
 fn imprint(report: &Report, digest: &str) -> Imprint {
-    let month = words::month_name(&report.month);
     let made = report.published_at.unwrap_or(report.as_of);
+    let created = match jiff::Timestamp::from_millisecond(made.0) {
+        Ok(instant) => instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Err(_) => "1970-01-01T00:00:00Z".to_owned(),
+    };
     Imprint {
-        title: format!("{}: service levels in {month}", report.service),
+        title: title(report),
         author: report.published_by.clone().unwrap_or_default(),
         subject: words::edition(report),
         producer: format!("Mailward {}", report.method.program),
-        created: pdf_date(made),
+        created,
         digest: digest.to_owned(),
-    }
-}
-
-/// A date as PDF has it (ISO 32000-1, 7.9.4).
-fn pdf_date(at: At) -> String {
-    match jiff::Timestamp::from_millisecond(at.0) {
-        Ok(instant) => instant.strftime("D:%Y%m%d%H%M%SZ").to_string(),
-        Err(_) => "D:19700101000000Z".to_owned(),
     }
 }
 
@@ -95,16 +112,17 @@ fn feet(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     for (i, page) in turned.iter_mut().enumerate() {
         // draw on a page of its own, then add what was drawn to the page it belongs to
         sheet.pages = vec![std::mem::take(page)];
-        let number = format!("page {} of {pages}", i + 1);
-        let edges = (MARGIN, MARGIN + WIDTH);
-        sheet.text_in(edges, top, Align::Right, style, &number);
-        let room = WIDTH
-            - sheet.width_of(style, &number)
-            - sheet.width_of(style, &what)
-            - sheet.width_of(style, demo)
-            - 10.0;
-        let service = sheet.shortened(style, &report.service, room);
-        sheet.text_at(MARGIN, top, style, &format!("{demo}{service} · {what}"));
+        sheet.beside(Owner::Foot, |sheet| {
+            let number = format!("page {} of {pages}", i + 1);
+            let edges = (MARGIN, MARGIN + WIDTH);
+            sheet.text_in(edges, top, Align::Right, style, &number);
+            let room = WIDTH
+                - sheet.width_of(style, &number)
+                - sheet.width_of(style, &format!("{demo} · {what}"))
+                - 6.0;
+            let service = sheet.shortened(style, &report.service, room);
+            sheet.text_at(MARGIN, top, style, &format!("{demo}{service} · {what}"));
+        });
         if let Some(drawn) = sheet.pages.pop() {
             *page = drawn;
         }

@@ -1,13 +1,16 @@
 //! What a month's report says in sentences, whatever it is rendered to: where it comes from,
 //! what stands out, which outages and exclusions count, and how the figures were made.
 
+mod summary;
+
 use std::collections::BTreeMap;
 
-use crate::render::history;
-use crate::render::words::{self, Local, Standing};
+use crate::render::words::{self, Local};
 use crate::report::model::{
-    Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report,
+    Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report, Without,
 };
+
+pub(crate) use summary::{days, facts, findings, provisos, verdict, whereabouts};
 
 /// What must not be overlooked, each in a word or three.
 pub(crate) fn badges(report: &Report) -> Vec<&'static str> {
@@ -57,63 +60,8 @@ pub(crate) fn provenance(report: &Report) -> String {
     text
 }
 
-/// What the verdict rests on, in sentences: which levels do not stand well, and the longest
-/// outage.
-pub(crate) fn findings(report: &Report) -> Vec<String> {
-    let mut said = Vec::new();
-    for (wanted, word) in [
-        (Standing::Missed, "Missed"),
-        (Standing::NotProvable { as_measured: true }, "Not provable either way"),
-        (Standing::NotEnough, "Not enough evidence"),
-    ] {
-        let same = move |s: Standing| std::mem::discriminant(&s) == std::mem::discriminant(&wanted);
-        let named: Vec<String> = words::standing(report, same)
-            .map(|l| format!("{} ({})", words::subject(report, l), lower(&words::measure(l))))
-            .collect();
-        if !named.is_empty() {
-            said.push(format!("{word}: {}.", named.join("; ")));
-        }
-    }
-    if let Some((level, outage)) = longest(report) {
-        let verb = if outage.still_open { "had lasted" } else { "lasted" };
-        said.push(format!(
-            "The longest outage was of {}: it began on {} and {verb} {}.",
-            words::subject(report, level),
-            Local::new(&report.zone).short(outage.from),
-            words::length(outage.down_s),
-        ));
-    } else if report.levels.iter().any(measured) {
-        said.push("No outage counted against any level.".to_owned());
-    }
-    said.extend(history::whole(report));
-    said
-}
-
 fn measured(level: &LevelFigure) -> bool {
     matches!(&level.figure, Figure::Availability(a) if a.availability_pct.is_some())
-}
-
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
-    }
-}
-
-fn longest(report: &Report) -> Option<(&LevelFigure, &Outage)> {
-    // an outage of the whole service is one of its components
-    let single = report.levels.iter().any(|level| level.component.is_some() && measured(level));
-    let levels = report.levels.iter().filter(|level| !single || level.component.is_some());
-    let outages = levels.flat_map(|level| match &level.figure {
-        Figure::Availability(a) => a.outages.iter().map(|o| (level, o)).collect(),
-        _ => Vec::new(),
-    });
-    // of equal ones the first stands
-    outages.fold(None, |best: Option<(&LevelFigure, &Outage)>, next| match best {
-        Some(best) if best.1.down_s >= next.1.down_s => Some(best),
-        _ => Some(next),
-    })
 }
 
 fn availability(report: &Report) -> impl Iterator<Item = (&LevelFigure, &Availability)> {
@@ -253,6 +201,22 @@ pub(crate) fn decision(report: &Report, entry: &ExclusionEntry) -> Decision {
     Decision { counts, why }
 }
 
+/// What levels would have come to without an exclusion, a line each.
+pub(crate) fn without(report: &Report, entry: &ExclusionEntry) -> Vec<String> {
+    let line = |without: &Without| {
+        let level = report.levels.iter().find(|level| level.id == without.level)?;
+        let name = format!("{}, {}", words::subject(report, level), words::measure(level));
+        let verdict = match without.met {
+            Some(true) => ", met",
+            Some(false) => ", missed",
+            None => "",
+        };
+        let unit = if without.shown == "n/a" { "" } else { " %" };
+        Some(format!("{name}: {}{unit}{verdict}", without.shown))
+    };
+    entry.without.iter().filter_map(line).collect()
+}
+
 /// Why an exclusion does not count, over all levels, each reason once.
 fn refusals(report: &Report, id: &str) -> String {
     let mut said: Vec<String> = Vec::new();
@@ -304,8 +268,8 @@ pub(crate) fn method(report: &Report) -> Vec<String> {
             .to_owned(),
         "A check looks now and then, so an outage has no sharp edges. The figure is therefore \
          worked out twice more: with every outage as short and as long as the evidence allows. \
-         “Between” in the scorecard names both. Where the target lies between them, \
-         the level is not provable either way."
+         The scorecard names both. Where the target lies between them, the level is not provable \
+         either way."
             .to_owned(),
         "A failure counts as an outage only when as many checks as were agreed fail one after the \
          other, and then from the first of them on. Fewer are blips: counted, and not \

@@ -3,11 +3,13 @@
 
 mod beside;
 mod edition;
+mod incident;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use beside::{CreditTier, Credits, Overall, Part, ServiceWide, TrendMonth};
 pub use edition::{Changes, DefinitionChange, LevelChange, Stated};
+pub use incident::Incident;
 
 /// A month's report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub struct Report {
     pub components: Vec<ComponentMonth>,
     /// Exclusions that touch the month, counted or not.
     pub exclusions: Vec<ExclusionEntry>,
+    /// Incidents that were declared, as long as they were said to be and as measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
     /// How the figures came about.
     pub method: Method,
     /// Made by `--demo`: page and PDF say so.
@@ -499,6 +504,21 @@ pub struct ExclusionEntry {
     pub accepted: bool,
     /// Announced before the store first saw it.
     pub claimed: bool,
+    /// What levels of its components would have come to without it; empty where none of it
+    /// counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<Without>,
+}
+
+/// A level of availability as it would be had an exclusion not been granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Without {
+    /// The level.
+    pub level: String,
+    /// Its figure with three places, cut off; `n/a` where nothing is left.
+    pub shown: String,
+    /// Whether the promise would have been kept.
+    pub met: Option<bool>,
 }
 
 /// How the figures came about, as sentences and versions.

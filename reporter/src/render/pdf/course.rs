@@ -1,122 +1,158 @@
 //! The months before: a row per level, a bar per month that rises with what fell short of 100 %
 //! (or with the time on blocklists), and the target as a thin line. Bars start at zero.
 
-use super::sheet::{
-    Align, BOTTOM, DOWN, MARGIN, Mark, RULE, SECONDARY, Sheet, Style, TEXT, UNKNOWN, UP, WIDTH,
-    corners,
-};
+use super::appendix::{Appendix, Rows, Section};
+use super::sheet::{Mark, Sheet, corners};
+use super::style::{DOWN, RULE, Style, TEXT, UNKNOWN, UP};
+use super::table::{Cell, Chart, Column, Row, Table, drawn, left, right};
 use crate::render::history::{self, Course};
-use crate::render::words;
+use crate::render::words::{self, Standing};
 use crate::report::model::{Figure, LevelFigure, Report, TrendMonth};
 
-const NAME_WIDTH: f32 = 66.0;
+/// From one month to the next.
 const STEP: f32 = 4.2;
 /// Between the end of the bars and the first figure.
 const AFTER: f32 = 1.4;
-const FIGURE_WIDTH: f32 = 17.0;
 const BAR: f32 = 5.4;
-const AXIS: f32 = 4.5;
 /// The target's line stands no higher than this part of a full bar.
 const LINE_AT_MOST: f32 = 0.75;
 
+const HOW: &str = "A bar is what a month fell short of 100 %, or its time on blocklists; the thin line \
+    is what the target allows, and a bar above it missed. Each level has a scale of its own. A dot is \
+    a month without a figure, a hollow bar one without a verdict. Figures are in per cent, the change \
+    in percentage points.";
+
 /// Draws the months before; nothing where none is known.
-pub(super) fn course(sheet: &mut Sheet<'_>, report: &Report) {
+pub(super) fn course<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
     let courses = history::courses(report);
     if courses.is_empty() {
         return;
     }
-    sheet.heading("The months before", AXIS + 2.0 * Style::BODY.line_mm + 8.0);
-    axis(sheet, report);
-    for course in &courses {
-        let name = sheet.wrap(Style::BODY, words::subject(report, course.level), NAME_WIDTH - 3.0);
-        let small = format!("{}, {}", words::measure(course.level), words::target(course.level));
-        let small = sheet.wrap(Style::SMALL, &small, NAME_WIDTH - 3.0);
-        let lines = [(Style::BODY, name), (Style::SMALL, small)];
-        let height = lines.iter().map(|(style, lines)| tall(*style, lines)).sum::<f32>() + 1.4;
-        if sheet.y + height > BOTTOM {
-            sheet.turn();
-            axis(sheet, report);
-        }
-        row(sheet, course, &lines, height);
-        sheet.y += height;
-        sheet.rule(0.4, RULE);
-    }
-    sheet.y += 0.8;
-    let how = "A bar is what a month fell short of 100 %, or its time on blocklists; the thin line is \
-               what the target allows, and a bar above it missed. Each level has a scale of its own. A \
-               dot is a month without a figure, a hollow bar one without a verdict. Figures are in \
-               per cent, the change in percentage points.";
-    sheet.paragraph(Style::SMALL, &format!("{how} {}", history::sources(report)));
+    let section = Section {
+        note: format!("{HOW} {}", history::sources(report)),
+        shown: "those that changed most for the worse",
+        ..Section::new("The months before")
+    };
+    let rows = Rows {
+        items: courses,
+        limit: 14,
+        weight: |course| {
+            let missed = i64::from(Standing::of(course.level) == Standing::Missed);
+            let worse =
+                course.level.change.as_deref().is_some_and(|change| change.starts_with('-'));
+            2 * missed + i64::from(worse)
+        },
+        table: Box::new(move |sheet, courses| table(sheet, report, courses)),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a name has a few lines")]
-fn tall(style: Style, lines: &[String]) -> f32 {
-    lines.len() as f32 * style.line_mm
+fn table<'r>(sheet: &Sheet<'_>, report: &'r Report, courses: &[&Course<'r>]) -> Table<'r> {
+    let columns = vec![
+        left("Service level"),
+        column(report),
+        right("Last month"),
+        right("This month"),
+        right("Change"),
+    ];
+    let row = |course: &&Course<'r>| {
+        let level = course.level;
+        let small = format!("{}, {}", words::measure(level), words::target(level));
+        let mut back = course.months.iter().rev();
+        let (this, last) = (back.next().copied().flatten(), back.next().copied().flatten());
+        let shown = |point: Option<&TrendMonth>| point.map_or("–".to_owned(), history::shown);
+        Row::from(vec![
+            Cell::new(words::subject(report, level)).small(small),
+            Cell::chart_of(chart(report, course)),
+            Cell::figure(shown(last)),
+            Cell::default().and(Style::FIGURE_STRONG, shown(this)),
+            Cell::figure(history::change(level)),
+        ])
+    };
+    let rows = courses.iter().map(row).collect();
+    Table::new(sheet, "How each service level went over thirteen months", columns, rows)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "thirteen months")]
 fn bar_x(month: usize) -> f32 {
-    MARGIN + NAME_WIDTH + month as f32 * STEP
+    month as f32 * STEP
 }
 
-/// The edges of a column of figures, from the right.
-fn figures(from_right: u8) -> (f32, f32) {
-    let right = MARGIN + WIDTH - f32::from(from_right) * FIGURE_WIDTH;
-    (right - FIGURE_WIDTH, right)
-}
-
-/// The months' first letters, each January with its year below would crowd; heads of figures.
-fn axis(sheet: &mut Sheet<'_>, report: &Report) {
-    let top = sheet.y;
-    let style = Style::SMALL_STRONG.coloured(SECONDARY);
-    sheet.text_at(MARGIN, top, style, "Service level");
-    for (i, month) in history::months(report).iter().enumerate() {
-        let letter: String =
-            month.first_date().strftime("%b").to_string().chars().take(1).collect();
-        let width = sheet.width_of(Style::SMALL, &letter);
-        let x = bar_x(i) + (STEP - AFTER - width) / 2.0;
-        sheet.text_at(x, top, Style::SMALL, &letter);
-    }
-    for (column, head) in [(2, "Last month"), (1, "This month"), (0, "Change")] {
-        sheet.text_in(figures(column), top, Align::Right, style, head);
-    }
-    sheet.y += AXIS;
-    sheet.rule(0.8, TEXT);
-}
-
-fn row(sheet: &mut Sheet<'_>, course: &Course<'_>, name: &[(Style, Vec<String>); 2], height: f32) {
-    let mut top = sheet.y + 0.7;
-    for (style, lines) in name {
-        for line in lines {
-            sheet.text_at(MARGIN, top, *style, line);
-            top += style.line_mm;
+/// The column of the months' bars, with their first letters above.
+pub(super) fn column(report: &Report) -> Column<'_> {
+    let months = history::months(report);
+    let said = match (months.first(), months.last()) {
+        (Some(first), Some(last)) => {
+            let name = |month: &crate::clock::Month| words::month_name(&month.to_string());
+            format!("From {} to {}", name(first), name(last))
         }
-    }
-    let base = sheet.y + (height + BAR) / 2.0;
-    bars(sheet, course, base);
-    let middle = sheet.y + (height - Style::FIGURE.line_mm) / 2.0;
-    let mut back = course.months.iter().rev();
-    let (this, last) = (back.next().copied().flatten(), back.next().copied().flatten());
-    let shown = |point: Option<&TrendMonth>| point.map_or("–".to_owned(), history::shown);
-    let cells = [(2, shown(last)), (1, shown(this)), (0, history::change(course.level))];
-    for (column, text) in cells {
-        let style = if column == 1 { Style::FIGURE_STRONG } else { Style::FIGURE };
-        let text = sheet.shortened(style, &text, FIGURE_WIDTH - 0.5);
-        sheet.text_in(figures(column), middle, Align::Right, style, &text);
+        _ => "The months".to_owned(),
+    };
+    drawn(said, bar_x(months.len()) - AFTER + 0.6, move |sheet, x, foot| {
+        for (i, month) in months.iter().enumerate() {
+            let name = month.first_date().strftime("%b").to_string();
+            let letter: String = name.chars().take(1).collect();
+            let width = sheet.width_of(Style::SMALL, &letter);
+            let x = x + bar_x(i) + (STEP - AFTER - width) / 2.0;
+            sheet.text_at(x, foot - Style::SMALL.line_mm, Style::SMALL, &letter);
+        }
+    })
+}
+
+/// The bars of a level, with their figures in words.
+pub(super) fn chart<'r>(report: &'r Report, course: &Course<'r>) -> Chart<'r> {
+    let (level, months) = (course.level, course.months.clone());
+    let width = bar_x(months.len()) - AFTER + 0.6;
+    Chart {
+        alt: told(report, course),
+        width,
+        height: BAR,
+        draw: Box::new(move |sheet, x, top, height| bars(sheet, level, &months, (x, top + height))),
     }
 }
 
-fn bars(sheet: &mut Sheet<'_>, course: &Course<'_>, base: f32) {
-    let allowed = allowed(course.level);
-    let most = course.months.iter().flatten().map(|point| lost(point)).fold(0.0, f64::max);
+/// A chart in words: each month's figure, and which missed.
+fn told(report: &Report, course: &Course<'_>) -> String {
+    let months = history::months(report);
+    let unit = if matches!(course.level.figure, Figure::Listing(_)) { "" } else { " %" };
+    let said: Vec<String> = months
+        .iter()
+        .zip(&course.months)
+        .filter_map(|(month, point)| {
+            let point = (*point)?;
+            let verdict = match point.met {
+                Some(true) => "",
+                Some(false) => ", missed",
+                None => ", no verdict",
+            };
+            let name = month.first_date().strftime("%b %Y");
+            Some(format!("{name} {}{unit}{verdict}", history::shown(point)))
+        })
+        .collect();
+    let silent = course.months.iter().filter(|point| point.is_none()).count();
+    let without = match silent {
+        0 => String::new(),
+        n => format!(" {} without a figure.", words::counted(n as u64, "month")),
+    };
+    format!("{}.{without} The target is {}.", said.join("; "), words::target(course.level))
+}
+
+fn bars(
+    sheet: &mut Sheet<'_>,
+    level: &LevelFigure,
+    months: &[Option<&TrendMonth>],
+    (left, base): (f32, f32),
+) {
+    let allowed = allowed(level);
+    let most = months.iter().flatten().map(|point| lost(point)).fold(0.0, f64::max);
     let scale = most.max(allowed / f64::from(LINE_AT_MOST)).max(f64::MIN_POSITIVE);
     #[allow(clippy::cast_possible_truncation, reason = "drawn to a hundredth of a point")]
     let height = |loss: f64| (loss / scale) as f32 * BAR;
     let width = STEP - AFTER;
-    for (i, point) in course.months.iter().enumerate() {
-        let x = bar_x(i);
+    for (i, point) in months.iter().enumerate() {
+        let x = left + bar_x(i);
         let Some(point) = point else {
-            sheet.rect(x + width / 2.0 - 0.2, base - 0.4, 0.4, 0.4, RULE);
+            sheet.rect(x + width / 2.0 - 0.25, base - 0.5, 0.5, 0.5, RULE);
             continue;
         };
         let loss = lost(point);
@@ -133,7 +169,7 @@ fn bars(sheet: &mut Sheet<'_>, course: &Course<'_>, base: f32) {
             }
         }
     }
-    let (from, to) = (bar_x(0) - 0.6, bar_x(course.months.len()) - AFTER + 0.6);
+    let (from, to) = (left - 0.6, left + bar_x(months.len()) - AFTER + 0.6);
     let y = base - height(allowed);
     sheet.draw(Mark::Stroke { from: (from, y), to: (to, y), width_pt: 0.4, colour: TEXT });
 }

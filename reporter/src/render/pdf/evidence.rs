@@ -1,54 +1,70 @@
-//! What the verdicts rest on: outages, time agreed not to count, time without evidence, and
-//! what lies behind the levels that are not about availability.
+//! What the verdicts rest on: outages, incidents that were declared, time agreed not to count, and
+//! time without evidence.
 
+use super::appendix::{Appendix, Rows, Section};
 use super::local;
-use super::sheet::{Sheet, Style};
-use super::table::{Cell, left, right, table};
-use crate::render::words::{self, Standing};
+use super::sheet::Sheet;
+use super::style::Style;
+use super::table::{Cell, Row, Table, left, right};
+use crate::render::story::Counted;
+use crate::render::words;
 use crate::render::{history, story};
-use crate::report::model::{
-    ExclusionEntry, Figure, ListedTime, ListingSpan, Ms, Report, TicketFigure,
-};
+use crate::report::model::{ExclusionEntry, Incident, Report};
 
-/// Draws all of it; a table without rows is a sentence that says so, or nothing where the
-/// report has no such level.
-pub(super) fn evidence(sheet: &mut Sheet<'_>, report: &Report) {
-    outages(sheet, report);
-    failing(sheet, report);
-    exclusions(sheet, report);
-    without_evidence(sheet, report);
-    deliveries(sheet, report);
-    tickets(sheet, report);
-    listings(sheet, report);
+/// Draws all of it; a table without rows is a sentence that says so.
+pub(super) fn evidence<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
+    outages(sheet, report, appendix);
+    incidents(sheet, report, appendix);
+    failing(sheet, report, appendix);
+    exclusions(sheet, report, appendix);
+    without_evidence(sheet, report, appendix);
 }
 
-fn outages(sheet: &mut Sheet<'_>, report: &Report) {
-    sheet.heading("Outages", 16.0);
+/// A section that has nothing to list.
+pub(super) fn plain(sheet: &mut Sheet<'_>, title: &str, sentences: &[&str]) {
+    let height: f32 = sentences.iter().map(|text| sheet.height_of(Style::BODY, text)).sum();
+    sheet.heading(title, height.min(40.0));
+    for text in sentences {
+        sheet.paragraph(Style::BODY, text);
+    }
+}
+
+fn outages<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
     let all = story::outages(report);
     if all.is_empty() {
-        sheet.paragraph(Style::BODY, story::no_outages(report));
+        plain(sheet, "Outages", &[story::no_outages(report)]);
         return;
     }
-    let columns = [
-        left("Component", 38.0),
-        left("When", 42.0),
-        right("Length", 19.0),
-        right("At least", 19.0),
-        right("At most", 19.0),
-        left("What our checks saw", 37.0),
-    ];
-    let rows: Vec<_> = all.iter().map(|counted| outage_row(report, counted)).collect();
-    table(sheet, &columns, &rows);
-    sheet.y += 1.0;
-    sheet.paragraph(
-        Style::SMALL,
-        "An outage begins with the first failed check and ends with the first that succeeds. It \
-         lasted at least from the first failed check to the last, and at most from the last \
-         successful check before it to the first after it.",
-    );
+    let section = Section {
+        note:
+            "An outage begins with the first failed check and ends with the first that succeeds. \
+               It lasted at least from the first failed check to the last, and at most from the \
+               last successful check before it to the first after it."
+                .to_owned(),
+        shown: "the longest",
+        ..Section::new("Outages")
+    };
+    let rows = Rows {
+        items: all,
+        limit: 12,
+        weight: |counted| counted.outage.down_s.0,
+        table: Box::new(move |sheet, outages| {
+            let columns = vec![
+                left("Component"),
+                left("When"),
+                right("Length"),
+                right("At least"),
+                right("At most"),
+                left("What our checks saw"),
+            ];
+            let rows = outages.iter().map(|counted| outage_row(report, counted).into()).collect();
+            Table::new(sheet, "The outages of the month", columns, rows)
+        }),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-fn outage_row(report: &Report, counted: &story::Counted<'_>) -> Vec<Cell> {
+fn outage_row<'r>(report: &Report, counted: &Counted<'_>) -> Vec<Cell<'r>> {
     let local = local(report);
     let outage = counted.outage;
     let until = if outage.still_open {
@@ -66,210 +82,179 @@ fn outage_row(report: &Report, counted: &story::Counted<'_>) -> Vec<Cell> {
     ]
 }
 
-fn failing(sheet: &mut Sheet<'_>, report: &Report) {
+fn failing<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
     let all = history::failing(report);
     if all.is_empty() {
         return;
     }
-    sheet.heading("How often, and for how long", 16.0);
-    let columns = [
-        left("Service level", 78.0),
-        right("Failures", 20.0),
-        right("Mean time to restore", 36.0),
-        right("Mean time between failures", 40.0),
-    ];
-    let row = |failing: &history::Failing<'_>| {
-        vec![
-            Cell::new(words::subject(report, failing.level)).small(words::measure(failing.level)),
-            Cell::new(failing.failures.to_string()),
-            Cell::new(words::length_cut(failing.to_restore)),
-            Cell::new(words::length_cut(failing.between)),
-        ]
+    let section = Section {
+        shown: "those that failed most often",
+        ..Section::new("How often, and for how long")
     };
-    let rows: Vec<_> = all.iter().map(row).collect();
-    table(sheet, &columns, &rows);
+    let rows = Rows {
+        items: all,
+        limit: 12,
+        weight: |failing| i64::try_from(failing.failures).unwrap_or(i64::MAX),
+        table: Box::new(move |sheet, all| {
+            let columns = vec![
+                left("Service level"),
+                right("Failures"),
+                right("Mean time to restore"),
+                right("Mean time between failures"),
+            ];
+            let row = |failing: &&history::Failing<'_>| {
+                let level = failing.level;
+                Row::from(vec![
+                    Cell::new(words::subject(report, level)).small(words::measure(level)),
+                    Cell::new(words::thousands(failing.failures)),
+                    Cell::new(words::length_cut(failing.to_restore)),
+                    Cell::new(words::length_cut(failing.between)),
+                ])
+            };
+            let rows = all.iter().map(row).collect();
+            Table::new(sheet, "How often service levels failed", columns, rows)
+        }),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-fn exclusions(sheet: &mut Sheet<'_>, report: &Report) {
-    sheet.heading("Time agreed not to count", 16.0);
-    sheet.paragraph(Style::BODY, &report.method.maintenance);
+fn exclusions<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
+    let rule = report.method.maintenance.as_str();
     if report.exclusions.is_empty() {
-        sheet.paragraph(Style::BODY, "Nothing was asked to be left out of this month.");
+        let nothing = "Nothing was asked to be left out of this month.";
+        plain(sheet, "Time agreed not to count", &[rule, nothing]);
         return;
     }
-    sheet.y += 1.5;
-    let columns = [
-        left("Which", 41.0),
-        left("Components", 43.0),
-        left("When", 43.0),
-        left("Does it count?", 47.0),
-    ];
-    let rows: Vec<_> = report.exclusions.iter().map(|entry| exclusion(report, entry)).collect();
-    table(sheet, &columns, &rows);
+    let section = Section {
+        intro: vec![rule.to_owned()],
+        shown: "the longest",
+        ..Section::new("Time agreed not to count")
+    };
+    let rows = Rows {
+        items: report.exclusions.iter().collect(),
+        limit: 10,
+        weight: |entry| entry.to.0 - entry.from.0,
+        table: Box::new(move |sheet, entries| exclusion_table(sheet, report, entries)),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-fn exclusion(report: &Report, entry: &ExclusionEntry) -> Vec<Cell> {
+fn exclusion_table<'r>(
+    sheet: &Sheet<'_>,
+    report: &'r Report,
+    entries: &[&&'r ExclusionEntry],
+) -> Table<'r> {
+    let told = entries.iter().any(|entry| !entry.without.is_empty());
+    let mut columns = vec![left("Which"), left("When, and for what"), left("Does it count?")];
+    if told {
+        columns.push(left("Results without it"));
+    }
+    let row = |entry: &&&'r ExclusionEntry| {
+        let mut cells = exclusion(report, entry);
+        if told {
+            let without = story::without(report, entry).into_iter();
+            cells.push(without.fold(Cell::default(), Cell::small));
+        }
+        Row::from(cells)
+    };
+    let rows = entries.iter().map(row).collect();
+    Table::new(sheet, "Time that was asked to be left out", columns, rows)
+}
+
+fn exclusion<'r>(report: &Report, entry: &ExclusionEntry) -> Vec<Cell<'r>> {
     let local = local(report);
     let decision = story::decision(report, entry);
     let style = if decision.counts == "Yes" { Style::BODY } else { Style::STRONG };
-    let mut verdict = Cell::default().and(style, decision.counts);
-    for line in decision.why {
-        verdict = verdict.small(line);
-    }
+    let verdict = Cell::default().and(style, decision.counts);
+    let until = format!("to {}", local.until(entry.from, entry.to));
     vec![
         Cell::new(entry.id.as_str())
             .small(story::class(entry))
             .small(entry.reason.as_deref().unwrap_or_default()),
-        Cell::new(story::components(report, entry)),
-        Cell::new(local.short(entry.from))
-            .small(format!("to {}", local.until(entry.from, entry.to))),
-        verdict,
+        Cell::new(local.short(entry.from)).small(until).small(story::components(report, entry)),
+        decision.why.into_iter().fold(verdict, Cell::small),
     ]
 }
 
-fn without_evidence(sheet: &mut Sheet<'_>, report: &Report) {
-    let rows: Vec<_> = report
-        .components
-        .iter()
-        .flat_map(|component| {
-            component.unknown_by_reason.iter().filter(|(_, time)| time.0 > 0).map(|(why, time)| {
-                vec![
-                    Cell::new(component.name.as_str()),
-                    Cell::new(words::unknown_reason(why)),
-                    Cell::new(words::length(*time)),
-                ]
-            })
-        })
-        .collect();
-    sheet.heading("Time without evidence", 16.0);
-    if rows.is_empty() {
+fn without_evidence<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
+    let of = |component: &'r crate::report::model::ComponentMonth| {
+        let own = component.unknown_by_reason.iter().filter(|(_, time)| time.0 > 0);
+        own.map(move |(why, time)| (component.name.as_str(), why.as_str(), *time))
+    };
+    let all: Vec<_> = report.components.iter().flat_map(of).collect();
+    if all.is_empty() {
         let text = if report.components.is_empty() {
             "No component was watched."
         } else {
             "There was none: the checks could tell at all times."
         };
-        sheet.paragraph(Style::BODY, text);
+        plain(sheet, "Time without evidence", &[text]);
         return;
     }
-    let columns = [left("Component", 53.0), left("Why", 87.0), right("How long", 34.0)];
-    table(sheet, &columns, &rows);
-}
-
-fn tickets(sheet: &mut Sheet<'_>, report: &Report) {
-    let local = local(report);
-    for level in &report.levels {
-        let Figure::Resolution(figure) = &level.figure else { continue };
-        if figure.tickets.is_empty() && figure.open.is_empty() {
-            continue;
-        }
-        sheet.heading(&format!("Tickets of severity {}", figure.severity), 16.0);
-        let columns = [
-            left("Ticket", 53.0),
-            left("Verdict", 31.0),
-            left("Target passes", 40.0),
-            right("Time used", 26.0),
-            right("Paused", 24.0),
-        ];
-        let word = |word: &str| Cell::default().and(Style::STRONG, word);
-        let row = |ticket: &TicketFigure| {
-            let due = ticket.due.map_or("–".to_owned(), |at| local.short(at));
-            let verdict = match ticket.met {
-                Some(true) => word("Met").signed(Standing::Met),
-                Some(false) => word("Missed").signed(Standing::Missed),
-                None => word("Still open").signed(Standing::Nothing),
+    let section = Section { shown: "the longest", ..Section::new("Time without evidence") };
+    let rows = Rows {
+        items: all,
+        limit: 14,
+        weight: |(_, _, time)| time.0,
+        table: Box::new(move |sheet, all| {
+            let columns = vec![left("Component"), left("Why"), right("How long")];
+            let row = |(name, why, time): &&(&str, &str, crate::report::model::Ms)| {
+                Row::from(vec![
+                    Cell::new(*name),
+                    Cell::new(words::unknown_reason(why)),
+                    Cell::new(words::length(*time)),
+                ])
             };
-            let mut id = Cell::new(ticket.id.as_str());
-            for ignored in &ticket.ignored {
-                id = id.small(ignored.as_str());
-            }
-            vec![
-                id,
-                verdict,
-                Cell::new(due),
-                Cell::new(words::length(ticket.used_s)),
-                Cell::new(words::length(ticket.paused_s)),
-            ]
-        };
-        let rows: Vec<_> = figure.tickets.iter().chain(&figure.open).map(row).collect();
-        table(sheet, &columns, &rows);
-    }
+            let rows = all.iter().map(row).collect();
+            Table::new(sheet, "Time without evidence, by reason", columns, rows)
+        }),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-/// How fast mail was, for every level that promises it.
-fn deliveries(sheet: &mut Sheet<'_>, report: &Report) {
-    let mut rows = Vec::new();
-    for level in &report.levels {
-        let Figure::DeliveryTime(d) = &level.figure else { continue };
-        let percentile = |time: Option<Ms>| {
-            Cell::new(time.map_or_else(|| "not at all".to_owned(), words::length))
-        };
-        let percentiles = if d.sent == 0 {
-            [(); 4].map(|()| Cell::new("–"))
-        } else {
-            [d.p50_s, d.p90_s, d.p95_s, d.p99_s].map(percentile)
-        };
-        let [p50, p90, p95, p99] = percentiles;
-        rows.push(vec![
-            Cell::new(words::subject(report, level)),
-            Cell::new(words::thousands(d.sent)),
-            Cell::new(words::thousands(d.lost)),
-            p50,
-            p90,
-            p95,
-            p99,
-        ]);
-    }
-    if rows.is_empty() {
+fn incidents<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
+    if report.incidents.is_empty() {
         return;
     }
-    sheet.heading("How fast mail was", 16.0);
-    let columns = [
-        left("Component", 53.0),
-        right("Sent", 17.0),
-        right("Lost", 14.0),
-        right("Half within", 22.5),
-        right("90 % within", 22.5),
-        right("95 % within", 22.5),
-        right("99 % within", 22.5),
-    ];
-    table(sheet, &columns, &rows);
-}
-
-fn listings(sheet: &mut Sheet<'_>, report: &Report) {
-    for level in &report.levels {
-        let Figure::Listing(figure) = &level.figure else { continue };
-        if figure.listings.is_empty() {
-            continue;
-        }
-        let name = format!("Blocklists: {}", words::subject(report, level));
-        sheet.heading(&name, 16.0);
-        let columns = [
-            left("Address and list", 56.0),
-            left("First seen", 34.0),
-            left("Until", 34.0),
-            left("What its codes mean", 50.0),
-        ];
-        let rows: Vec<_> =
-            figure.listings.iter().flat_map(|listing| listing_rows(report, listing)).collect();
-        table(sheet, &columns, &rows);
-    }
-}
-
-/// A row for each time an address was on a list.
-fn listing_rows(report: &Report, listing: &ListingSpan) -> Vec<Vec<Cell>> {
-    let local = local(report);
-    let codes = listing.codes.join(", ");
-    let row = |time: &ListedTime| {
-        let until = if time.still_open { "still listed at " } else { "" };
-        vec![
-            Cell::new(listing.address.as_str()).small(listing.list.as_str()),
-            Cell::default().small(local.short(time.from)),
-            Cell::default().small(format!("{until}{}", local.until(time.from, time.to))),
-            Cell::default()
-                .small(codes.as_str())
-                .small(listing.means.as_str())
-                .small(listing.removal.as_str()),
-        ]
+    let section = Section {
+        note:
+            "Declared is from the ticket's opening to its last resolution, by the clock; measured \
+               is how long the outages lasted in this month that touch it."
+                .to_owned(),
+        shown: "the longest as measured",
+        ..Section::new("High-severity incidents")
     };
-    listing.times.iter().map(row).collect()
+    let rows = Rows {
+        items: report.incidents.iter().collect(),
+        limit: 12,
+        weight: |incident| incident.measured_s.map_or(0, |time| time.0),
+        table: Box::new(move |sheet, all| {
+            let columns = vec![
+                left("Incident"),
+                left("Component"),
+                left("Opened, resolved"),
+                right("Declared"),
+                right("Measured"),
+            ];
+            let rows = all.iter().map(|incident| incident_row(report, incident).into()).collect();
+            Table::new(sheet, "Incidents, declared and measured", columns, rows)
+        }),
+    };
+    appendix.section(sheet, section, rows);
+}
+
+fn incident_row<'r>(report: &Report, incident: &Incident) -> Vec<Cell<'r>> {
+    let local = local(report);
+    let resolved = incident
+        .resolved
+        .map_or("still open".to_owned(), |at| format!("to {}", local.until(incident.opened, at)));
+    let subject = incident.component.as_deref();
+    let subject = subject.map_or(report.service.as_str(), |id| words::component_name(report, id));
+    vec![
+        Cell::new(incident.id.as_str()).small(format!("severity {}", incident.severity)),
+        Cell::new(subject),
+        Cell::new(local.short(incident.opened)).small(resolved),
+        Cell::figure(words::length_cut(incident.declared_s)),
+        Cell::figure(incident.measured_s.map_or("–".to_owned(), words::length)),
+    ]
 }

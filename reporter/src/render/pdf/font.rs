@@ -14,6 +14,9 @@ use super::PdfError;
 /// Stands for a character that the faces do not have.
 const MISSING: char = '\u{fffd}';
 
+/// Latin, Greek and Cyrillic letters lie below; their widths are looked up once.
+const COMMON: u32 = 0x530;
+
 /// Points in a millimetre.
 pub(super) const PT_PER_MM: f32 = 72.0 / 25.4;
 
@@ -31,6 +34,8 @@ pub(super) struct Face {
     /// The name in the PDF.
     name: &'static str,
     parsed: ParsedFont,
+    /// How wide the characters below [`COMMON`] are, in thousandths of the size.
+    advances: Vec<u32>,
 }
 
 /// Both faces.
@@ -71,7 +76,9 @@ impl Faces {
 impl Face {
     fn read(bytes: &'static [u8], name: &'static str) -> Option<Self> {
         let parsed = ParsedFont::from_bytes(bytes, 0, &mut Vec::new())?;
-        Some(Self { bytes, name, parsed })
+        let common = (0..COMMON).map(|c| char::from_u32(c).unwrap_or(' '));
+        let advances = common.map(|c| Self::measure(&parsed, c)).collect();
+        Some(Self { bytes, name, parsed, advances })
     }
 
     fn glyph(&self, c: char) -> Option<u16> {
@@ -79,34 +86,49 @@ impl Face {
     }
 
     /// The text as it can be drawn: white space and control characters become single blanks,
-    /// characters the face does not have become one sign for all of them.
+    /// characters the face does not have become one sign for all of them, and so do those that
+    /// draw nothing or have no meaning of their own, since they could hide what a name says.
     pub(super) fn drawable(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        for c in text.chars() {
+        let drawn = |c: char| {
             if c.is_control() || c.is_whitespace() {
-                // a non-breaking space is drawn as a blank too, but wrapping respects it
-                out.push(if c == '\u{a0}' { c } else { ' ' });
-            } else if self.glyph(c).is_some() {
-                out.push(c);
+                ' '
+            } else if self.glyph(c).is_some() && !is_hidden(c) {
+                c
             } else {
-                out.push(MISSING);
+                MISSING
             }
-        }
-        out
+        };
+        text.chars().map(drawn).collect()
     }
 
-    /// How wide a character is, in thousandths of the size. Cut off as the widths in the file
-    /// are, so that what is measured is what a viewer draws.
+    /// How wide a character is, in thousandths of the size.
     fn advance(&self, c: char) -> u32 {
-        let width = self.glyph(c).and_then(|gid| self.parsed.get_glyph_width(gid)).unwrap_or(0);
-        u32::from(width) * 1000 / u32::from(self.parsed.units_per_em.max(1))
+        let known = self.advances.get(c as usize).copied();
+        known.unwrap_or_else(|| Self::measure(&self.parsed, c))
+    }
+
+    /// Cut off as the widths in the file are, so that what is measured is what a viewer draws.
+    fn measure(parsed: &ParsedFont, c: char) -> u32 {
+        // what holds words together is drawn as a blank
+        let c = if c == '\u{a0}' { ' ' } else { c };
+        let gid = parsed.lookup_glyph_index(u32::from(c)).filter(|&gid| gid != 0);
+        let width = gid.and_then(|gid| parsed.get_glyph_width(gid)).unwrap_or(0);
+        u32::from(width) * 1000 / u32::from(parsed.units_per_em.max(1))
+    }
+
+    /// How wide a drawable character is at this size, in millimetres.
+    pub(super) fn width_of(&self, c: char, size_pt: f32) -> f32 {
+        self.scaled(self.advance(c), size_pt)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a line of text is far below 2^24 units")]
+    fn scaled(&self, units: u32, size_pt: f32) -> f32 {
+        units as f32 / 1000.0 * size_pt / PT_PER_MM
     }
 
     /// How wide a drawable text is at this size, in millimetres.
-    #[allow(clippy::cast_precision_loss, reason = "a line of text is far below 2^24 units")]
     pub(super) fn width_mm(&self, text: &str, size_pt: f32) -> f32 {
-        let units: u32 = text.chars().map(|c| self.advance(c)).sum();
-        units as f32 / 1000.0 * size_pt / PT_PER_MM
+        self.scaled(text.chars().map(|c| self.advance(c)).sum(), size_pt)
     }
 
     /// A font with these characters only, for embedding. Glyphs are numbered in the order of
@@ -141,6 +163,25 @@ impl Face {
         font.pdf_font_metrics = self.parsed.pdf_font_metrics.clone();
         Ok(font)
     }
+}
+
+/// Whether a character is drawn as nothing, turns the order of others, or belongs to nobody:
+/// soft hyphens, joiners, marks of direction, the byte order mark, private letters.
+const fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{10ffff}'
+    )
 }
 
 /// Six capitals that mark a subset (ISO 32000-1, 9.6.4), from the characters in it.

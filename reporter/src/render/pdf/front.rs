@@ -1,35 +1,184 @@
-//! The front: which service, which month, which edition; the verdict in sentences; the
-//! scorecard of all levels.
+//! Page 1: which service, which month, which edition; the verdict in sentences; the scorecard and
+//! the month's strips, as much of them as there is room for.
 
-use super::sheet::{ACCENT, Align, MARGIN, Mark, SECONDARY, Sheet, Style, TEXT, WIDTH, corners};
-use super::table::{Cell, left, right, table};
-use crate::render::story;
+use super::appendix::{Appendix, lead, most_important};
+use super::score;
+use super::sheet::{Align, Mark, Owner, Sheet, Target, corners, tall};
+use super::strips;
+use super::structure::Role;
+use super::style::{ACCENT, MARGIN, SECONDARY, Style, TEXT, WIDTH};
+use super::table::Table;
 use crate::render::words::{self, Standing};
-use crate::report::model::{Availability, Figure, LevelFigure, Report};
+use crate::render::{history, story};
+use crate::report::model::{ComponentMonth, LevelFigure, Report};
 
-/// Draws the head, the verdict and the scorecard.
-pub(super) fn front(sheet: &mut Sheet<'_>, report: &Report) {
-    head(sheet, report);
+/// Draws page 1.
+pub(super) fn front<'r>(
+    sheet: &mut Sheet<'_>,
+    report: &'r Report,
+    digest: &str,
+    appendix: &mut Appendix<'r>,
+) {
+    head(sheet, report, digest);
     verdict(sheet, report);
-    sheet.heading("Scorecard", 20.0);
+    let levels: Vec<&LevelFigure> = report.levels.iter().collect();
+    let rows: Vec<&ComponentMonth> = report.components.iter().collect();
+    let all = score::table(sheet, report, &levels);
+    let days = strips::table(sheet, report, &rows);
+    let room = sheet.room() - around(sheet, report);
+    let fits = all.height_mm() + days.height_mm() <= room;
+    sheet.heading("Scorecard", all.opening_mm());
     if report.levels.is_empty() {
         sheet.paragraph(Style::BODY, "The definition promises no service level.");
+    } else if fits {
+        all.draw(sheet, 0.0);
     } else {
-        scorecard(sheet, report);
+        // a third of the page is the strips', unless they need less
+        let strips = days.height_mm().min(room / 3.0);
+        some_levels(sheet, report, room - strips, appendix);
+    }
+    if let Some(whole) = history::whole(report) {
+        sheet.y += 0.8;
+        sheet.paragraph(Style::SMALL, &whole);
+    }
+    sheet.heading("The month day by day", strips::LEGEND + days.opening_mm());
+    if rows.is_empty() || strips::days(report) == 0 {
+        sheet.paragraph(Style::BODY, "There is no day to show.");
+        return;
+    }
+    strips::legend(sheet);
+    let note = strips::note(report);
+    let tail = 0.8 + sheet.height_of(Style::SMALL, &note);
+    if fits || days.height_mm() + tail <= sheet.room() {
+        days.draw(sheet, tail);
+        sheet.y += 0.8;
+    } else {
+        some_rows(sheet, report, tail, appendix);
+    }
+    sheet.paragraph(Style::SMALL, &note);
+}
+
+/// What stands around scorecard and strips: headings, legend, notes.
+fn around(sheet: &Sheet<'_>, report: &Report) -> f32 {
+    let notes = history::whole(report).map_or(0.0, |text| sheet.height_of(Style::SMALL, &text));
+    2.0 * 11.2 + strips::LEGEND + notes + sheet.height_of(Style::SMALL, &strips::note(report)) + 2.0
+}
+
+/// The levels that are not plainly met come first where there is no room for all.
+fn some_levels<'r>(
+    sheet: &mut Sheet<'_>,
+    report: &'r Report,
+    room: f32,
+    appendix: &mut Appendix<'r>,
+) {
+    let weight = |level: &LevelFigure| match Standing::of(level) {
+        Standing::Missed => 4,
+        Standing::NotProvable { .. } => 3,
+        Standing::NotEnough => 2,
+        Standing::Met => 1,
+        Standing::Nothing => 0,
+    };
+    let room = room - 2.0 * Style::SMALL.line_mm;
+    let pick = |sheet: &Sheet<'_>, limit: usize| {
+        let picked = most_important(&report.levels, limit, weight);
+        score::table(sheet, report, &picked)
+    };
+    let (table, shown) = fitting(sheet, report.levels.len(), room, pick);
+    table.draw(sheet, Style::SMALL.line_mm);
+    let total = words::thousands(report.levels.len() as u64);
+    let sentence =
+        format!("{shown} of {total} service levels, those that were not met first. All stand in ");
+    let (name, target) = appendix.add("All service levels", move |sheet, title| {
+        let levels: Vec<&LevelFigure> = report.levels.iter().collect();
+        let table = score::table(sheet, report, &levels);
+        sheet.heading(title, table.opening_mm());
+        table.draw(sheet, 0.0);
+    });
+    elsewhere(sheet, &sentence, &name, &target);
+}
+
+/// The components that worked least come first where there is no room for all.
+fn some_rows<'r>(
+    sheet: &mut Sheet<'_>,
+    report: &'r Report,
+    tail: f32,
+    appendix: &mut Appendix<'r>,
+) {
+    let weight = |row: &ComponentMonth| {
+        let unknown: i64 = row.days.iter().map(|day| day.unknown_s.0).sum();
+        words::not_working(row).0.saturating_mul(1000).saturating_add(unknown / 1000)
+    };
+    let room = sheet.room() - tail - Style::SMALL.line_mm;
+    let pick = |sheet: &Sheet<'_>, limit: usize| {
+        let picked = most_important(&report.components, limit, weight);
+        strips::table(sheet, report, &picked)
+    };
+    let (table, shown) = fitting(sheet, report.components.len(), room, pick);
+    table.draw(sheet, tail + Style::SMALL.line_mm);
+    let total = words::thousands(report.components.len() as u64);
+    let sentence =
+        format!("{shown} of {total} components, those that worked least first. All stand in ");
+    let (name, target) = appendix.add("All components day by day", move |sheet, title| {
+        let rows: Vec<&ComponentMonth> = report.components.iter().collect();
+        let table = strips::table(sheet, report, &rows);
+        sheet.heading(title, strips::LEGEND + table.opening_mm());
+        strips::legend(sheet);
+        table.draw(sheet, 0.0);
+    });
+    elsewhere(sheet, &sentence, &name, &target);
+}
+
+fn elsewhere(sheet: &mut Sheet<'_>, sentence: &str, name: &str, target: &Target) {
+    sheet.y += 0.8;
+    lead(sheet, (sentence, name, target));
+}
+
+/// The table of the most rows that fit into `room`, but of one at least.
+fn fitting<'r>(
+    sheet: &Sheet<'_>,
+    rows: usize,
+    room: f32,
+    table: impl Fn(&Sheet<'_>, usize) -> Table<'r>,
+) -> (Table<'r>, usize) {
+    // a row is at least a line high
+    let mut limit = table(sheet, rows.min(60)).rows_in(room).max(1);
+    loop {
+        let picked = table(sheet, limit);
+        if limit <= 1 || picked.height_mm() <= room {
+            return (picked, limit);
+        }
+        limit -= 1;
     }
 }
 
-fn head(sheet: &mut Sheet<'_>, report: &Report) {
+fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     sheet.rect(MARGIN, MARGIN, WIDTH, 1.2, ACCENT);
     sheet.y = MARGIN + 3.5;
     let top = sheet.y + 1.6;
     let taken = badges(sheet, report, top);
-    sheet.headings.push((report.service.clone(), 1));
-    sheet.paragraph_in(Style::TITLE, &report.service, WIDTH - taken);
-    let month = format!("Service levels in {}, {}", words::month_name(&report.month), report.zone);
+    sheet.mark_heading(&super::title(report));
+    let width = WIDTH - taken;
+    let mut style = Style::TITLE;
+    let mut lines = sheet.wrap(style, &report.service, width);
+    if lines.len() > 2 {
+        style = Style::HEADING;
+        lines = sheet.wrap(style, &report.service, width);
+    }
+    sheet.within(Role::Heading(1), |sheet| {
+        for line in &lines {
+            let top = sheet.y;
+            sheet.text_at(MARGIN, top, style, line);
+            sheet.y += style.line_mm;
+        }
+    });
+    let month = words::month_name(&report.month);
+    let month = format!("Performance Summary, {month}, {}", report.zone);
     sheet.paragraph(Style::LEAD, &month);
-    sheet.y += 0.8;
-    sheet.paragraph(Style::SMALL, &story::provenance(report));
+    sheet.y += 1.2;
+    facts(sheet, &story::facts(report, digest));
+    for sentence in story::provisos(report) {
+        sheet.paragraph(Style::SMALL, &sentence);
+    }
 }
 
 /// What must not be overlooked, in boxes at the top right; how much room they take.
@@ -39,78 +188,49 @@ fn badges(sheet: &mut Sheet<'_>, report: &Report, top: f32) -> f32 {
         let style = Style::SMALL_STRONG.coloured(TEXT);
         let width = sheet.width_of(style, word) + 4.0;
         let points = corners(edge - width, top - 0.6, width, 5.0);
-        sheet.draw(Mark::Outline { points, width_pt: 1.0, colour: TEXT });
-        sheet.text_in((edge - width, edge - 2.0), top + 0.1, Align::Right, style, word);
+        let frame = Mark::Outline { points, width_pt: 1.0, colour: TEXT };
+        sheet.beside(Owner::Layout, |sheet| sheet.draw(frame));
+        sheet.within(Role::Paragraph, |sheet| {
+            sheet.text_in((edge - width, edge - 2.0), top + 0.1, Align::Right, style, word);
+        });
         edge -= width + 2.0;
     }
     MARGIN + WIDTH - edge
 }
 
+/// Facts about the edition, in two columns, each a word and what it says.
+fn facts(sheet: &mut Sheet<'_>, facts: &[(&'static str, String)]) {
+    const HALF: f32 = WIDTH / 2.0;
+    let style = Style::FIGURE;
+    let label = facts.iter().map(|(word, _)| sheet.width_of(style, word)).fold(0.0, f32::max) + 3.0;
+    sheet.within(Role::List, |sheet| {
+        for pair in facts.chunks(2) {
+            let top = sheet.y;
+            let mut height: f32 = 0.0;
+            for (column, (word, says)) in [MARGIN, MARGIN + HALF].iter().zip(pair) {
+                let lines = sheet.wrap(style, says, HALF - label - 3.0);
+                sheet.within(Role::Item, |sheet| {
+                    sheet.within(Role::Label, |sheet| {
+                        sheet.text_at(*column, top, style.coloured(SECONDARY), word);
+                    });
+                    sheet.within(Role::Text, |sheet| {
+                        for (i, line) in lines.iter().enumerate() {
+                            sheet.text_at(column + label, top + tall(style, i), style, line);
+                        }
+                    });
+                });
+                height = height.max(tall(style, lines.len().max(1)));
+            }
+            sheet.y = top + height;
+        }
+    });
+}
+
+/// The verdict, and what it rests on.
 fn verdict(sheet: &mut Sheet<'_>, report: &Report) {
     sheet.y += 3.0;
-    sheet.paragraph(Style::HEADING, &words::verdict(report));
-    sheet.y += 0.5;
-    for sentence in story::findings(report) {
-        sheet.paragraph(Style::BODY, &sentence);
-    }
-}
-
-fn scorecard(sheet: &mut Sheet<'_>, report: &Report) {
-    let columns = [
-        left("Service level", 52.5),
-        right("Target", 15.5),
-        right("Result", 19.5),
-        right("Between", 16.5),
-        right("Not working", 20.0),
-        right("Budget left", 21.0),
-        left("Verdict", 29.0),
-    ];
-    let mut before = None;
-    let mut rows = Vec::new();
-    for level in &report.levels {
-        rows.push(row(report, level, before != Some(&level.component)));
-        before = Some(&level.component);
-    }
-    table(sheet, &columns, &rows);
-}
-
-/// A level's row; the first of a component's names it.
-fn row(report: &Report, level: &LevelFigure, first: bool) -> Vec<Cell> {
-    let standing = Standing::of(level);
-    let subject = if first { Cell::new(words::subject(report, level)) } else { Cell::default() };
-    let measure = match words::detail(level).as_str() {
-        "" => words::measure(level),
-        detail => format!("{}, {detail}", words::measure(level)),
-    };
-    let result = Cell::default().and(
-        if standing == Standing::Missed { Style::STRONG } else { Style::BODY },
-        words::result(level),
-    );
-    let dash = || Cell::default().and(Style::BODY.coloured(SECONDARY), "–");
-    let (bounds, down, budget_left) = match &level.figure {
-        Figure::Availability(a) => (
-            bounds(a),
-            Cell::figure(words::length(a.down_s)),
-            Cell::figure(words::length_cut(a.budget_left_s)),
-        ),
-        _ => (dash(), dash(), dash()),
-    };
-    let verdict = Cell::default()
-        .and(Style::STRONG, standing.word())
-        .small(standing.remark().unwrap_or_default())
-        .signed(standing);
-    let target = Cell::new(words::target(level));
-    vec![subject.small(measure), target, result, bounds, down, budget_left, verdict]
-}
-
-/// The least and the most it can have been; once, where the evidence leaves no room.
-fn bounds(a: &Availability) -> Cell {
-    match (a.low_pct, a.high_pct) {
-        (Some(low), Some(high)) => {
-            let (low, high) = (words::cut_pct(low), words::cut_pct(high));
-            let cell = Cell::figure(format!("{low} %"));
-            if low == high { cell } else { cell.and(Style::FIGURE, format!("{high} %")) }
-        }
-        _ => Cell::default().and(Style::BODY.coloured(SECONDARY), "–"),
-    }
+    let [verdict, rest @ ..] = &story::verdict(report)[..] else { return };
+    sheet.paragraph(Style::HEADING, verdict);
+    sheet.y += 0.8;
+    sheet.paragraph(Style::BODY, &rest.join(" "));
 }

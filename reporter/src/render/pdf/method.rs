@@ -1,84 +1,74 @@
 //! How the figures came about, so that a reader who doubts them can do them again: rules in
-//! sentences, the checks, where the evidence is.
+//! sentences, the checks, where the evidence is and how to verify it.
 
-use super::sheet::{Sheet, Style};
-use super::table::{Cell, left, right, table};
+use super::appendix::{Appendix, Rows, Section};
+use super::sheet::Sheet;
+use super::style::Style;
+use super::table::{Cell, Row, Table, left, right};
 use crate::render::{story, words};
-use crate::report::model::Report;
+use crate::report::model::{MethodProbe, Report};
 
 /// Draws the method.
-pub(super) fn method(sheet: &mut Sheet<'_>, report: &Report) {
-    sheet.heading("How these figures were made", 24.0);
-    for text in story::method(report) {
-        sheet.paragraph(Style::BODY, &text);
-        sheet.gap(1.2);
-    }
-    probes(sheet, report);
-    sheet.heading("Where to get the evidence", 16.0);
-    for text in whereabouts(report) {
-        sheet.paragraph(Style::BODY, &text);
+pub(super) fn method<'r>(
+    sheet: &mut Sheet<'_>,
+    report: &'r Report,
+    digest: &str,
+    appendix: &mut Appendix<'r>,
+) {
+    sections(sheet, "How these figures were made", &story::method(report));
+    probes(sheet, report, appendix);
+    sections(
+        sheet,
+        "Where to get the evidence, and how to verify it",
+        &story::whereabouts(report, digest),
+    );
+}
+
+/// A heading and paragraphs with a little room between.
+fn sections(sheet: &mut Sheet<'_>, title: &str, paragraphs: &[String]) {
+    let first = paragraphs.first().map_or(0.0, |text| sheet.height_of(Style::BODY, text));
+    sheet.heading(title, first);
+    for text in paragraphs {
+        sheet.paragraph(Style::BODY, text);
         sheet.gap(1.2);
     }
 }
 
-fn probes(sheet: &mut Sheet<'_>, report: &Report) {
+fn probes<'r>(sheet: &mut Sheet<'_>, report: &'r Report, appendix: &mut Appendix<'r>) {
     if report.method.probes.is_empty() {
         return;
     }
-    sheet.gap(2.0);
-    let columns = [
-        left("Component", 53.0),
-        left("Check", 41.0),
-        left("Kind", 34.0),
-        left("How often", 24.0),
-        right("Failures that count", 22.0),
-    ];
-    let rows: Vec<_> = report
-        .method
-        .probes
-        .iter()
-        .map(|probe| {
-            let count = if probe.advisory {
-                Cell::new("none").small("told only")
-            } else {
-                Cell::new(probe.confirm.to_string())
-            };
-            vec![
-                Cell::new(words::component_name(report, &probe.component)),
-                Cell::new(probe.id.as_str()),
-                Cell::new(probe.kind.as_str()),
-                Cell::new(probe.every.as_str()),
-                count,
-            ]
-        })
-        .collect();
-    table(sheet, &columns, &rows);
+    let section = Section { shown: "the first", ..Section::new("What was checked") };
+    let rows = Rows {
+        items: report.method.probes.iter().collect(),
+        limit: 30,
+        weight: |_| 0,
+        table: Box::new(move |sheet, probes| {
+            let columns = vec![
+                left("Component"),
+                left("Check"),
+                left("Kind"),
+                left("How often"),
+                right("Failures that count"),
+            ];
+            let rows = probes.iter().map(|probe| Row::from(cells(report, probe))).collect();
+            Table::new(sheet, "The checks that the figures rest on", columns, rows)
+        }),
+    };
+    appendix.section(sheet, section, rows);
 }
 
-fn whereabouts(report: &Report) -> Vec<String> {
-    let month = &report.month;
-    let json = match report.edition {
-        Some(_) => format!(
-            "This report as numbers is report.json; the digest at the foot of each page is the \
-             beginning of its SHA-256. Beside it stand outages.csv and daily.csv. All editions of \
-             this month stay at /performance/{month} on the service's status page."
-        ),
-        None => "This report as numbers is report.json; the digest at the foot of each page is \
-                 the beginning of its SHA-256. Beside it stand outages.csv and daily.csv."
-            .to_owned(),
-    };
-    let zone_data = match report.method.zone_data.as_str() {
-        "" => String::new(),
-        version => format!(" with time-zone data {version}"),
+fn cells<'r>(report: &Report, probe: &MethodProbe) -> Vec<Cell<'r>> {
+    let count = if probe.advisory {
+        Cell::new("none").small("told only")
+    } else {
+        Cell::new(probe.confirm.to_string())
     };
     vec![
-        json,
-        format!(
-            "Anyone with the evidence can do the reckoning again: import the records into an empty \
-             store with “mailward import”, then run “mailward report --month {month}” with the \
-             definition that the edition holds. The rules of the reckoning are in docs/rules.md of \
-             the program."
-        ),
-        format!("Made by Mailward {}{zone_data}.", report.method.program),
+        Cell::new(words::component_name(report, &probe.component)),
+        Cell::new(probe.id.as_str()),
+        Cell::new(probe.kind.as_str()),
+        Cell::new(probe.every.as_str()),
+        count,
     ]
 }

@@ -1,73 +1,11 @@
-//! The layer that draws: pages of marks in millimetres from the top left corner, a cursor
-//! that flows down and turns the page, and text that wraps. It knows nothing of reports.
+//! The layer that draws: pages of marks in millimetres from the top left corner, a cursor that
+//! flows down and turns the page, and to which part of the structure each mark belongs. It knows
+//! nothing of reports.
 
-use super::font::{Faces, PT_PER_MM, Weight};
-
-/// A4, portrait.
-pub(super) const PAGE_WIDTH: f32 = 210.0;
-pub(super) const PAGE_HEIGHT: f32 = 297.0;
-/// On all four sides; nothing is drawn outside.
-pub(super) const MARGIN: f32 = 18.0;
-/// What is left between the margins.
-pub(super) const WIDTH: f32 = PAGE_WIDTH - 2.0 * MARGIN;
-/// The distance of two lines of body text.
-pub(super) const LINE: f32 = 4.0;
-/// Where the running text ends; the foot stands between here and the margin.
-pub(super) const BOTTOM: f32 = PAGE_HEIGHT - MARGIN - 8.0;
-
-/// A colour, as red, green and blue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Colour(pub(super) u8, pub(super) u8, pub(super) u8);
-
-pub(super) const TEXT: Colour = Colour(0x0b, 0x0c, 0x0c);
-pub(super) const SECONDARY: Colour = Colour(0x50, 0x5a, 0x5f);
-pub(super) const RULE: Colour = Colour(0xb1, 0xb4, 0xb6);
-pub(super) const ACCENT: Colour = Colour(0x1d, 0x70, 0xb8);
-pub(super) const UP: Colour = Colour(0x00, 0x70, 0x3c);
-pub(super) const DEGRADED: Colour = Colour(0xb5, 0x88, 0x40);
-pub(super) const DOWN: Colour = Colour(0xd4, 0x35, 0x1c);
-pub(super) const EXCLUDED: Colour = Colour(0x56, 0x94, 0xca);
-/// Outlines of what is unknown: dark enough to be seen (3:1 on white).
-pub(super) const UNKNOWN: Colour = Colour(0x76, 0x7c, 0x80);
-pub(super) const WHITE: Colour = Colour(0xff, 0xff, 0xff);
-
-/// How a text looks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Style {
-    pub(super) weight: Weight,
-    pub(super) size_pt: f32,
-    /// Distance of its lines in millimetres.
-    pub(super) line_mm: f32,
-    pub(super) colour: Colour,
-}
-
-impl Style {
-    pub(super) const BODY: Self =
-        Self { weight: Weight::Regular, size_pt: 9.5, line_mm: LINE, colour: TEXT };
-    pub(super) const STRONG: Self = Self { weight: Weight::Semibold, ..Self::BODY };
-    pub(super) const SMALL: Self =
-        Self { weight: Weight::Regular, size_pt: 8.0, line_mm: 3.5, colour: SECONDARY };
-    pub(super) const SMALL_STRONG: Self = Self { weight: Weight::Semibold, ..Self::SMALL };
-    pub(super) const HEADING: Self =
-        Self { weight: Weight::Semibold, size_pt: 12.0, line_mm: 5.2, colour: TEXT };
-    /// Small print that is read as a figure, so not in the secondary colour.
-    pub(super) const FIGURE: Self = Self { colour: TEXT, ..Self::SMALL };
-    pub(super) const FIGURE_STRONG: Self = Self { weight: Weight::Semibold, ..Self::FIGURE };
-    pub(super) const LEAD: Self = Self { weight: Weight::Regular, ..Self::HEADING };
-    pub(super) const TITLE: Self =
-        Self { weight: Weight::Semibold, size_pt: 18.0, line_mm: 8.0, colour: TEXT };
-
-    pub(super) const fn coloured(self, colour: Colour) -> Self {
-        Self { colour, ..self }
-    }
-
-    /// From the top of a line down to its baseline.
-    fn ascent_mm(self) -> f32 {
-        // the capitals' height is 0.714 of the size; the rest of the line is shared out evenly
-        let capitals = 0.714 * self.size_pt / PT_PER_MM;
-        (self.line_mm - capitals) / 2.0 + capitals
-    }
-}
+use super::font::{Faces, PT_PER_MM};
+use super::structure::{Figure, Kid, ROOT, Role, Tree};
+use super::style::{BOTTOM, Colour, LINE, MARGIN, Style, WIDTH};
+use super::wrap;
 
 /// Something drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,10 +20,55 @@ pub(super) enum Mark {
     Outline { points: Vec<(f32, f32)>, width_pt: f32, colour: Colour },
 }
 
-/// One page.
+/// Whose a mark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Part of what the report says.
+    Run(usize),
+    /// Rules and signs that say nothing of their own.
+    Layout,
+    /// What stands at the foot of every page.
+    Foot,
+    /// A table's head, repeated on another page.
+    Repeated,
+}
+
+/// One page: its marks, each with whose it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Page {
-    pub(super) marks: Vec<Mark>,
+    pub(super) marks: Vec<(Mark, Owner)>,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Address(String),
+    /// A heading, by its place in [`Sheet::headings`].
+    Heading(usize),
+    /// A part of the appendix, by its number from 0.
+    Appendix(usize),
+}
+
+/// A rectangle that can be followed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Link {
+    pub(super) page: usize,
+    pub(super) node: usize,
+    /// Left, top, right and bottom in millimetres from the page's top left corner.
+    pub(super) frame: [f32; 4],
+    pub(super) target: Target,
+    /// What it is, in words.
+    pub(super) says: String,
+}
+
+/// A heading, for bookmarks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Heading {
+    pub(super) text: String,
+    /// From 0.
+    pub(super) page: usize,
+    /// From the top of the page, in millimetres.
+    pub(super) top: f32,
 }
 
 /// The pages so far and where the next thing goes.
@@ -93,10 +76,19 @@ pub(super) struct Page {
 pub(super) struct Sheet<'a> {
     pub(super) faces: &'a Faces,
     pub(super) pages: Vec<Page>,
-    /// Headings and the pages they stand on, from 1, for the outline.
-    pub(super) headings: Vec<(String, usize)>,
+    pub(super) tree: Tree,
+    pub(super) links: Vec<Link>,
+    pub(super) headings: Vec<Heading>,
+    /// The heading of each part of the appendix.
+    pub(super) appendices: Vec<usize>,
     /// The cursor, from the top of the page.
     pub(super) y: f32,
+    /// The part of the structure that is being drawn.
+    place: usize,
+    /// Whose marks are that belong to no part.
+    beside: Owner,
+    /// What page 1 keeps free at its end.
+    pub(super) reserved: f32,
 }
 
 /// Where a text stands between two edges.
@@ -108,7 +100,23 @@ pub(super) enum Align {
 
 impl<'a> Sheet<'a> {
     pub(super) fn new(faces: &'a Faces) -> Self {
-        Self { faces, pages: vec![Page::default()], headings: Vec::new(), y: MARGIN }
+        Self {
+            faces,
+            pages: vec![Page::default()],
+            tree: Tree::default(),
+            links: Vec::new(),
+            headings: Vec::new(),
+            appendices: Vec::new(),
+            y: MARGIN,
+            place: ROOT,
+            beside: Owner::Layout,
+            reserved: 0.0,
+        }
+    }
+
+    /// The page that is being drawn, from 0.
+    pub(super) fn page(&self) -> usize {
+        self.pages.len().saturating_sub(1)
     }
 
     /// Starts a page.
@@ -117,9 +125,14 @@ impl<'a> Sheet<'a> {
         self.y = MARGIN;
     }
 
+    /// Where this page's text ends.
+    pub(super) fn bottom(&self) -> f32 {
+        if self.page() == 0 { BOTTOM - self.reserved } else { BOTTOM }
+    }
+
     /// Room left on this page.
     pub(super) fn room(&self) -> f32 {
-        BOTTOM - self.y
+        self.bottom() - self.y
     }
 
     /// Turns the page unless there is this much room, or the page is still blank.
@@ -136,9 +149,56 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// Draws what belongs to a new part of the structure.
+    pub(super) fn within<R>(&mut self, role: Role, draw: impl FnOnce(&mut Self) -> R) -> R {
+        let node = self.tree.add(self.place, role);
+        self.at(node, draw)
+    }
+
+    /// Draws what belongs to this part of the structure.
+    pub(super) fn at<R>(&mut self, node: usize, draw: impl FnOnce(&mut Self) -> R) -> R {
+        let before = std::mem::replace(&mut self.place, node);
+        let result = draw(self);
+        self.place = before;
+        result
+    }
+
+    /// Draws what says nothing of its own.
+    pub(super) fn beside<R>(&mut self, owner: Owner, draw: impl FnOnce(&mut Self) -> R) -> R {
+        let before = std::mem::replace(&mut self.beside, owner);
+        let result = self.at(ROOT, draw);
+        self.beside = before;
+        result
+    }
+
+    /// Draws a figure, which is told in words to those who do not see it.
+    pub(super) fn figure(&mut self, alt: String, frame: [f32; 4], draw: impl FnOnce(&mut Self)) {
+        self.within(Role::Figure(Figure { alt, frame }), draw);
+    }
+
+    /// A new part of the structure inside the one that is being drawn, to be drawn later.
+    pub(super) fn node(&mut self, role: Role) -> usize {
+        self.tree.add(self.place, role)
+    }
+
     pub(super) fn draw(&mut self, mark: Mark) {
+        let page = self.page();
+        let owner = if self.place == ROOT { self.beside } else { self.run(page) };
         if let Some(page) = self.pages.last_mut() {
-            page.marks.push(mark);
+            page.marks.push((mark, owner));
+        }
+    }
+
+    /// The run that the next mark on this page belongs to.
+    fn run(&mut self, page: usize) -> Owner {
+        let last = self.pages.last().and_then(|page| page.marks.last());
+        match last {
+            Some((_, Owner::Run(run)))
+                if self.tree.runs.get(*run).is_some_and(|run| run.node == self.place) =>
+            {
+                Owner::Run(*run)
+            }
+            _ => Owner::Run(self.tree.run(self.place, page)),
         }
     }
 
@@ -166,88 +226,110 @@ impl<'a> Sheet<'a> {
         self.text_at(x, top, style, text);
     }
 
+    /// [`Sheet::text_in`] that leads somewhere.
+    pub(super) fn link_in(
+        &mut self,
+        edges: (f32, f32),
+        top: f32,
+        align: Align,
+        (style, text): (Style, &str),
+        (target, says): (&Target, &str),
+    ) {
+        let width = self.width_of(style, text);
+        let left = if align == Align::Left { edges.0 } else { edges.1 - width };
+        self.text_at(left, top, style, text);
+        self.links.push(Link {
+            page: self.page(),
+            node: self.place,
+            frame: [left, top, left + width, top + style.line_mm],
+            target: target.clone(),
+            says: says.to_owned(),
+        });
+        self.tree.adopt(self.place, Kid::Annotation(self.links.len() - 1));
+    }
+
     pub(super) fn width_of(&self, style: Style, text: &str) -> f32 {
-        let face = self.faces.face(style.weight);
-        face.width_mm(&face.drawable(text), style.size_pt)
+        wrap::width(self.faces, style, text)
     }
 
     /// A horizontal hairline across the page at the cursor.
     pub(super) fn rule(&mut self, width_pt: f32, colour: Colour) {
         let y = self.y;
-        self.draw(Mark::Stroke { from: (MARGIN, y), to: (MARGIN + WIDTH, y), width_pt, colour });
+        let mark = Mark::Stroke { from: (MARGIN, y), to: (MARGIN + WIDTH, y), width_pt, colour };
+        self.beside(Owner::Layout, |sheet| sheet.draw(mark));
     }
 
     pub(super) fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, colour: Colour) {
         self.draw(Mark::Fill { points: corners(x, y, width, height), colour });
     }
 
-    /// Text between the margins, wrapped, at the cursor; it flows over pages.
+    /// Text between the margins, wrapped, at the cursor; it flows over pages and leaves no line
+    /// alone on either.
     pub(super) fn paragraph(&mut self, style: Style, text: &str) {
         self.paragraph_in(style, text, WIDTH);
     }
 
     /// [`Sheet::paragraph`] that leaves room at the right.
     pub(super) fn paragraph_in(&mut self, style: Style, text: &str, width: f32) {
-        for line in self.wrap(style, text, width) {
-            self.need(style.line_mm);
+        let lines = self.wrap(style, text, width);
+        if !lines.is_empty() {
+            self.within(Role::Paragraph, |sheet| sheet.flow(style, &lines));
+        }
+    }
+
+    fn flow(&mut self, style: Style, lines: &[String]) {
+        let last = lines.len().saturating_sub(1);
+        for (i, line) in lines.iter().enumerate() {
+            // of four lines or more two stay together at either end
+            let together = match (i, last) {
+                (0, ..=2) => last + 1,
+                (0, _) => 2,
+                _ if i + 1 == last => 2,
+                _ => 1,
+            };
+            self.need(tall(style, together));
             let top = self.y;
-            self.text_at(MARGIN, top, style, &line);
+            self.text_at(MARGIN, top, style, line);
             self.y += style.line_mm;
         }
     }
 
+    /// How tall a paragraph is between the margins.
+    pub(super) fn height_of(&self, style: Style, text: &str) -> f32 {
+        tall(style, self.wrap(style, text, WIDTH).len())
+    }
+
     /// A heading with a gap around it; it stays with `company` millimetres of what follows.
     pub(super) fn heading(&mut self, text: &str, company: f32) {
-        self.need(1.5 * LINE + Style::HEADING.line_mm + company);
-        self.gap(1.4 * LINE);
-        self.headings.push((text.to_owned(), self.pages.len()));
-        self.paragraph(Style::HEADING, text);
+        let lines = self.wrap(Style::HEADING, text, WIDTH);
+        let own = tall(Style::HEADING, lines.len());
+        self.need(1.3 * LINE + own + 0.8 + company);
+        self.gap(1.3 * LINE);
+        self.mark_heading(text);
+        self.within(Role::Heading(2), |sheet| sheet.flow(Style::HEADING, &lines));
         self.y += 0.8;
     }
 
-    /// Breaks a text into lines no wider than `width`; words wider than that are broken.
+    /// Notes that what is drawn next is a heading.
+    pub(super) fn mark_heading(&mut self, text: &str) {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.headings.push(Heading { text, page: self.page(), top: self.y });
+    }
+
     pub(super) fn wrap(&self, style: Style, text: &str, width: f32) -> Vec<String> {
-        let face = self.faces.face(style.weight);
-        let text = face.drawable(text);
-        let fits = |line: &str| face.width_mm(line, style.size_pt) <= width;
-        let mut lines = Vec::new();
-        let mut line = String::new();
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-            if fits(&joined) {
-                line = joined;
-                continue;
-            }
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            for c in word.chars() {
-                line.push(c);
-                if !fits(&line) && line.chars().count() > 1 {
-                    line.pop();
-                    lines.push(std::mem::replace(&mut line, c.to_string()));
-                }
-            }
-        }
-        if !line.is_empty() {
-            lines.push(line);
-        }
-        lines
+        wrap::lines(self.faces, style, text, width)
     }
 
     /// A text shortened with an ellipsis where it is wider than `width`.
     pub(super) fn shortened(&self, style: Style, text: &str, width: f32) -> String {
-        let face = self.faces.face(style.weight);
-        let text = face.drawable(text);
-        if face.width_mm(&text, style.size_pt) <= width {
-            return text;
-        }
-        let mut short: String = text;
-        while !short.is_empty() && face.width_mm(&format!("{short}…"), style.size_pt) > width {
-            short.pop();
-        }
-        format!("{}…", short.trim_end())
+        wrap::shortened(self.faces, style, text, width)
     }
+}
+
+/// How tall that many lines are.
+#[allow(clippy::cast_precision_loss, reason = "a text has far fewer than 2^24 lines")]
+pub(super) fn tall(style: Style, lines: usize) -> f32 {
+    lines as f32 * style.line_mm
 }
 
 /// The corners of a rectangle.
@@ -260,12 +342,31 @@ pub(super) fn circle(cx: f32, cy: f32, radius: f32) -> Vec<(f32, f32)> {
     arc(cx, cy, radius, 0, 32)
 }
 
+/// The sines of the first 8 of 32 steps around a circle. They are written out because the
+/// last digit of a computed sine is not the same on every machine, and the file's bytes are.
+const SINES: [f32; 9] = [
+    0.0,
+    0.195_090_32,
+    0.382_683_43,
+    0.555_570_24,
+    0.707_106_77,
+    0.831_469_6,
+    0.923_879_5,
+    0.980_785_3,
+    1.0,
+];
+
 /// Part of a circle of 32 steps, clockwise from the top.
 pub(super) fn arc(cx: f32, cy: f32, radius: f32, from: u8, to: u8) -> Vec<(f32, f32)> {
-    (from..=to)
-        .map(|step| {
-            let angle = f32::from(step) / 32.0 * std::f32::consts::TAU;
-            (cx + radius * angle.sin(), cy - radius * angle.cos())
-        })
-        .collect()
+    let sine = |step: u8| {
+        let step = usize::from(step % 32);
+        let (sign, step) = if step > 16 { (-1.0, step - 16) } else { (1.0, step) };
+        sign * SINES[if step > 8 { 16 - step } else { step }]
+    };
+    (from..=to).map(|step| (cx + radius * sine(step), cy - radius * sine(step + 8))).collect()
+}
+
+/// Millimetres as points from the bottom of the page, to a hundredth: finer than any printer.
+pub(super) fn points(mm: f32) -> f32 {
+    (mm * PT_PER_MM * 100.0).round() / 100.0
 }

@@ -1,9 +1,8 @@
 //! The signs before a verdict. Each has a form of its own, so that a grey copy, or an eye that
 //! does not tell red from green, still tells them apart.
 
-use super::sheet::{
-    Align, Colour, DOWN, Mark, SECONDARY, Sheet, Style, TEXT, UP, WHITE, arc, circle,
-};
+use super::sheet::{Mark, Sheet, arc, circle, corners};
+use super::style::{Colour, DOWN, SECONDARY, Style, TEXT, UP, WHITE};
 use crate::render::words::Standing;
 
 /// Half the width of a sign, in millimetres.
@@ -51,10 +50,9 @@ fn half(sheet: &mut Sheet<'_>, cx: f32, cy: f32) {
 
 /// An open square with a question mark.
 fn query(sheet: &mut Sheet<'_>, cx: f32, cy: f32) {
-    let points = super::sheet::corners(cx - RADIUS, cy - RADIUS, 2.0 * RADIUS, 2.0 * RADIUS);
+    let points = corners(cx - RADIUS, cy - RADIUS, 2.0 * RADIUS, 2.0 * RADIUS);
     sheet.draw(Mark::Outline { points, width_pt: 0.8, colour: TEXT });
     let style = Style { line_mm: 2.0 * RADIUS, ..Style::SMALL_STRONG.coloured(TEXT) };
     let width = sheet.width_of(style, "?");
-    let left = cx - width / 2.0;
-    sheet.text_in((left, left + width), cy - RADIUS, Align::Left, style, "?");
+    sheet.text_at(cx - width / 2.0, cy - RADIUS, style, "?");
 }

@@ -1,22 +1,42 @@
 //! The month as strips: a row per component, a box per local day, all on one axis. A state is
 //! told by its form (low, half, full with a notch, hatched, hollow); colour only repeats it.
 
-use super::sheet::{
-    Align, BOTTOM, Colour, DEGRADED, DOWN, EXCLUDED, MARGIN, Mark, RULE, SECONDARY, Sheet, Style,
-    TEXT, UNKNOWN, UP, WHITE, WIDTH, corners,
+use super::sheet::{Mark, Sheet, corners};
+use super::style::{
+    Colour, DEGRADED, DOWN, EXCLUDED, MARGIN, RULE, SECONDARY, Style, UNKNOWN, UP, WHITE,
 };
-use crate::render::words;
+use super::table::{Cell, Chart, Row, Table, drawn, left, right};
+use crate::render::{story, words};
 use crate::report::model::{ComponentMonth, Day, Ms, Report};
 
-const NAME_WIDTH: f32 = 54.0;
-const DOWN_WIDTH: f32 = 25.0;
-const STRIP_WIDTH: f32 = WIDTH - NAME_WIDTH - DOWN_WIDTH;
+const STRIP_WIDTH: f32 = 95.0;
 /// The height of a full bar.
 const BAR: f32 = 3.8;
-const ROW: f32 = 5.2;
-const AXIS: f32 = 4.5;
 /// However short it was, a state that matters is at least this wide.
 const VISIBLE: f32 = 1.0;
+/// How much room the legend takes.
+pub(super) const LEGEND: f32 = BAR + 1.6;
+
+/// How a strip is read.
+pub(super) fn note(report: &Report) -> String {
+    let blank = |day: &Day| parts(day).iter().all(|(_, time)| time.0 == 0);
+    let dots = report.components.iter().flat_map(|component| &component.days).any(blank);
+    let dots = if dots { " A dot is a day without service, or still to come." } else { "" };
+    format!(
+        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never \
+         too thin to be seen.{dots}"
+    )
+}
+
+fn parts(day: &Day) -> [(Form, Ms); 5] {
+    [
+        (Form::Down, day.down_s),
+        (Form::Excluded, day.excluded_s),
+        (Form::Unknown, day.unknown_s),
+        (Form::Degraded, day.degraded_s),
+        (Form::Up, day.up_s),
+    ]
+}
 
 /// A state of a day, in the order in which they are drawn from the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,116 +48,87 @@ enum Form {
     Up,
 }
 
-/// Draws strips of all components and the legend.
-pub(super) fn strips(sheet: &mut Sheet<'_>, report: &Report) {
-    let days = report.components.iter().map(|c| c.days.len()).max().unwrap_or(0);
-    if days == 0 {
-        sheet.paragraph(Style::BODY, "There is no day to show.");
-        return;
-    }
-    legend(sheet);
-    axis(sheet, report, days);
-    for component in &report.components {
-        let name = sheet.wrap(Style::BODY, &component.name, NAME_WIDTH - 3.0);
-        #[allow(clippy::cast_precision_loss, reason = "a name has a few lines")]
-        let height = ROW.max(name.len() as f32 * Style::BODY.line_mm + 0.8);
-        if sheet.y + height > BOTTOM {
-            sheet.turn();
-            axis(sheet, report, days);
-        }
-        row(sheet, component, &name, height, days);
-        sheet.y += height;
-        sheet.rule(0.4, RULE);
-    }
-    sheet.y += 0.8;
-    sheet.paragraph(
-        Style::SMALL,
-        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never too \
-         thin to be seen.",
-    );
+/// How many days the report has.
+pub(super) fn days(report: &Report) -> usize {
+    report.components.iter().map(|c| c.days.len()).max().unwrap_or(0)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a month has 31 days")]
-fn box_width(days: usize) -> f32 {
-    STRIP_WIDTH / days as f32
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a month has 31 days")]
-fn day_x(day: usize, days: usize) -> f32 {
-    MARGIN + NAME_WIDTH + day as f32 * box_width(days)
-}
-
-/// The days' numbers, each Monday and the first, above all strips.
-fn axis(sheet: &mut Sheet<'_>, report: &Report, days: usize) {
-    let top = sheet.y;
-    let style = Style::SMALL;
-    sheet.text_at(MARGIN, top, Style::SMALL_STRONG, "Component");
-    let edges = (MARGIN, MARGIN + WIDTH);
-    sheet.text_in(edges, top, Align::Right, Style::SMALL_STRONG, "Not working");
-    let Some(component) = report.components.iter().find(|c| c.days.len() == days) else { return };
-    let mut free_from = 0.0;
-    for (i, day) in component.days.iter().enumerate() {
-        let monday = day.date.weekday() == jiff::civil::Weekday::Monday;
-        let x = day_x(i, days);
-        if (i == 0 || monday) && x >= free_from {
-            let text = day.date.strftime("%a %-d").to_string();
-            sheet.text_at(x, top, style, &text);
-            free_from = x + sheet.width_of(style, &text) + 1.5;
-        }
-    }
-    sheet.y += AXIS;
-    sheet.rule(0.8, TEXT);
-}
-
-fn row(
-    sheet: &mut Sheet<'_>,
-    component: &ComponentMonth,
-    name: &[String],
-    height: f32,
-    days: usize,
-) {
-    #[allow(clippy::cast_precision_loss, reason = "a name has a few lines")]
-    let mut top = sheet.y + (height - name.len() as f32 * Style::BODY.line_mm) / 2.0;
-    for line in name {
-        sheet.text_at(MARGIN, top, Style::BODY, line);
-        top += Style::BODY.line_mm;
-    }
-    let base = sheet.y + (height + BAR) / 2.0;
-    for (i, day) in component.days.iter().enumerate() {
-        day_box(sheet, day, day_x(i, days), box_width(days) - 0.45, base);
-    }
-    let middle = sheet.y + (height - Style::BODY.line_mm) / 2.0;
-    let edges = (MARGIN + WIDTH - DOWN_WIDTH, MARGIN + WIDTH);
-    let total = words::not_working(component);
-    let text = if component.days.iter().all(nothing_seen) {
-        "no data".to_owned()
-    } else if total.0 == 0 {
-        "none".to_owned()
-    } else {
-        words::length(total)
+/// The table of these components' strips.
+pub(super) fn table<'r>(
+    sheet: &Sheet<'_>,
+    report: &'r Report,
+    components: &[&'r ComponentMonth],
+) -> Table<'r> {
+    let days = days(report).max(1);
+    let month = words::month_name(&report.month);
+    let columns = vec![
+        left("Component"),
+        drawn(format!("The days of {month}"), STRIP_WIDTH, move |sheet, x, foot| {
+            axis(sheet, report, days, (x, foot));
+        }),
+        right("Not working"),
+    ];
+    let row = |component: &&'r ComponentMonth| {
+        let component = *component;
+        let chart = Chart {
+            alt: story::days(component),
+            width: STRIP_WIDTH,
+            height: BAR,
+            draw: Box::new(move |sheet, x, top, height| {
+                for (i, day) in component.days.iter().enumerate() {
+                    let x = x + day_x(i, days);
+                    day_box(sheet, day, x, day_x(1, days) - 0.45, top + height);
+                }
+            }),
+        };
+        Row::from(vec![Cell::new(component.name.as_str()), Cell::chart_of(chart), total(component)])
     };
-    let style = if total.0 > 0 { Style::STRONG } else { Style::BODY.coloured(SECONDARY) };
-    let text = sheet.shortened(style, &text, DOWN_WIDTH - 1.0);
-    sheet.text_in(edges, middle, Align::Right, style, &text);
+    let rows = components.iter().map(row).collect();
+    Table::new(sheet, format!("How each component was on each day of {month}"), columns, rows)
+}
+
+fn total<'r>(component: &ComponentMonth) -> Cell<'r> {
+    let total = words::not_working(component);
+    if total.0 > 0 {
+        return Cell::default().and(Style::STRONG, words::length(total));
+    }
+    let word = if component.days.iter().all(nothing_seen) { "no data" } else { "none" };
+    Cell::default().and(Style::BODY.coloured(SECONDARY), word)
 }
 
 fn nothing_seen(day: &Day) -> bool {
     day.up_s.0 + day.degraded_s.0 + day.down_s.0 == 0
 }
 
+#[allow(clippy::cast_precision_loss, reason = "a month has 31 days")]
+fn day_x(day: usize, days: usize) -> f32 {
+    day as f32 * STRIP_WIDTH / days as f32
+}
+
+/// The days' numbers, each Monday and the first, above all strips.
+fn axis(sheet: &mut Sheet<'_>, report: &Report, days: usize, (left, foot): (f32, f32)) {
+    let style = Style::SMALL;
+    let Some(component) = report.components.iter().find(|c| c.days.len() == days) else { return };
+    let mut free_from = 0.0;
+    for (i, day) in component.days.iter().enumerate() {
+        let monday = day.date.weekday() == jiff::civil::Weekday::Monday;
+        let x = left + day_x(i, days);
+        let text = day.date.strftime("%a %-d").to_string();
+        let end = x + sheet.width_of(style, &text);
+        if (i == 0 || monday) && x >= free_from && end <= left + STRIP_WIDTH + 2.0 {
+            sheet.text_at(x, foot - style.line_mm, style, &text);
+            free_from = end + 1.5;
+        }
+    }
+}
+
 /// A day: each state as wide as it lasted, none that matters too narrow to be seen. A day
 /// without service, or still to come, is a dot on the base line.
 fn day_box(sheet: &mut Sheet<'_>, day: &Day, x: f32, width: f32, base: f32) {
-    let parts = [
-        (Form::Down, day.down_s),
-        (Form::Excluded, day.excluded_s),
-        (Form::Unknown, day.unknown_s),
-        (Form::Degraded, day.degraded_s),
-        (Form::Up, day.up_s),
-    ];
+    let parts = parts(day);
     let total: i64 = parts.iter().map(|(_, time)| time.0).sum();
     if total <= 0 {
-        sheet.rect(x + width / 2.0 - 0.2, base - 0.4, 0.4, 0.4, RULE);
+        sheet.rect(x + width / 2.0 - 0.25, base - 0.5, 0.5, 0.5, RULE);
         return;
     }
     #[allow(clippy::cast_precision_loss, reason = "drawn to a hundredth of a point")]
@@ -199,22 +190,28 @@ fn hatch(sheet: &mut Sheet<'_>, x: f32, width: f32, base: f32) {
 }
 
 /// What the forms mean, above the strips, so that they never part.
-fn legend(sheet: &mut Sheet<'_>) {
+pub(super) fn legend(sheet: &mut Sheet<'_>) {
     let entries = [
-        (Form::Up, "Working"),
-        (Form::Degraded, "Slow"),
-        (Form::Down, "Not working"),
-        (Form::Excluded, "Agreed not to count"),
-        (Form::Unknown, "No data"),
+        (Form::Up, "Working", "a low bar"),
+        (Form::Degraded, "Slow", "a bar of half the height"),
+        (Form::Down, "Not working", "a full bar with a notch"),
+        (Form::Excluded, "Agreed not to count", "a hatched box"),
+        (Form::Unknown, "No data", "a hollow box"),
     ];
-    sheet.need(BAR + 2.0 + AXIS + ROW);
     let base = sheet.y + BAR;
-    let mut x = MARGIN;
-    for (form, word) in entries {
-        bar(sheet, form, x, 3.0, base);
-        x += 4.2;
-        sheet.text_at(x, base - 3.6, Style::SMALL, word);
-        x += sheet.width_of(Style::SMALL, word) + 6.0;
-    }
-    sheet.y = base + 1.6;
+    let said = entries.map(|(_, word, form)| format!("{word} is {form}"));
+    let alt = format!("Key to the days: {}.", words::and_list(&said));
+    let width: f32 =
+        entries.iter().map(|(_, word, _)| sheet.width_of(Style::SMALL, word) + 10.2).sum();
+    let frame = [MARGIN, sheet.y, MARGIN + width - 6.0, base];
+    sheet.figure(alt, frame, |sheet| {
+        let mut x = MARGIN;
+        for (form, word, _) in entries {
+            bar(sheet, form, x, 3.0, base);
+            x += 4.2;
+            sheet.text_at(x, base - 3.6, Style::SMALL, word);
+            x += sheet.width_of(Style::SMALL, word) + 6.0;
+        }
+    });
+    sheet.y += LEGEND;
 }

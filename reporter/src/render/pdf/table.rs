@@ -1,179 +1,338 @@
-//! Tables: hairlines between rows only, figures to the right, heads repeated on every page,
-//! rows kept whole unless one is longer than a page.
+//! Tables: columns as wide as what stands in them, hairlines between rows only, figures to the
+//! right, heads repeated on every page and never parted from their rows, rows kept whole unless
+//! one is longer than a page.
 
-use super::sheet::{Align, BOTTOM, MARGIN, RULE, SECONDARY, Sheet, Style, TEXT, WIDTH};
+mod cell;
+mod widths;
+
+use super::sheet::{Align, Owner, Sheet, tall};
 use super::signs;
-use crate::render::words::Standing;
+use super::structure::{Role, Scope};
+use super::style::{LINE, MARGIN, RULE, SECONDARY, Style, TEXT, WIDTH};
+use super::wrap;
+pub(super) use cell::{Cell, Chart};
+use cell::{Line, SIGN};
+use widths::Wish;
 
 /// Between a cell's text and the next column.
-const GUTTER: f32 = 3.0;
+const GUTTER: f32 = 2.6;
 /// Above and below a row's text.
 const PAD: f32 = 0.65;
-/// From a sign to its word.
-const SIGN: f32 = 5.0;
 /// A row with more lines goes on below as another row, so that it fits any page.
-const MAX_LINES: usize = 48;
+const MAX_LINES: usize = 40;
 
-/// A column; the widths of a table add up to the page's.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
-    pub(super) head: &'static str,
-    pub(super) width: f32,
-    pub(super) align: Align,
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Breadth {
+    /// Text, which may wrap.
+    Text,
+    /// Figures, which do not.
+    Figures,
+    /// A drawing of this width.
+    Drawing(f32),
+}
+
+/// Draws above a column of drawings, from its left edge and the foot of the head.
+type Axis<'r> = Box<dyn Fn(&mut Sheet<'_>, f32, f32) + 'r>;
+
+/// A column.
+pub(super) struct Column<'r> {
+    head: String,
+    align: Align,
+    breadth: Breadth,
+    axis: Option<Axis<'r>>,
 }
 
 /// A column with text.
-pub(super) const fn left(head: &'static str, width: f32) -> Column {
-    Column { head, width, align: Align::Left }
+pub(super) fn left<'r>(head: impl Into<String>) -> Column<'r> {
+    Column { head: head.into(), align: Align::Left, breadth: Breadth::Text, axis: None }
 }
 
 /// A column with figures.
-pub(super) const fn right(head: &'static str, width: f32) -> Column {
-    Column { head, width, align: Align::Right }
+pub(super) fn right<'r>(head: impl Into<String>) -> Column<'r> {
+    Column { head: head.into(), align: Align::Right, breadth: Breadth::Figures, axis: None }
 }
 
-/// A cell: paragraphs, each in its style, and the sign of a standing before them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cell {
-    paragraphs: Vec<(Style, String)>,
-    sign: Option<Standing>,
+/// A column with drawings, whose head is an axis; `head` is what the axis is read as.
+pub(super) fn drawn<'r>(
+    head: impl Into<String>,
+    width: f32,
+    axis: impl Fn(&mut Sheet<'_>, f32, f32) + 'r,
+) -> Column<'r> {
+    let breadth = Breadth::Drawing(width);
+    Column { head: head.into(), align: Align::Left, breadth, axis: Some(Box::new(axis)) }
 }
 
-impl Cell {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self::default().and(Style::BODY, text)
-    }
+/// A row: its cells, and whether a hairline closes it.
+pub(super) struct Row<'r> {
+    cells: Vec<Cell<'r>>,
+    ruled: bool,
+}
 
-    pub(super) fn and(mut self, style: Style, text: impl Into<String>) -> Self {
-        self.paragraphs.push((style, text.into()));
+impl<'r> From<Vec<Cell<'r>>> for Row<'r> {
+    fn from(cells: Vec<Cell<'r>>) -> Self {
+        Self { cells, ruled: true }
+    }
+}
+
+impl Row<'_> {
+    /// A row that belongs together with the next.
+    pub(super) const fn open(mut self) -> Self {
+        self.ruled = false;
         self
     }
+}
 
-    /// A figure in small print.
-    pub(super) fn figure(text: impl Into<String>) -> Self {
-        Self::default().and(Style::FIGURE, text)
-    }
+/// A table with its columns measured, ready to be drawn.
+pub(super) struct Table<'r> {
+    summary: String,
+    columns: Vec<Column<'r>>,
+    rows: Vec<Row<'r>>,
+    /// Left and right edge of each column's text.
+    edges: Vec<(f32, f32)>,
+    heads: Vec<Vec<String>>,
+    head_mm: f32,
+    /// The lines of each row's cells.
+    lines: Vec<Vec<Vec<Line>>>,
+    heights: Vec<f32>,
+}
 
-    /// A second line in small print; nothing for an empty text.
-    pub(super) fn small(self, text: impl Into<String>) -> Self {
-        let text = text.into();
-        if text.is_empty() { self } else { self.and(Style::SMALL, text) }
-    }
-
-    pub(super) fn signed(mut self, standing: Standing) -> Self {
-        self.sign = Some(standing);
-        self
-    }
-
-    fn indent(&self) -> f32 {
-        if self.sign.is_some() { SIGN } else { 0.0 }
-    }
-
-    fn lines(&self, sheet: &Sheet<'_>, width: f32) -> Vec<(Style, String)> {
-        let width = width - self.indent();
-        let wrapped = |(style, text): &(Style, String)| {
-            let lines = sheet.wrap(*style, text, width);
-            lines.into_iter().map(|line| (*style, line)).collect::<Vec<_>>()
+impl<'r> Table<'r> {
+    /// Measures a table; `summary` says what it is a table of.
+    pub(super) fn new(
+        sheet: &Sheet<'_>,
+        summary: impl Into<String>,
+        columns: Vec<Column<'r>>,
+        rows: Vec<Row<'r>>,
+    ) -> Self {
+        let edges = edges(&widths_of(sheet, &columns, &rows));
+        let head = |(column, edges): (&Column<'_>, &(f32, f32))| match column.axis {
+            Some(_) => Vec::new(),
+            None => sheet.wrap(Style::SMALL_STRONG, &column.head, edges.1 - edges.0),
         };
-        self.paragraphs.iter().flat_map(wrapped).collect()
+        let heads: Vec<_> = columns.iter().zip(&edges).map(head).collect();
+        let most = heads.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let cells = |row: &Row<'r>| -> Vec<Vec<Line>> {
+            let lines =
+                |(cell, edges): (&Cell<'_>, &(f32, f32))| cell.lines(sheet, edges.1 - edges.0);
+            row.cells.iter().zip(&edges).map(lines).collect()
+        };
+        let lines: Vec<_> = rows.iter().map(cells).collect();
+        let heights = rows.iter().zip(&lines).map(|(row, lines)| {
+            let drawings = row.cells.iter().map(Cell::drawing_mm).fold(0.0, f32::max);
+            let lowered = |own: &Vec<Line>| lowering(lines, own) + tall_of(own);
+            lines.iter().map(lowered).fold(drawings, f32::max) + 2.0 * PAD
+        });
+        Self {
+            summary: summary.into(),
+            heights: heights.collect(),
+            head_mm: tall(Style::SMALL, most) + 2.0 * PAD,
+            columns,
+            rows,
+            edges,
+            heads,
+            lines,
+        }
     }
-}
 
-/// Draws a table at the cursor.
-pub(super) fn table(sheet: &mut Sheet<'_>, columns: &[Column], rows: &[Vec<Cell>]) {
-    let height = head_height(sheet, columns);
-    sheet.need(height + 2.0 * Style::BODY.line_mm);
-    head(sheet, columns);
-    for row in rows {
-        let cells: Vec<_> = columns
-            .iter()
-            .enumerate()
-            .map(|(i, column)| {
-                row.get(i).map(|c| c.lines(sheet, inner(columns, i, column))).unwrap_or_default()
-            })
-            .collect();
-        let most = cells.iter().map(Vec::len).max().unwrap_or(0);
+    /// How tall the head and the first rows are, which do not part.
+    pub(super) fn opening_mm(&self) -> f32 {
+        let rows: f32 = self.heights.iter().take(2).sum();
+        self.head_mm + rows.min(12.0 * LINE)
+    }
+
+    /// How tall it is as a whole.
+    pub(super) fn height_mm(&self) -> f32 {
+        self.head_mm + self.heights.iter().sum::<f32>()
+    }
+
+    /// How many of its rows fit into this much.
+    pub(super) fn rows_in(&self, mut room: f32) -> usize {
+        room -= self.head_mm;
+        let fits = |height: &&f32| {
+            room -= **height;
+            room >= 0.0
+        };
+        self.heights.iter().take_while(fits).count()
+    }
+
+    /// Draws it at the cursor; `tail` millimetres of what follows stay with its last row.
+    pub(super) fn draw(&self, sheet: &mut Sheet<'_>, tail: f32) {
+        sheet.need(self.opening_mm());
+        sheet.within(Role::Table(self.summary.clone()), |sheet| {
+            sheet.within(Role::Row, |sheet| self.head(sheet, true));
+            for row in 0..self.rows.len() {
+                sheet.within(Role::Row, |sheet| self.row(sheet, row, tail));
+            }
+        });
+    }
+
+    fn row(&self, sheet: &mut Sheet<'_>, row: usize, tail: f32) {
+        let height = self.heights[row];
+        let left = self.rows.len() - row;
+        // the last row is not alone on its page
+        let wanted = match left {
+            1 => height + tail,
+            2 if row > 0 => height + self.heights[row + 1] + tail,
+            _ => height,
+        };
+        let page = super::style::BOTTOM - MARGIN - self.head_mm;
+        let wanted = if wanted <= page { wanted } else { height };
+        if sheet.room() < wanted && !(row == 0 && height > page) {
+            self.turn(sheet);
+        }
+        if height <= page {
+            self.part(sheet, row, (0, usize::MAX));
+            sheet.y += height;
+        } else {
+            self.parts(sheet, row);
+        }
+        if self.rows[row].ruled || left == 1 {
+            sheet.rule(0.4, RULE);
+        }
+    }
+
+    /// A row that is longer than a page.
+    fn parts(&self, sheet: &mut Sheet<'_>, row: usize) {
+        let most = self.lines[row].iter().map(Vec::len).max().unwrap_or(0);
         let mut from = 0;
         while from < most {
-            let part: Vec<&[(Style, String)]> = cells
-                .iter()
-                .map(|lines| &lines[from.min(lines.len())..(from + MAX_LINES).min(lines.len())])
-                .collect();
-            let height = part.iter().map(|lines| tall(lines)).fold(0.0, f32::max) + 2.0 * PAD;
-            if sheet.y + height > BOTTOM {
-                sheet.turn();
-                head(sheet, columns);
+            let cut = |lines: &Vec<Line>| {
+                tall_of(&lines[from.min(lines.len())..(from + MAX_LINES).min(lines.len())])
+            };
+            let height = self.lines[row].iter().map(cut).fold(0.0, f32::max) + 2.0 * PAD;
+            if sheet.room() < height {
+                self.turn(sheet);
             }
-            draw_row(sheet, columns, row, &part, from == 0);
+            self.part(sheet, row, (from, from + MAX_LINES));
             from += MAX_LINES;
             sheet.y += height;
         }
-        sheet.rule(0.4, RULE);
+    }
+
+    /// A row or two need no heads of their own: they would be more heads than cells.
+    fn has_row_heads(&self) -> bool {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        rows + columns <= rows * columns.saturating_sub(1)
+    }
+
+    fn turn(&self, sheet: &mut Sheet<'_>) {
+        sheet.turn();
+        sheet.beside(Owner::Repeated, |sheet| self.head(sheet, false));
+    }
+
+    /// Some lines of a row's cells.
+    fn part(&self, sheet: &mut Sheet<'_>, row: usize, (from, to): (usize, usize)) {
+        for (i, cell) in self.rows[row].cells.iter().enumerate() {
+            let role = if i == 0 && self.has_row_heads() {
+                Role::HeadCell(Scope::Row)
+            } else {
+                Role::Cell
+            };
+            let lines = &self.lines[row][i];
+            let lowering = if from == 0 { lowering(&self.lines[row], lines) } else { 0.0 };
+            let lines = &lines[from.min(lines.len())..to.min(lines.len())];
+            sheet.within(role, |sheet| {
+                let (left, right) = self.edges[i];
+                let top = sheet.y + PAD;
+                if from == 0 {
+                    if let Some(standing) = cell.sign() {
+                        sheet.beside(Owner::Layout, |sheet| {
+                            signs::draw(sheet, left + 1.7, top + 2.0, standing);
+                        });
+                    }
+                    if let Some(chart) = cell.chart() {
+                        chart.draw(sheet, left, sheet.y, self.heights[row]);
+                    }
+                }
+                let indent = if cell.sign().is_some() { SIGN } else { 0.0 };
+                cell::text(
+                    sheet,
+                    (left + indent, right),
+                    self.columns[i].align,
+                    lines,
+                    top + lowering,
+                );
+            });
+        }
+    }
+
+    fn head(&self, sheet: &mut Sheet<'_>, first: bool) {
+        let bottom = sheet.y + self.head_mm;
+        for (i, column) in self.columns.iter().enumerate() {
+            let draw = |sheet: &mut Sheet<'_>| {
+                let lines = &self.heads[i];
+                let mut top = bottom - PAD - tall(Style::SMALL, lines.len());
+                for line in lines {
+                    let style = Style::SMALL_STRONG.coloured(SECONDARY);
+                    sheet.text_in(self.edges[i], top, column.align, style, line);
+                    top += style.line_mm;
+                }
+                if let Some(axis) = &column.axis {
+                    let (left, right) = self.edges[i];
+                    let drawn = |sheet: &mut Sheet<'_>| axis(sheet, left, bottom - PAD);
+                    if first {
+                        let frame = [left, sheet.y, right, bottom];
+                        sheet.figure(column.head.clone(), frame, drawn);
+                    } else {
+                        drawn(sheet);
+                    }
+                }
+            };
+            if first {
+                sheet.within(Role::HeadCell(Scope::Column), draw);
+            } else {
+                draw(sheet);
+            }
+        }
+        sheet.y = bottom;
+        sheet.rule(0.8, TEXT);
     }
 }
 
-fn tall(lines: &[(Style, String)]) -> f32 {
-    lines.iter().map(|(style, _)| style.line_mm).sum()
+/// By how much a cell of a row is lowered, so that all first lines stand on one.
+fn lowering(row: &[Vec<Line>], own: &[Line]) -> f32 {
+    let ascent = |lines: &[Line]| lines.first().map_or(0.0, |line| line.style.ascent_mm());
+    let lowest = row.iter().map(|lines| ascent(lines)).fold(0.0, f32::max);
+    if own.is_empty() { 0.0 } else { lowest - ascent(own) }
 }
 
-/// The width a cell's text may take.
-fn inner(columns: &[Column], i: usize, column: &Column) -> f32 {
-    if i + 1 == columns.len() { column.width } else { column.width - GUTTER }
+fn tall_of(lines: &[Line]) -> f32 {
+    lines.iter().map(|line| line.style.line_mm).sum()
 }
 
-fn draw_row(
-    sheet: &mut Sheet<'_>,
-    columns: &[Column],
-    row: &[Cell],
-    part: &[&[(Style, String)]],
-    first: bool,
-) {
-    let mut x = MARGIN;
-    for (i, (column, lines)) in columns.iter().zip(part).enumerate() {
-        let edge = x + inner(columns, i, column);
-        let indent = row.get(i).map_or(0.0, Cell::indent);
-        let mut top = sheet.y + PAD;
-        if first && let Some(standing) = row.get(i).and_then(|cell| cell.sign) {
-            signs::draw(sheet, x + 1.7, top + 2.0, standing);
+fn widths_of(sheet: &Sheet<'_>, columns: &[Column<'_>], rows: &[Row<'_>]) -> Vec<f32> {
+    let wish = |(i, column): (usize, &Column<'_>)| {
+        if let Breadth::Drawing(width) = column.breadth {
+            return Wish { least: width, most: width, yields: false };
         }
-        for (style, line) in *lines {
-            sheet.text_in((x + indent, edge), top, column.align, *style, line);
-            top += style.line_mm;
+        let style = Style::SMALL_STRONG;
+        let figures = column.breadth == Breadth::Figures;
+        let word = wrap::widest_word(sheet.faces, style, &column.head);
+        let whole = if figures { word } else { sheet.width_of(style, &column.head) };
+        let mut wish = Wish { least: word, most: whole, yields: !figures };
+        for cell in rows.iter().filter_map(|row| row.cells.get(i)) {
+            let (least, most) = cell.widths(sheet);
+            // a figure as long as this is no figure, and wraps like text
+            let least = if figures && most < 48.0 { most } else { least };
+            wish.least = wish.least.max(least);
+            wish.most = wish.most.max(most);
         }
-        x += column.width;
-    }
-}
-
-fn head_lines(sheet: &Sheet<'_>, columns: &[Column]) -> Vec<Vec<String>> {
-    let lines = |(i, column): (usize, &Column)| {
-        sheet.wrap(Style::SMALL_STRONG, column.head, inner(columns, i, column))
+        // a rounding's worth, so that what was measured also fits
+        Wish { least: wish.least + 0.05, most: wish.most + 0.05, ..wish }
     };
-    columns.iter().enumerate().map(lines).collect()
+    let wishes: Vec<Wish> = columns.iter().enumerate().map(wish).collect();
+    #[allow(clippy::cast_precision_loss, reason = "a table has a few columns")]
+    let gutters = GUTTER * columns.len().saturating_sub(1) as f32;
+    widths::widths(&wishes, WIDTH - gutters)
 }
 
-fn head_height(sheet: &Sheet<'_>, columns: &[Column]) -> f32 {
-    let most = head_lines(sheet, columns).iter().map(Vec::len).max().unwrap_or(1);
-    #[allow(clippy::cast_precision_loss, reason = "a head has a few lines")]
-    let most = most as f32;
-    most * Style::SMALL.line_mm + 2.0 * PAD
-}
-
-fn head(sheet: &mut Sheet<'_>, columns: &[Column]) {
-    let height = head_height(sheet, columns);
-    let bottom = sheet.y + height;
+fn edges(widths: &[f32]) -> Vec<(f32, f32)> {
     let mut x = MARGIN;
-    for (i, (column, lines)) in columns.iter().zip(head_lines(sheet, columns)).enumerate() {
-        #[allow(clippy::cast_precision_loss, reason = "a head has a few lines")]
-        let mut top = bottom - PAD - lines.len() as f32 * Style::SMALL.line_mm;
-        let edge = x + inner(columns, i, column);
-        for line in lines {
-            let style = Style::SMALL_STRONG.coloured(SECONDARY);
-            sheet.text_in((x, edge), top, column.align, style, &line);
-            top += style.line_mm;
-        }
-        x += column.width;
-    }
-    sheet.y = bottom;
-    sheet.rule(0.8, TEXT);
-    debug_assert!((columns.iter().map(|c| c.width).sum::<f32>() - WIDTH).abs() < 0.01);
+    let edge = |width: &f32| {
+        let edges = (x, x + width);
+        x = edges.1 + GUTTER;
+        edges
+    };
+    widths.iter().map(edge).collect()
 }

@@ -1,13 +1,17 @@
 //! The PDF holds what it should, stays inside its margins, flows over pages, and is the same
 //! every time.
 
+mod reread;
+mod tagged;
+
 use proptest::prelude::*;
 
 use super::font::{PT_PER_MM, Weight};
-use super::sheet::{Mark, PAGE_HEIGHT, PAGE_WIDTH, Page};
+use super::sheet::{Mark, Page};
+use super::style::{PAGE_HEIGHT, PAGE_WIDTH};
 use super::*;
 use crate::render::fixture::{self, HOUR, MINUTE};
-use crate::report::model::{LevelFigure, Ms};
+use crate::report::model::{At, LevelFigure, Ms};
 
 const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -28,7 +32,12 @@ fn extent(mark: &Mark) -> [f32; 4] {
         Mark::Text { x, y, style, text } => {
             let face = Faces::shipped().unwrap().face(style.weight);
             let size = style.size_pt / PT_PER_MM;
-            [*x, y - 0.76 * size, x + face.width_mm(text, style.size_pt), y + 0.24 * size]
+            [
+                *x,
+                y - 0.76 * size,
+                x + face.width_mm(text.trim_end(), style.size_pt),
+                y + 0.24 * size,
+            ]
         }
         Mark::Stroke { from, to, width_pt, .. } => {
             // a stroke ends where it says: only what lies across it is wider
@@ -48,7 +57,7 @@ fn extent(mark: &Mark) -> [f32; 4] {
 
 fn assert_inside(pages: &[Page]) {
     for (number, page) in pages.iter().enumerate() {
-        for mark in &page.marks {
+        for (mark, _) in &page.marks {
             let [left, top, right, bottom] = extent(mark);
             let inside = left >= MARGIN - 0.2
                 && top >= MARGIN - 0.2
@@ -65,8 +74,8 @@ fn assert_no_overlap(pages: &[Page]) {
         let texts: Vec<_> = page
             .marks
             .iter()
-            .filter(|mark| matches!(mark, Mark::Text { .. }))
-            .map(|mark| (mark, extent(mark)))
+            .filter(|(mark, _)| matches!(mark, Mark::Text { .. }))
+            .map(|(mark, _)| (mark, extent(mark)))
             .collect();
         for (i, (one, a)) in texts.iter().enumerate() {
             for (other, b) in &texts[i + 1..] {
@@ -79,8 +88,8 @@ fn assert_no_overlap(pages: &[Page]) {
 }
 
 fn text(pages: &[Page]) -> String {
-    let lines = pages.iter().flat_map(|page| &page.marks).filter_map(|mark| match mark {
-        Mark::Text { text, .. } => Some(text.as_str()),
+    let lines = pages.iter().flat_map(|page| &page.marks).filter_map(|(mark, _)| match mark {
+        Mark::Text { text, .. } => Some(text.trim_end()),
         _ => None,
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -109,7 +118,10 @@ fn page_1_answers_alone() {
     let front = text(&pages[..1]);
     for expected in [
         "NHSmail",
-        "Service levels in October 2026, Europe/London",
+        "Performance Summary, October 2026, Europe/London",
+        "2, replaces edition 1",
+        "Service Management",
+        "sha256 0123456789ab",
         "Scorecard",
         "99.463 %",
         "Missed",
@@ -191,20 +203,48 @@ fn agents_are_counted_by_site_and_not_named() {
 }
 
 #[test]
-fn forty_outages_flow_over_pages_under_repeated_heads() {
-    let report = crowded(40, 20, "Outlook Web Access", 1);
+fn many_outages_stand_in_an_appendix_under_repeated_heads() {
+    let report = crowded(60, 20, "Outlook Web Access", 1);
     let pages = drawn(&report);
-    let headed = pages
-        .iter()
-        .filter(|page| {
-            let page = std::slice::from_ref(*page);
-            text(page).contains("What our checks") && text(page).contains("BST")
-        })
-        .count();
-    assert!(headed >= 2, "the head of the outages stands on {headed} pages");
+    let headed = |page: &&Page| {
+        let page = text(std::slice::from_ref(*page));
+        page.contains("What our checks") && page.contains("BST")
+    };
+    let headed = pages.iter().filter(headed).count();
+    assert!(headed >= 3, "the head of the outages stands on {headed} pages");
     // each outage is said to have lasted at most a quarter of an hour, on a line of its own
-    assert_eq!(text(&pages).lines().filter(|line| *line == "15 min").count(), 40);
+    let told = |page: &Page| {
+        let text = text(std::slice::from_ref(page));
+        text.lines().filter(|line| *line == "15 min").count()
+    };
+    assert_eq!(pages.iter().map(told).sum::<usize>(), 12 + 60);
+    let all = text(&pages);
+    assert!(all.contains("12 of 60, the longest. All stand in"), "{all}");
+    assert!(all.contains(": Outages\n"), "{all}");
     sample("crowded", &report);
+}
+
+#[test]
+fn page_1_answers_alone_however_many_components_there_are() {
+    let report = crowded(3, 200, "Mail for region", 200);
+    let pages = drawn(&report);
+    let front = text(&pages[..1]);
+    for expected in
+        ["of 200 service levels, those that were not met first", "of 200 components", "No data"]
+    {
+        assert!(front.contains(expected), "page 1 lacks {expected:?}:\n{front}");
+    }
+    let all = text(&pages);
+    for expected in ["Appendix A: All service levels", "Appendix B: All components day by day"] {
+        assert!(all.contains(expected), "lacks {expected:?}");
+    }
+    for i in 0..200 {
+        let name = format!("Mail for region {i}");
+        let told = all.lines().filter(|line| *line == name).count();
+        assert!(told >= 2, "{name} stands there {told} times");
+    }
+    let bytes = sample("two-hundred", &report);
+    assert!(bytes.len() < 300_000, "{} bytes", bytes.len());
 }
 
 /// A month with many of everything.
@@ -287,7 +327,8 @@ fn what_a_face_lacks_is_drawn_as_one_sign() {
     let face = Faces::shipped().unwrap().face(Weight::Regular);
     let check = |text: &str, expect: &str| assert_eq!(face.drawable(text), expect);
     check("Ελλάδα Україна é", "Ελλάδα Україна é");
-    check("日本", "\u{fffd}\u{fffd}");
+    check("日本 📧", "\u{fffd}\u{fffd} \u{fffd}");
+    check("\u{202e}live\u{200d}", "\u{fffd}live\u{fffd}");
     check("a\tb\u{1b}c", "a b c");
     assert!(face.width_mm("\u{fffd}", 9.5) > 0.5);
 }

@@ -1,17 +1,26 @@
-//! From drawn pages to the bytes of a PDF: glyph subsets, content streams, title and outline,
-//! and nothing in the file that differs between two runs.
+//! From drawn pages to the bytes of a PDF: glyph subsets, content streams whose marks say whose
+//! they are, structure, links, outline and archival metadata, and nothing that differs between
+//! two runs.
 
-use std::collections::BTreeSet;
+mod archive;
+mod colours;
+mod outline;
+mod tags;
 
-use lopdf::{Dictionary, Document, Object, StringFormat};
+use std::collections::{BTreeMap, BTreeSet};
+
+use lopdf::{Object, ObjectId, SaveOptions, StringFormat};
 use printpdf::{
-    Color, FontId, Line, LinePoint, Mm, Op, PaintMode, PdfDocument, PdfFontHandle, PdfPage,
-    PdfSaveOptions, Point, Polygon, PolygonRing, Pt, Rgb, TextItem, TextMatrix, WindingOrder,
+    Color, DictItem, FontId, Line, LinePoint, Mm, Op, PaintMode, PdfDocument, PdfFontHandle,
+    PdfPage, PdfSaveOptions, Point, Polygon, PolygonRing, Pt, Rect, Rgb, TextItem, TextMatrix,
+    WindingOrder,
 };
 
 use super::PdfError;
-use super::font::{PT_PER_MM, Weight};
-use super::sheet::{Colour, MARGIN, Mark, PAGE_HEIGHT, PAGE_WIDTH, Page, Sheet};
+use super::font::Weight;
+use super::sheet::{Mark, Owner, Page, Sheet, points};
+use super::structure::Tree;
+use super::style::{Colour, PAGE_HEIGHT, PAGE_WIDTH};
 
 /// What the file says about itself.
 #[derive(Clone, Debug)]
@@ -20,7 +29,7 @@ pub(super) struct Imprint {
     pub(super) author: String,
     pub(super) subject: String,
     pub(super) producer: String,
-    /// `D:20261105060000Z`
+    /// `2026-11-05T06:00:00Z`
     pub(super) created: String,
     /// Hexadecimal; the file's identity.
     pub(super) digest: String,
@@ -43,21 +52,54 @@ pub(super) fn bytes(sheet: &Sheet<'_>, imprint: &Imprint) -> Result<Vec<u8>, Pdf
         let font = sheet.faces.face(weight).subset(&used)?;
         pdf.resources.fonts.map.insert(font_id(weight), printpdf::PdfFont::new(font));
     }
-    pdf.pages = sheet.pages.iter().map(page).collect();
+    let numbers = Numbers::new(&sheet.tree);
+    pdf.pages = sheet.pages.iter().map(|drawn| page(drawn, &numbers, &sheet.tree)).collect();
     let mut warnings = Vec::new();
     let options = PdfSaveOptions { image_optimization: None, ..PdfSaveOptions::default() };
     let mut document = printpdf::to_lopdf_doc(&pdf, &options, &mut warnings);
-    describe(&mut document, imprint);
-    outline(&mut document, &sheet.headings);
+    let pages: Vec<ObjectId> = document.get_pages().into_values().collect();
+    archive::describe(&mut document, imprint)?;
+    tags::tag(&mut document, sheet, &pages, &numbers);
+    outline::outline(&mut document, &sheet.headings, &pages);
     document.compress();
     let mut out = Vec::new();
-    document.save_to(&mut out).map_err(PdfError::Write)?;
+    // thousands of small objects, which share a stream, stay small
+    let options = SaveOptions::builder()
+        .use_object_streams(true)
+        .use_xref_streams(true)
+        .max_objects_per_stream(200)
+        .compression_level(9)
+        .build();
+    document.save_with_options(&mut out, options).map_err(PdfError::Write)?;
     Ok(out)
+}
+
+/// The number of each run among those of its page, by which marks and structure find each other.
+pub(super) struct Numbers {
+    of_run: Vec<i64>,
+    /// The nodes of each page's runs, in order.
+    nodes: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Numbers {
+    fn new(tree: &Tree) -> Self {
+        let mut nodes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let number = |run: &super::structure::Run| {
+            let own = nodes.entry(run.page).or_default();
+            own.push(run.node);
+            i64::try_from(own.len() - 1).unwrap_or(i64::MAX)
+        };
+        Self { of_run: tree.runs.iter().map(number).collect(), nodes }
+    }
+
+    fn of(&self, run: usize) -> i64 {
+        self.of_run.get(run).copied().unwrap_or_default()
+    }
 }
 
 fn characters(pages: &[Page], wanted: Weight) -> BTreeSet<char> {
     let mut used = BTreeSet::new();
-    for mark in pages.iter().flat_map(|page| &page.marks) {
+    for (mark, _) in pages.iter().flat_map(|page| &page.marks) {
         if let Mark::Text { style, text, .. } = mark
             && style.weight == wanted
         {
@@ -67,12 +109,42 @@ fn characters(pages: &[Page], wanted: Weight) -> BTreeSet<char> {
     used
 }
 
-fn page(page: &Page) -> PdfPage {
+fn page(page: &Page, numbers: &Numbers, tree: &Tree) -> PdfPage {
     let mut pen = Pen::default();
-    for mark in &page.marks {
-        pen.mark(mark);
+    for marks in page.marks.chunk_by(|one, next| one.1 == next.1) {
+        if let Some((_, owner)) = marks.first() {
+            pen.ops.push(opening(*owner, numbers, tree));
+        }
+        for (mark, _) in marks {
+            pen.mark(mark);
+        }
+        pen.ops.push(Op::EndMarkedContent);
     }
     PdfPage::new(Mm(PAGE_WIDTH), Mm(PAGE_HEIGHT), pen.ops)
+}
+
+/// Says whose the marks are that follow.
+fn opening(owner: Owner, numbers: &Numbers, tree: &Tree) -> Op {
+    let name = |word: &str| DictItem::Name(word.as_bytes().to_vec());
+    let artifact = |entries: &[(&str, &str)]| Op::BeginMarkedContentWithProperties {
+        tag: "Artifact".to_owned(),
+        properties: DictItem::Dict {
+            map: entries.iter().map(|(key, word)| ((*key).to_owned(), name(word))).collect(),
+        },
+    };
+    match owner {
+        Owner::Run(run) => {
+            let node = tree.runs.get(run).and_then(|run| tree.nodes.get(run.node));
+            let number = DictItem::Int(numbers.of(run));
+            Op::BeginMarkedContentWithProperties {
+                tag: node.map_or("P", |node| tags::name(&node.role)).to_owned(),
+                properties: DictItem::Dict { map: [("MCID".to_owned(), number)].into() },
+            }
+        }
+        Owner::Layout => artifact(&[("Type", "Layout")]),
+        Owner::Foot => artifact(&[("Type", "Pagination"), ("Subtype", "Footer")]),
+        Owner::Repeated => artifact(&[("Type", "Pagination")]),
+    }
 }
 
 /// Writes marks as operators, leaving out what is already set.
@@ -133,6 +205,21 @@ impl Pen {
     }
 
     fn polygon(&mut self, points: &[(f32, f32)], mode: PaintMode) {
+        if let [one, two, three, four] = points
+            && (one.1, two.0, three.1, four.0) == (two.1, three.0, four.1, one.0)
+        {
+            let (from, to) = (point(*four), point(*two));
+            let rectangle = Rect {
+                x: from.x,
+                y: from.y,
+                width: hundredths(to.x.0 - from.x.0),
+                height: hundredths(to.y.0 - from.y.0),
+                mode: Some(mode),
+                winding_order: Some(WindingOrder::NonZero),
+            };
+            self.ops.push(Op::DrawRectangle { rectangle });
+            return;
+        }
         let points = points.iter().copied().map(line_point).collect();
         let polygon = Polygon {
             rings: vec![PolygonRing { points }],
@@ -143,10 +230,12 @@ impl Pen {
     }
 }
 
-/// Hundredths of a point are finer than any printer, and keep the file small.
 fn point((x, y): (f32, f32)) -> Point {
-    let pt = |mm: f32| Pt((mm * PT_PER_MM * 100.0).round() / 100.0);
-    Point { x: pt(x), y: pt(PAGE_HEIGHT - y) }
+    Point { x: Pt(points(x)), y: Pt(points(PAGE_HEIGHT - y)) }
+}
+
+fn hundredths(pt: f32) -> Pt {
+    Pt((pt * 100.0).round() / 100.0)
 }
 
 fn line_point(at: (f32, f32)) -> LinePoint {
@@ -159,83 +248,17 @@ fn ink(colour: Colour) -> Color {
     Color::Rgb(Rgb::new(part(colour.0), part(colour.1), part(colour.2), None))
 }
 
-/// Title, language, dates and identity, in place of what the library made up.
-fn describe(document: &mut Document, imprint: &Imprint) {
-    "1.7".clone_into(&mut document.version);
-    let mut info = Dictionary::new();
-    for (key, value) in [
-        ("Title", &imprint.title),
-        ("Author", &imprint.author),
-        ("Subject", &imprint.subject),
-        ("Creator", &imprint.producer),
-        ("Producer", &imprint.producer),
-    ] {
-        info.set(key, unicode(value));
-    }
-    for key in ["CreationDate", "ModDate"] {
-        info.set(key, Object::string_literal(imprint.created.as_str()));
-    }
-    let info = document.add_object(info);
-    if let Ok(Object::Reference(old)) = document.trailer.get(b"Info").cloned() {
-        document.objects.remove(&old);
-    }
-    document.trailer.set("Info", info);
-    let id = imprint.digest.get(..32).unwrap_or(&imprint.digest).as_bytes().to_vec();
-    let id = Object::String(id, StringFormat::Literal);
-    document.trailer.set("ID", Object::Array(vec![id.clone(), id]));
-    if let Ok(catalog) = document.catalog_mut() {
-        catalog.set("Lang", Object::string_literal("en-GB"));
-        let mut preferences = Dictionary::new();
-        preferences.set("DisplayDocTitle", true);
-        catalog.set("ViewerPreferences", preferences);
-    }
+/// A rectangle in the file's terms, from left, top, right and bottom in millimetres.
+fn rectangle([left, top, right, bottom]: [f32; 4]) -> Object {
+    let corners = [left, PAGE_HEIGHT - bottom, right, PAGE_HEIGHT - top];
+    Object::Array(corners.iter().map(|mm| Object::Real(points(*mm))).collect())
 }
 
-/// The outline that viewers show beside the pages.
-fn outline(document: &mut Document, headings: &[(String, usize)]) {
-    let pages = document.get_pages();
-    let entries: Vec<_> = headings
-        .iter()
-        .filter_map(|(text, number)| {
-            let page = pages.get(&u32::try_from(*number).ok()?)?;
-            Some((text, *page))
-        })
-        .collect();
-    if entries.is_empty() {
-        return;
-    }
-    let root = document.new_object_id();
-    let ids: Vec<_> = entries.iter().map(|_| document.new_object_id()).collect();
-    for (i, (text, page)) in entries.iter().enumerate() {
-        let mut entry = Dictionary::new();
-        entry.set("Title", unicode(text));
-        entry.set("Parent", root);
-        let top = Object::Real((PAGE_HEIGHT - MARGIN) * PT_PER_MM);
-        let place = vec![Object::Reference(*page), "XYZ".into(), Object::Null, top, Object::Null];
-        entry.set("Dest", Object::Array(place));
-        if let Some(previous) = i.checked_sub(1).and_then(|p| ids.get(p)) {
-            entry.set("Prev", *previous);
-        }
-        if let Some(next) = ids.get(i + 1) {
-            entry.set("Next", *next);
-        }
-        document.objects.insert(ids[i], Object::Dictionary(entry));
-    }
-    let mut top = Dictionary::new();
-    top.set("Type", "Outlines");
-    top.set("Count", i64::try_from(ids.len()).unwrap_or(0));
-    if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-        top.set("First", *first);
-        top.set("Last", *last);
-    }
-    document.objects.insert(root, Object::Dictionary(top));
-    if let Ok(catalog) = document.catalog_mut() {
-        catalog.set("Outlines", root);
-    }
-}
-
-/// A text string (ISO 32000-1, 7.9.2.2): UTF-16 with its mark.
+/// A text string (ISO 32000-1, 7.9.2.2): as it is where it is ASCII, else UTF-16 with its mark.
 fn unicode(text: &str) -> Object {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return Object::string_literal(text);
+    }
     let mut bytes = vec![0xfe, 0xff];
     bytes.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
     Object::String(bytes, StringFormat::Hexadecimal)
