@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 pub mod archive;
 pub mod bundle;
+mod keys;
 pub mod leases;
 mod live;
 mod metrics;
@@ -21,7 +22,7 @@ pub mod serve;
 pub mod served;
 
 use crate::render::page::{self, Shell};
-use archive::Archive;
+use archive::{Archive, Missing};
 use bundle::Bundle;
 use served::Served;
 
@@ -98,6 +99,14 @@ impl Site {
         )
     }
 
+    /// Why something of the past is not shown.
+    fn missing(&self, what: &str, missing: Missing) -> Response {
+        match missing {
+            Missing::Busy => self.busy(),
+            Missing::Failed(error) => self.failed(what, &error),
+        }
+    }
+
     fn busy(&self) -> Response {
         let mut response = self.problem(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -133,9 +142,12 @@ pub fn router(site: Arc<Site>, evidence: Router) -> Router {
         .route("/api/v1/status", get(live::api_status))
         .route("/api/v1/components/{id}/history", get(live::api_history))
         .route("/performance", get(published::list))
+        .route("/performance/keys", get(keys::page))
+        .route("/performance/keys.pem", get(keys::pem))
         .route("/performance/{month}", get(published::latest))
-        .route("/performance/{month}/{file}", get(published::daily))
+        .route("/performance/{month}/{file}", get(published::part))
         .route("/performance/{month}/editions/{file}", get(published::edition))
+        .route("/performance/{month}/editions/{file}/{part}", get(published::part_of))
         .route("/healthz", get(live::healthz))
         .route("/readyz", get(live::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -15,7 +15,7 @@ pub mod latency;
 use crate::report::model::{Availability, Figure, Report};
 use crate::status::MonthEntry;
 use crate::status::evaluate::Evaluation;
-use crate::store::{AgentSeen, Tally};
+use crate::store::{AgentSeen, LetterState, Tally};
 use crate::timeline::Voice;
 use latency::Latencies;
 
@@ -38,6 +38,8 @@ pub struct Facts<'a> {
     pub latencies: &'a Latencies,
     /// The months that are published.
     pub months: &'a [MonthEntry],
+    /// How many letters about published reports are in each state.
+    pub letters: &'a [(LetterState, u64)],
     /// The instant it holds for.
     pub now_ms: i64,
 }
@@ -56,6 +58,7 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
         budget_left,
         incidents(facts),
         differing(facts),
+        letters(facts),
         records(facts),
         last_seen(facts),
         skew(facts),
@@ -207,6 +210,18 @@ fn differing(facts: &Facts<'_>) -> MetricFamily {
     family(
         "mailward_edition_differs",
         "Whether evidence that arrived since changes a figure of the month's latest edition.",
+        MetricType::GAUGE,
+        samples.collect(),
+    )
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a sample is a double; these are far below 2^53")]
+fn letters(facts: &Facts<'_>) -> MetricFamily {
+    let samples =
+        facts.letters.iter().map(|(state, count)| gauge(&[("state", state.word())], *count as f64));
+    family(
+        "mailward_letters",
+        "Letters about published reports, by recipient and how far they have come.",
         MetricType::GAUGE,
         samples.collect(),
     )

@@ -19,7 +19,7 @@ use mailward_reporter::http::archive::Archive;
 use mailward_reporter::http::bundle::Bundle;
 use mailward_reporter::http::serve::{self, Peer};
 use mailward_reporter::http::{Site, router};
-use mailward_reporter::store::{NewEdition, Store};
+use mailward_reporter::store::{NewEdition, Seal, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -105,7 +105,11 @@ fn edition_of(month: &str, edition: u32) -> NewEdition {
         daily_csv: "date\n".into(),
         definition_toml: DEFINITION.into(),
         segments: Vec::new(),
-        seal: None,
+        seal: (month == "2026-10").then(|| Seal {
+            manifest: "# mailward edition, format 1\n".into(),
+            signature: vec![0; 64],
+            public_key: "-----BEGIN PUBLIC KEY-----\n".into(),
+        }),
     }
 }
 
@@ -138,6 +142,13 @@ async fn every_address_answers_with_its_kind() {
         ("/performance/2026-10.json", "application/json"),
         ("/performance/2026-10.csv", "text/csv"),
         ("/performance/2026-10/daily.csv", "text/csv"),
+        ("/performance/2026-10/report.json", "application/json"),
+        ("/performance/2026-10/editions/1/manifest.txt", "text/plain"),
+        ("/performance/2026-10/editions/1/manifest.sig", "application/octet-stream"),
+        ("/performance/2026-10/editions/1/public-key.pem", "application/x-pem-file"),
+        ("/performance/2026-09/editions/2/report.pdf", "application/pdf"),
+        ("/performance/keys", "text/html"),
+        ("/performance/keys.pem", "application/x-pem-file"),
         ("/performance/2026-09/editions/1", "text/html"),
         ("/performance/2026-09/editions/1.pdf", "application/pdf"),
         ("/performance/2026-09/editions/2.json", "application/json"),
@@ -183,6 +194,12 @@ async fn what_is_not_there_is_said_in_the_page_s_style() {
         ("/performance/2026-09/editions/3.pdf", 404, "no such edition"),
         ("/performance/2026-09/editions/01", 404, "no such edition"),
         ("/performance/2026-09/weekly.csv", 404, "nothing at this address"),
+        ("/performance/2026-09/editions/1/manifest.txt", 404, "before editions were signed"),
+        ("/performance/2026-09/editions/3/report.pdf", 404, "no such edition"),
+        // the evidence and the definition name agents and hosts
+        ("/performance/2026-10/evidence.zst", 404, "nothing at this address"),
+        ("/performance/2026-10/editions/1/evidence.zst", 404, "nothing at this address"),
+        ("/performance/2026-10/editions/1/definition.toml", 404, "nothing at this address"),
     ] {
         let answer = reporter.get(path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}");

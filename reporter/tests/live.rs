@@ -14,7 +14,7 @@ use mailward_reporter::metrics::{self, Facts, latency::Latencies};
 use mailward_reporter::segment::{Evidence, SeenExclusion, Segment, Stream};
 use mailward_reporter::status::evaluate::{Evaluation, evaluate};
 use mailward_reporter::status::{Form, Row, STRIP_DAYS, Shade, State};
-use mailward_reporter::store::{Accepted, AgentSeen, Tally};
+use mailward_reporter::store::{Accepted, AgentSeen, LetterState, Tally};
 
 const MINUTE: i64 = 60_000;
 
@@ -297,6 +297,7 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             tallies: &tallies,
             latencies: &Latencies::starting(now_ms()),
             months: &months,
+            letters: &[(LetterState::Bounced, 2)],
             now_ms: now_ms(),
         })
         .unwrap()
@@ -313,6 +314,7 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
         "mailward_agent_probe_state{agent=\"x\",site=\"hscn\",probe=\"a\",component=\"owa\",\
          state=\"down\"} 1",
         "mailward_incidents_open{severity=\"2\"} 1",
+        "mailward_letters{state=\"bounced\"} 2",
         "mailward_evidence_records_total{agent=\"x\",kind=\"outcome\"} 7",
         "mailward_agent_last_seen_timestamp_seconds{agent=\"x\\\"\"} 1.5",
         "mailward_agent_clock_skew_seconds{agent=\"x\\\"\"} -0.25",

@@ -112,6 +112,15 @@ impl Archive {
         Ok(Some(edition))
     }
 
+    /// Public keys that editions were or are signed with, PEM, each with the instant it was first
+    /// seen.
+    ///
+    /// # Errors
+    /// When too many ask, or the store cannot be read.
+    pub async fn signing_keys(&self) -> Result<Vec<(i64, String)>, Missing> {
+        self.read(Store::signing_keys).await
+    }
+
     /// Whether the store can be written; asked of the disk once a second at most.
     pub async fn writable(&self) -> bool {
         let mut ready = self.ready.lock().await;

@@ -7,7 +7,6 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::archive::Missing;
 use super::{Shared, Site, bundle};
 use crate::clock::{date_of, day_start_ms};
 use crate::interval::Span;
@@ -102,7 +101,7 @@ pub(super) async fn day(State(site): Shared, Path((id, date)): Path<(String, Str
         let span = Span::new(day_start_ms(date, &status.zone), day_start_ms(end, &status.zone));
         match site.archive.row(row, span, status.now_ms).await {
             Ok(row) => page::day::day(status, &row, date, &site.shell),
-            Err(missing) => return refuse(&site, missing),
+            Err(missing) => return site.missing("a page about the past", missing),
         }
     };
     html(&site, made)
@@ -133,7 +132,7 @@ pub(super) async fn outage(
                     return html(&site, page::outage(status, row, outage, &site.shell));
                 }
             }
-            Err(missing) => return refuse(&site, missing),
+            Err(missing) => return site.missing("a page about the past", missing),
         }
     }
     site.not_found(
@@ -144,13 +143,6 @@ pub(super) async fn outage(
 
 fn around(row: &Row, at_ms: i64) -> Option<&Outage> {
     row.outages.iter().find(|o| o.from_ms <= at_ms && at_ms < o.to_ms)
-}
-
-fn refuse(site: &Site, missing: Missing) -> Response {
-    match missing {
-        Missing::Busy => site.busy(),
-        Missing::Failed(error) => site.failed("a page about the past", &error),
-    }
 }
 
 pub(super) fn html(site: &Site, made: askama::Result<String>) -> Response {

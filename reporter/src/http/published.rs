@@ -7,9 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::archive::{Edition, Missing};
+use super::archive::Edition;
 use super::served::{FIXED, LIVE};
 use super::{Shared, Site, live};
+use crate::publish::manifest::{self, MANIFEST, PUBLIC_KEY, SIGNATURE};
 use crate::render::page::{self, Download, words};
 use crate::render::performance;
 use crate::status::MonthEntry;
@@ -33,22 +34,58 @@ pub(super) async fn latest(State(site): Shared, Path(file): Path<String>) -> Res
     answer(&site, &entry, entry.edition, form, LIVE).await
 }
 
-/// `2026-10/daily.csv`: the days of the latest edition.
-pub(super) async fn daily(
+/// `2026-10/report.pdf`, `2026-10/manifest.txt`, …: a part of the latest edition.
+pub(super) async fn part(
     State(site): Shared,
     Path((month, file)): Path<(String, String)>,
 ) -> Response {
-    if file != "daily.csv" {
-        return super::unknown(State(site)).await;
-    }
+    let Some(kind) = kind_of_part(&file) else { return super::unknown(State(site)).await };
     let Some(entry) = find(&site, &month) else { return unpublished(&site, &month) };
-    match site.archive.edition(&month, entry.edition).await {
-        Ok(Some(edition)) => {
-            let name = format!("{}-{month}-daily.csv", slug(&site));
-            download("text/csv; charset=utf-8", &name, edition.files.daily_csv.clone(), LIVE)
-        }
-        Ok(None) => unpublished(&site, &month),
-        Err(missing) => refuse(&site, missing),
+    answer_part(&site, (&month, entry.edition), (&file, kind), LIVE).await
+}
+
+/// `2026-10/editions/1/report.pdf`, …: a part of one edition, which never changes, by the name
+/// that its manifest has for it.
+pub(super) async fn part_of(
+    State(site): Shared,
+    Path((month, number, file)): Path<(String, String, String)>,
+) -> Response {
+    let Some(kind) = kind_of_part(&file) else { return super::unknown(State(site)).await };
+    let Some(entry) = find(&site, &month) else { return unpublished(&site, &month) };
+    match entry.editions.iter().find(|e| e.to_string() == number) {
+        Some(number) => answer_part(&site, (&month, *number), (&file, kind), FIXED).await,
+        None => site.not_found("This month has no such edition."),
+    }
+}
+
+/// The media type of a part that everybody may have. The evidence and the definition name agents,
+/// hosts and accounts: an operator hands them over, with `mailward editions export`.
+fn kind_of_part(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "report.pdf" => "application/pdf",
+        "report.json" => "application/json",
+        "outages.csv" | "daily.csv" => "text/csv; charset=utf-8",
+        MANIFEST => "text/plain; charset=utf-8",
+        SIGNATURE => "application/octet-stream",
+        PUBLIC_KEY => "application/x-pem-file",
+        _ => return None,
+    })
+}
+
+async fn answer_part(
+    site: &Site,
+    (month, number): (&str, u32),
+    (name, kind): (&str, &'static str),
+    cache: &'static str,
+) -> Response {
+    match site.archive.edition(month, number).await {
+        Ok(Some(edition)) => match manifest::part(&edition.files, name) {
+            // under its own name, so that the manifest's digests find it where it is kept
+            Some(bytes) => download(kind, name, bytes.to_vec(), cache),
+            None => site.not_found("This edition was made before editions were signed."),
+        },
+        Ok(None) => unpublished(site, month),
+        Err(missing) => site.missing("a published month", missing),
     }
 }
 
@@ -92,13 +129,6 @@ fn unpublished(site: &Site, month: &str) -> Response {
     }
 }
 
-fn refuse(site: &Site, missing: Missing) -> Response {
-    match missing {
-        Missing::Busy => site.busy(),
-        Missing::Failed(error) => site.failed("a published month", &error),
-    }
-}
-
 async fn answer(
     site: &Site,
     entry: &MonthEntry,
@@ -109,7 +139,7 @@ async fn answer(
     let edition = match site.archive.edition(&entry.month, number).await {
         Ok(Some(edition)) => edition,
         Ok(None) => return unpublished(site, &entry.month),
-        Err(missing) => return refuse(site, missing),
+        Err(missing) => return site.missing("a published month", missing),
     };
     let name = |ending: &str| format!("{}-{}{ending}", slug(site), entry.month);
     let files = &edition.files;
@@ -139,12 +169,15 @@ fn month_page(
         Download { href: format!("{base}.pdf"), text: "This report as PDF".to_owned() },
         Download { href: format!("{base}.json"), text: "Its figures as JSON".to_owned() },
         Download { href: format!("{base}.csv"), text: "Its outages as CSV".to_owned() },
+        Download { href: format!("{base}/daily.csv"), text: "Its days as CSV".to_owned() },
     ];
-    if number == entry.edition {
-        links.push(Download {
-            href: format!("/performance/{}/daily.csv", entry.month),
-            text: "Its days as CSV".to_owned(),
-        });
+    if edition.files.seal.is_some() {
+        let signed = [
+            (format!("{base}/{MANIFEST}"), "Its manifest: the digest of every part"),
+            (format!("{base}/{SIGNATURE}"), "The signature over the manifest"),
+            ("/performance/keys".to_owned(), "The keys that sign reports"),
+        ];
+        links.extend(signed.map(|(href, text)| Download { href, text: text.to_owned() }));
     }
     for other in entry.editions.iter().filter(|n| **n != number) {
         links.push(Download {

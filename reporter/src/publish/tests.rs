@@ -3,6 +3,7 @@
 
 mod alone;
 mod later;
+mod sealed;
 
 use std::sync::Arc;
 

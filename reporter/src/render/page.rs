@@ -421,6 +421,32 @@ pub fn month(
 }
 
 #[derive(Template)]
+#[template(path = "keys.html")]
+struct KeysPage<'a> {
+    shell: Shell,
+    keys: &'a [KeyView],
+}
+
+/// A public key as it is shown.
+#[derive(Clone, Debug)]
+pub struct KeyView {
+    /// Its id.
+    pub id: String,
+    /// Since when it is in use, local.
+    pub since: String,
+    /// The key, PEM.
+    pub pem: String,
+}
+
+/// The public keys that editions are and were signed with.
+///
+/// # Errors
+/// When the template cannot be written.
+pub fn keys(keys: &[KeyView], shell: &Shell) -> askama::Result<String> {
+    KeysPage { shell: shell.at(Place::Performance), keys }.render()
+}
+
+#[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     shell: Shell,

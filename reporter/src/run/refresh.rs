@@ -22,7 +22,7 @@ use crate::render::words::Standing;
 use crate::report::model::Report;
 use crate::status::evaluate::{Evaluation, evaluate, window};
 use crate::status::{MonthEntry, Status};
-use crate::store::{EditionHead, Store, StoreError};
+use crate::store::{EditionHead, LetterState, Store, StoreError};
 
 /// The least time between two looks.
 const LEAST: Duration = Duration::from_secs(1);
@@ -169,10 +169,19 @@ impl Refresh {
             tallies: &self.store.tallies()?,
             latencies: &self.latencies,
             months: &months,
+            letters: &self.letters()?,
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);
         Ok(Bundle::new(status, text, &self.shell)?)
+    }
+
+    /// Letters by state; none where nothing is mailed.
+    fn letters(&self) -> Result<Vec<(LetterState, u64)>, StoreError> {
+        match self.catalogue.distribution {
+            Some(_) => self.store.count_addressees(),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn status(&self, evaluation: Evaluation, months: Vec<MonthEntry>, now_ms: i64) -> Status {
