@@ -4,8 +4,10 @@
 mod bad_input;
 mod beyond;
 mod commands;
+mod edge;
 mod kill;
 mod mailboxes;
+mod plugins;
 mod real_servers;
 mod reputation;
 mod round_trip;
