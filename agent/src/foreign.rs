@@ -4,7 +4,7 @@
 use crate::net::{imap, smtp};
 use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
 use crate::probe::icmp::packet::{Family, read_reply};
-use crate::probe::{command, sip};
+use crate::probe::{command, owa, sip};
 use crate::wbxml;
 
 /// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
@@ -16,6 +16,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
     ("http-capture", crate::probe::http_capture),
     ("icmp-echo", icmp_replies),
+    ("html-forms", |bytes| drop(owa::forms(&text(bytes)))),
     ("imap-response", |bytes| drop(imap::wire::read(bytes))),
     ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
     ("plugin-output", |bytes| drop(command::output::Output::read(bytes))),

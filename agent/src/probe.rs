@@ -332,7 +332,7 @@ mod http;
 pub(crate) mod icmp;
 mod imap;
 mod mail;
-mod owa;
+pub(crate) mod owa;
 mod pop3;
 pub(crate) mod sign_in;
 pub(crate) mod sip;

@@ -276,7 +276,7 @@ fn each_kind_gives_its_keys_and_their_defaults() {
     assert_eq!(http.table("headers").collect::<Vec<_>>(), [("Host", "example.org")]);
 
     let health = settings("kind = \"exchange-health\"\nurl = \"https://example.org\"");
-    assert_eq!(health.texts("protocols"), ["owa"]);
+    assert!(health.texts("protocols").is_empty());
     let eas = settings("kind = \"eas\"\nurl = \"https://example.org\"");
     assert_eq!(eas.text("depth"), Some("options"));
 
@@ -448,7 +448,9 @@ fn how_deep_a_probe_goes_follows_from_its_definition() {
     };
     let owa = "kind = \"owa\"\nurl = \"https://mail.example.org/owa/\"";
     check(owa, "to the sign-in page");
-    check(&format!("{owa}\ncredential = \"a\""), "to the inbox");
+    check(&format!("{owa}\ncredential = \"a\""), "to the inbox, or to a sign-in elsewhere");
+    check(&format!("{owa}\ncredential = \"a\"\ndepth = \"inbox\""), "to the inbox");
+    check(&format!("{owa}\ncredential = \"a\"\ndepth = \"mailbox\""), "to the mailbox page");
     check("kind = \"http\"\nurl = \"https://example.org/\"", "to the page");
     check("kind = \"smtp\"\nhost = \"mx.example.org\"\nupto = \"banner\"", "to the greeting");
     check("kind = \"imap\"\nhost = \"imap.example.org\"\ncredential = \"a\"", "to the inbox");

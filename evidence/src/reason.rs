@@ -109,6 +109,7 @@ reasons! {
     DeviceLimit "device_limit" "the check's own mailbox has as many devices as it may have",
     WipeRequested "wipe_requested" "the server asks to wipe the check's own device",
     ProvisionFailed "provision_failed" "the server demands a policy and does not settle it",
+    AccountUnready "account_unready" "the check's own account has yet to be signed in with once by hand",
     AccountDisabled "account_disabled" "the check's own account may not use this way in",
     Listed "listed" "a blocklist names one of its addresses",
     ListUnusable "list_unusable" "no blocklist gave an answer that can be believed",

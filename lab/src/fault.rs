@@ -56,10 +56,13 @@ impl Part {
             Fault::RejectLogons => {
                 matches!(self, Self::Submission | Self::Owa | Self::Eas)
             }
-            Fault::LogonReason(_) | Fault::LogonLoop | Fault::StoreDown => {
-                matches!(self, Self::Owa)
-            }
-            Fault::Unhealthy(_) => matches!(self, Self::Health),
+            Fault::LogonReason(_)
+            | Fault::LogonLoop
+            | Fault::LogonLeads(_)
+            | Fault::SignIn(_)
+            | Fault::StoreDown
+            | Fault::StoreEmpty => matches!(self, Self::Owa),
+            Fault::Unhealthy(_) | Fault::Unpublished(_) => matches!(self, Self::Health),
             Fault::SmtpReply { .. } | Fault::NoStartTls => is_smtp,
             Fault::Rcode(_) => is_dns,
         }
@@ -115,10 +118,18 @@ pub enum Fault {
     /// OWA: the logon hands out cookies and then asks for a logon again, without end
     /// (Microsoft KB 3032024).
     LogonLoop,
+    /// OWA: logging on leads to something else than the mailbox.
+    LogonLeads(Leads),
+    /// OWA: not Exchange's own form asks for the account.
+    SignIn(SignIn),
     /// OWA: the page opens, and the mailbox behind it does not.
     StoreDown,
+    /// OWA: the mailbox opens and lists no inbox.
+    StoreEmpty,
     /// Health: the page of this protocol (`owa`, `ews` …) closes, the others are well.
     Unhealthy(String),
+    /// Health: the page of this protocol is not published, the others are well.
+    Unpublished(String),
     /// SMTP: this reply at this stage. Lines are parted by `\n`; the connection ends after it
     /// where its code is 421, or at the greeting where its code is not 220.
     SmtpReply {
@@ -131,6 +142,40 @@ pub enum Fault {
     NoStartTls,
     /// DNS: no records but this response code.
     Rcode(Rcode),
+}
+
+/// Where logging on to Outlook on the web leads instead of the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To the page that asks for language and time zone once.
+    FirstRun,
+    /// The same page, in the mailbox's place.
+    FirstRunInPlace,
+    /// To the page for a password that has expired.
+    ExpiredPassword,
+    /// To the options (`/ecp/`); the mailbox is open all the same.
+    Options,
+    /// Nowhere: 440, login time-out.
+    TimeOut,
+    /// Away to another host.
+    Away,
+    /// To a page about maintenance, with status 200.
+    Maintenance,
+}
+
+/// Who asks for the account in place of Exchange's own form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// An OAuth 2.0 authorization server, by redirect.
+    OAuth,
+    /// AD FS by WS-Federation, by redirect.
+    WsFed,
+    /// A SAML identity provider, by a form that sends itself.
+    Saml,
+    /// The browser: 401 with Negotiate and Basic.
+    Browser,
+    /// A form of the customer's own making, with a token in it that must come back.
+    Custom,
 }
 
 /// A certificate that a client must refuse.

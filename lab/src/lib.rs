@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 pub use accounts::AccountSeen;
 pub use dns::lists;
-pub use fault::{Certificate, Fault, Part, Rcode, Stage};
+pub use fault::{Certificate, Fault, Leads, Part, Rcode, SignIn, Stage};
 pub use script::{Event, Script, Step};
 
 /// What the lab is to be.

@@ -3,6 +3,7 @@
 
 pub(crate) mod desk;
 pub(crate) mod eas;
+mod federation;
 mod health;
 pub(crate) mod owa;
 mod portal;
@@ -31,7 +32,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The longest wait for a request's head.
 const HEAD_WAIT: Duration = Duration::from_secs(60);
 /// How much of a body that does not end is sent.
-const FLOOD_BYTES: u64 = 256 << 20;
+const FLOOD_BYTES: u64 = 1 << 30;
 
 /// How a listener begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +145,7 @@ async fn page(request: Request<Incoming>, scheme: Scheme, house: &House) -> Resu
         _ if asked.uri.path().starts_with("/desk/") => {
             Ok(desk::answer(&asked, house, fault.as_ref()))
         }
-        _ => Ok(portal::answer(&asked)),
+        _ => Ok(federation::answer(&asked).unwrap_or_else(|| portal::answer(&asked))),
     }
 }
 

@@ -10,7 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, LOCATION,
+    USER_AGENT,
+};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use mailward_evidence::Reason;
@@ -20,6 +23,7 @@ use super::tls::{Identity, Inside};
 use super::{Deadline, Fault, Net, Stream, Trace};
 
 pub mod authorize;
+mod exhibit;
 pub mod follow;
 pub mod later;
 
@@ -113,18 +117,25 @@ pub struct Client<'a> {
     first_peer: Option<IpAddr>,
     /// The certificate to show, and to whom.
     identity: Option<(url::Origin, Identity)>,
+    /// Whether the body of a good answer may show what is somebody's own.
+    is_hushed: bool,
 }
 
 impl<'a> Client<'a> {
     /// A client without a connection yet.
     #[must_use]
     pub const fn new(net: &'a Net, deadline: Deadline) -> Self {
-        Self { net, deadline, open: None, first_peer: None, identity: None }
+        Self { net, deadline, open: None, first_peer: None, identity: None, is_hushed: false }
     }
 
     /// Ends the connection, so that what comes next has one of its own.
     pub fn part(&mut self) {
         self.open = None;
+    }
+
+    /// From now on, no body of a good answer is kept for operators: it may show a mailbox.
+    pub const fn hush(&mut self) {
+        self.is_hushed = true;
     }
 
     /// From now on, takes at most `span`, and no longer than before.
@@ -152,6 +163,8 @@ impl<'a> Client<'a> {
         phases: Phases<'_>,
         trace: &mut Trace,
     ) -> Result<Answer, Fault> {
+        let shows_account = self.identity.is_some() || ask.headers.contains_key(AUTHORIZATION);
+        let is_hushed = self.is_hushed || shows_account;
         let origin = ask.url.origin();
         let mut message = Some(request(ask)?);
         // a server may close an idle connection at any time; a request that never went out
@@ -159,7 +172,7 @@ impl<'a> Client<'a> {
         if let Some(open) = self.open.take_if(|open| open.origin == origin)
             && let Some(unsent) = message.take()
         {
-            match self.exchange(open, unsent, phases, trace).await {
+            match self.exchange(open, unsent, phases, is_hushed, trace).await {
                 Exchanged::Done(done) => return done,
                 Exchanged::Unsent(unsent) => message = Some(unsent),
             }
@@ -168,7 +181,7 @@ impl<'a> Client<'a> {
             return Err(Fault::new(Reason::ProbeFault, "the request was lost"));
         };
         let fresh = self.connect(&ask.url, origin, trace).await?;
-        match self.exchange(fresh, message, phases, trace).await {
+        match self.exchange(fresh, message, phases, is_hushed, trace).await {
             Exchanged::Done(done) => done,
             Exchanged::Unsent(_) => Err(Fault::new(
                 Reason::ConnectionLost,
@@ -221,6 +234,7 @@ impl<'a> Client<'a> {
         mut open: Open,
         message: Request<Full<Bytes>>,
         phases: Phases<'_>,
+        is_hushed: bool,
         trace: &mut Trace,
     ) -> Exchanged {
         trace.skip();
@@ -244,6 +258,8 @@ impl<'a> Client<'a> {
         };
         trace.lap(phases.head());
         let (head, body) = response.into_parts();
+        let line = format!("{:?} {}", head.version, head.status);
+        exhibit::keep(&line, &head.headers, b"", trace);
         let reading = drive(read_body(body), &mut open.connection);
         let read = self.deadline.bound(reading).await;
         trace.lap(phases.tail());
@@ -253,6 +269,9 @@ impl<'a> Client<'a> {
             Some(Err(error)) => return Exchanged::Done(Err(hyper_fault(&error, doing))),
             Some(Ok(read)) => read,
         };
+        if !(is_hushed && head.status.is_success()) {
+            exhibit::keep(&line, &head.headers, &body, trace);
+        }
         if whole && open.connection.is_some() && !open.sender.is_closed() {
             self.open = Some(open);
         }
@@ -335,6 +354,11 @@ fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, Fault> {
         let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
         let host = HeaderValue::from_str(host).map_err(|_| impossible("the host's name"))?;
         headers.insert(HOST, host);
+    }
+    // some servers insist on it where a body could be (RFC 9110 section 8.6)
+    let could_have_body = matches!(ask.method, Method::POST | Method::PUT | Method::PATCH);
+    if could_have_body && ask.body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if !headers.contains_key(USER_AGENT) {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));

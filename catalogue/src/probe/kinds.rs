@@ -91,8 +91,12 @@ pub static EXCHANGE_HEALTH: Kind = Kind {
     about: "fetches Exchange's own healthcheck.htm of each protocol; says nothing about logon",
     keys: &[
         Key::required("url", Shape::Url, "the server; its path, if any, is put before the rest"),
-        Key::optional("protocols", Shape::Words(PROTOCOLS), "the protocols whose page is fetched")
-            .or("[\"owa\"]"),
+        Key::optional(
+            "protocols",
+            Shape::Words(PROTOCOLS),
+            "the protocols whose page is fetched, all of which must be well; where absent, all \
+            that the server publishes",
+        ),
         ADDRESSES,
     ],
     depth: |_| "to the server's own health page",
@@ -108,8 +112,18 @@ pub static OWA: Kind = Kind {
     about: "Outlook on the web: up to the sign-in page, or with a credential into the mailbox",
     timeout: Duration::from_secs(30),
     credential: Wants::Optional,
-    keys: &[Key::required("url", Shape::Url, "the address users type, as …/owa/"), ADDRESSES],
+    keys: &[
+        Key::required("url", Shape::Url, "the address users type, as …/owa/"),
+        Key::optional(
+            "depth",
+            Shape::Word(&["sign-in", "mailbox", "inbox"]),
+            "how far a run goes; where absent, with a credential to the inbox, unless somebody \
+            else signs people in, and without one to the sign-in page",
+        ),
+        ADDRESSES,
+    ],
     depth: owa_depth,
+    settle: settle_owa,
     ..BASE
 };
 
@@ -143,7 +157,26 @@ fn settle_eas(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
 }
 
 fn owa_depth(probe: &Probe) -> &'static str {
-    if probe.credentials.is_empty() { "to the sign-in page" } else { "to the inbox" }
+    match (probe.settings.text("depth"), probe.credentials.is_empty()) {
+        (Some("inbox"), _) => "to the inbox",
+        (Some("mailbox"), _) => "to the mailbox page",
+        (None, false) => "to the inbox, or to a sign-in elsewhere",
+        _ => "to the sign-in page",
+    }
+}
+
+fn settle_owa(settings: &mut Settings, declared: &Declared) -> Vec<Advice> {
+    let mut advice = Vec::new();
+    match (settings.text("depth"), declared.credential) {
+        (Some("sign-in"), true) => {
+            advice.push(error("depth", "depth = \"sign-in\" ends before the credential is used"))
+        }
+        (Some(depth @ ("mailbox" | "inbox")), false) => {
+            advice.push(error("depth", &format!("depth = \"{depth}\" needs a credential")));
+        }
+        _ => {}
+    }
+    advice
 }
 
 fn eas_depth(probe: &Probe) -> &'static str {

@@ -18,6 +18,9 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Res
         return Ok(text(StatusCode::NOT_FOUND, "no such page"));
     }
     match fault {
+        Some(Fault::Unpublished(absent)) if absent.eq_ignore_ascii_case(protocol) => {
+            Ok(text(StatusCode::NOT_FOUND, "no such page"))
+        }
         Some(Fault::Unhealthy(sick)) if sick.eq_ignore_ascii_case(protocol) => Err(Closed),
         _ => Ok(html(StatusCode::OK, &format!("200 OK<br/>LABEX01.{}", house.domain))),
     }

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::{Asked, Page, html, redirect, text};
+use super::{Asked, Page, federation, html, portal, redirect, text};
 use crate::House;
-use crate::fault::Fault;
+use crate::fault::{Fault, Leads, SignIn};
 
 /// The most sessions at a time; the oldest go first.
 const MAX_SESSIONS: usize = 1024;
@@ -52,10 +52,23 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
     let session = session(asked).filter(|token| house.sessions.holds(token));
     let looping = fault == Some(&Fault::LogonLoop);
     match (path.as_str(), &asked.method) {
-        ("/owa/auth/logon.aspx", &Method::GET) => logon_form(asked),
+        ("/owa/auth/logon.aspx", &Method::GET) => match fault {
+            Some(Fault::SignIn(SignIn::Custom)) => custom_form(),
+            _ => logon_form(asked),
+        },
         ("/owa/auth.owa" | "/owa/auth/auth.owa", &Method::POST) => log_on(asked, house, fault),
-        ("/owa" | "/owa/", &Method::GET) => match session {
-            Some(_) if !looping => html(
+        ("/owa/custom/logon", &Method::POST) => custom_log_on(asked, house),
+        ("/owa/languageselection.aspx", &Method::GET) => first_run(),
+        ("/owa/auth/expiredpassword.aspx", &Method::GET) => {
+            html(StatusCode::OK, "<!doctype html><title>Change password</title>")
+        }
+        ("/owa" | "/owa/", &Method::GET) => match (session, fault) {
+            (None, Some(Fault::SignIn(sign_in))) if *sign_in != SignIn::Custom => {
+                sign_in_elsewhere(*sign_in)
+            }
+            (Some(_), Some(Fault::LogonLeads(Leads::FirstRunInPlace))) => first_run(),
+            (Some(_), Some(Fault::LogonLeads(Leads::Maintenance))) => portal::maintenance(),
+            (Some(_), _) if !looping => html(
                 StatusCode::OK,
                 "<!doctype html><title>Outlook</title>\
                  <script>window.clientId = '0123456789ABCDEF';</script>",
@@ -65,6 +78,9 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
         ("/owa/sessiondata.ashx", &Method::POST) => match session {
             Some(_) if fault == Some(&Fault::StoreDown) => {
                 text(StatusCode::INTERNAL_SERVER_ERROR, "the mailbox store is not there")
+            }
+            Some(_) if fault == Some(&Fault::StoreEmpty) => {
+                text(StatusCode::OK, r#"{"findFolders":{"Folders":[]}}"#)
             }
             Some(_) => text(
                 StatusCode::OK,
@@ -119,16 +135,32 @@ fn log_on(asked: &Asked, house: &House, fault: Option<&Fault>) -> Page {
     else {
         return text(StatusCode::BAD_REQUEST, "fields are missing");
     };
-    if let Some(Fault::LogonReason(reason)) = fault {
-        return to_logon(asked, *reason);
+    match fault {
+        Some(Fault::LogonReason(reason)) => return to_logon(asked, *reason),
+        Some(Fault::LogonLeads(Leads::TimeOut)) => return text(login_timeout(), "time-out"),
+        Some(Fault::LogonLeads(Leads::ExpiredPassword)) => {
+            return redirect("/owa/auth/expiredpassword.aspx?url=/owa/auth.owa");
+        }
+        _ => {}
     }
     let name = username.rsplit_once('\\').map_or(username.as_str(), |(_, name)| name);
     let refuse = fault == Some(&Fault::RejectLogons);
     if !house.accounts.log_on(name, &password, refuse) {
         return to_logon(asked, 2);
     }
+    let destination = match fault {
+        Some(Fault::LogonLeads(Leads::FirstRun)) => "/owa/languageselection.aspx",
+        Some(Fault::LogonLeads(Leads::Options)) => "/ecp/",
+        Some(Fault::LogonLeads(Leads::Away)) => "https://away.invalid/owa/",
+        _ => &destination,
+    };
+    opened(house, destination)
+}
+
+/// A redirect with the cookies of a new session.
+fn opened(house: &House, destination: &str) -> Page {
     let token = house.sessions.open();
-    let mut page = redirect(&destination);
+    let mut page = redirect(destination);
     for cookie in COOKIES {
         let value = format!("{cookie}={token}; path=/; secure; HttpOnly");
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -136,6 +168,54 @@ fn log_on(asked: &Asked, house: &House, fault: Option<&Fault>) -> Page {
         }
     }
     page
+}
+
+/// A form such as customers put in front of Exchange: other names, a token of its own.
+fn custom_form() -> Page {
+    html(
+        StatusCode::OK,
+        "<!doctype html><title>Welcome</title><form method='post' action='../custom/logon'>\
+         <input type='hidden' name='csrf' value='a&amp;b'><input type='text' name='login'>\
+         <input type='password' name='secret'><input type='submit' value='Go'></form>",
+    )
+}
+
+/// What that form sends: the token must be back; who is refused sees the form again.
+fn custom_log_on(asked: &Asked, house: &House) -> Page {
+    let field = |name: &str| form_field(&asked.body, name).unwrap_or_default();
+    if field("csrf") != "a&b" {
+        return text(StatusCode::BAD_REQUEST, "the token is missing");
+    }
+    if house.accounts.log_on(&field("login"), &field("secret"), false) {
+        opened(house, "/owa/")
+    } else {
+        custom_form()
+    }
+}
+
+/// The page that a mailbox shows once, as Exchange 2010 to 2019 post it to `lang.owa`.
+fn first_run() -> Page {
+    html(
+        StatusCode::OK,
+        "<!doctype html><title>Outlook</title><form action=\"lang.owa\" method=\"POST\">\
+         <select name=\"lcid\"></select><select name=\"tzid\"></select></form>",
+    )
+}
+
+fn sign_in_elsewhere(sign_in: SignIn) -> Page {
+    match sign_in {
+        SignIn::OAuth => redirect(federation::OAUTH),
+        SignIn::WsFed => redirect(federation::WS_FED),
+        SignIn::Saml => federation::saml_request(),
+        SignIn::Custom | SignIn::Browser => {
+            let mut page = text(StatusCode::UNAUTHORIZED, "Unauthorized");
+            for offer in ["Negotiate", "Basic realm=\"lab\""] {
+                let offer = HeaderValue::from_static(offer);
+                page.headers_mut().append(header::WWW_AUTHENTICATE, offer);
+            }
+            page
+        }
+    }
 }
 
 /// A redirect to the form, with where to go afterwards and why.

@@ -6,7 +6,7 @@ use hyper::header::{self, HeaderValue};
 
 use super::{Asked, Page, Scheme, html, redirect, text};
 
-/// `/` and `/portal/` are the portal; `/status/503` has that status; `/redirect/3` leads to the
+/// `/` and `/portal/` are the portal; `/ecp/` are a mailbox's options; `/status/503` has that status; `/redirect/3` leads to the
 /// portal over three redirects; `/loop` leads to itself; `/secure` leads from http to https.
 pub(super) fn answer(asked: &Asked) -> Page {
     let path = asked.uri.path();
@@ -18,6 +18,7 @@ pub(super) fn answer(asked: &Asked) -> Page {
             StatusCode::OK,
             "<!doctype html><title>Portal</title><h1>Portal</h1><p>Administration tools",
         ),
+        ("ecp", None) => html(StatusCode::OK, "<!doctype html><title>Options</title>"),
         ("status", Some(code)) => match StatusCode::from_u16(code) {
             Ok(status) if code >= 200 => failure(status),
             _ => text(StatusCode::BAD_REQUEST, "expected a status from 200 to 999"),

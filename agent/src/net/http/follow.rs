@@ -127,12 +127,19 @@ fn next_method(method: &Method, status: StatusCode) -> Method {
 /// # Errors
 /// When the place cannot be read or must not be followed.
 pub fn next_hop(from: &Url, answer: &Answer) -> Result<Url, Fault> {
-    let location = answer.header(LOCATION.as_str());
+    next_place(from, answer.header(LOCATION.as_str()))
+}
+
+/// Where a page leads by a reference such as a form's action, under the same rules.
+///
+/// # Errors
+/// As [`next_hop`].
+pub fn next_place(from: &Url, reference: &str) -> Result<Url, Fault> {
     let refused = |why: &str| {
-        let detail = format!("redirected to {location:?}: {why}");
+        let detail = format!("sent on to {reference:?}: {why}");
         Err(Fault::new(Reason::RedirectRefused, detail))
     };
-    let Ok(to) = from.join(location) else {
+    let Ok(to) = from.join(reference) else {
         return refused("not a URL");
     };
     if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
