@@ -324,10 +324,11 @@ fn earlier(n: usize) -> Vec<Month> {
 }
 
 /// States how a level went in the months before; the last of them was published.
-fn told(level: &mut LevelFigure, shares: &[&str]) {
+pub(crate) fn told(level: &mut LevelFigure, shares: &[&str]) {
     let target = match &level.figure {
         Figure::Availability(a) => a.target_pct.clone(),
         Figure::ResponseTime(s) => s.target_pct.clone(),
+        Figure::DeliveryTime(d) => d.target_pct.clone(),
         _ => panic!("no share"),
     };
     let exact = |text: &str| format!("{text}%").parse::<Percent>().unwrap();

@@ -116,7 +116,7 @@ pub fn render(report: &Report) -> askama::Result<String> {
         badges: story::badges(report),
         provenance: story::provenance(report),
         verdict: words::verdict(report),
-        findings: story::findings(report).into_iter().chain(history::whole(report)).collect(),
+        findings: story::findings(report),
         levels: report.levels.iter().map(|level| level_view(report, level)).collect(),
         changed: edition::changed(report),
         definition: edition::definition_changes(report),

@@ -134,7 +134,13 @@ fn told(report: &Report, course: &Course<'_>) -> String {
         0 => String::new(),
         n => format!(" {} without a figure.", words::counted(n as u64, "month")),
     };
-    format!("{}.{without} The target is {}.", said.join("; "), words::target(course.level))
+    format!(
+        "{}, {}, month by month: {}.{without} The target is {}.",
+        words::subject(report, course.level),
+        words::measure(course.level),
+        said.join("; "),
+        words::target(course.level)
+    )
 }
 
 fn bars(

@@ -107,6 +107,8 @@ fn sample(name: &str, report: &Report) -> Vec<u8> {
     let bytes = render(report).unwrap();
     if let Ok(dir) = std::env::var("MAILWARD_PDF_SAMPLES") {
         std::fs::write(format!("{dir}/{name}.pdf"), &bytes).unwrap();
+        let json = crate::render::json::render(report).unwrap();
+        std::fs::write(format!("{dir}/{name}.json"), json).unwrap();
     }
     bytes
 }
@@ -144,6 +146,41 @@ fn the_same_report_gives_the_same_bytes() {
     assert!(bytes.len() < 300_000, "{} bytes", bytes.len());
     let document = lopdf::Document::load_mem(&bytes).unwrap();
     assert_eq!(document.get_pages().len(), drawn(&report).len());
+}
+
+/// Two processes, far apart: another time zone, another language, another directory.
+#[test]
+fn where_and_when_it_is_made_is_not_in_the_bytes() {
+    let made = |zone: &str, language: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "render::pdf::tests::the_same_report_gives_the_same_bytes"])
+            .env("MAILWARD_PDF_SAMPLES", directory.path())
+            .envs([("TZ", zone), ("LANG", language), ("LC_ALL", language)])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{run:?}");
+        std::fs::read(directory.path().join("october.pdf")).unwrap()
+    };
+    let here = render(&fixture::october()).unwrap();
+    assert!(made("Pacific/Auckland", "el_GR.UTF-8") == here);
+    assert!(made("America/St_Johns", "C") == here);
+}
+
+#[test]
+fn how_mail_went_over_the_months_stands_beside_its_percentiles() {
+    let mut report = fixture::october();
+    fixture::told(&mut report.levels[1], &["98.2", "97.51", "98.733", "94.12", "96.9", "97.05"]);
+    let sheet = draw(&report, DIGEST).unwrap();
+    let says = |node: &&structure::Node| match &node.role {
+        structure::Role::Figure(figure) => figure.alt.contains("Jul 2026 94.120 %, missed"),
+        _ => false,
+    };
+    // once among the months before, once beside the percentiles
+    assert_eq!(sheet.tree.nodes.iter().filter(says).count(), 2);
+    drawn(&report);
+    sample("delivery", &report);
 }
 
 #[test]

@@ -3,21 +3,26 @@
 
 use mailward_evidence::wire::VERSION;
 
+use crate::render::history;
 use crate::render::words::{self, Local, Standing};
 use crate::report::model::{ComponentMonth, Day, Figure, LevelFigure, Ms, Outage, Report};
 
 /// How many levels a sentence names before it counts the rest.
 const NAMED: usize = 4;
 
-/// The verdict, which levels do not stand well, and the longest outage: a sentence each.
+/// The verdict, which levels do not stand well, and the longest outage.
 pub(crate) fn verdict(report: &Report) -> Vec<String> {
     let mut said = vec![words::verdict(report)];
-    said.extend(findings(report));
+    said.extend(grounds(report));
     said
 }
 
-/// What the verdict rests on: which levels do not stand well, and the longest outage.
+/// What the verdict rests on, in sentences, and the service as a whole.
 pub(crate) fn findings(report: &Report) -> Vec<String> {
+    grounds(report).into_iter().chain(history::whole(report)).collect()
+}
+
+fn grounds(report: &Report) -> Vec<String> {
     let groups = [
         (Standing::Missed, "Missed"),
         (Standing::NotProvable { as_measured: true }, "Not provable either way"),
@@ -28,18 +33,17 @@ pub(crate) fn findings(report: &Report) -> Vec<String> {
         let levels: Vec<String> = words::standing(report, same)
             .map(|l| format!("{} ({})", words::subject(report, l), lower(&words::measure(l))))
             .collect();
-        let told = match levels.len() {
-            0 => return None,
-            n if n <= NAMED + 1 => words::and_list(&levels),
-            n => format!("{} and {} more", levels.get(..NAMED)?.join(", "), n - NAMED),
-        };
-        Some(format!("{word}: {told}"))
+        match levels.len() {
+            0 => None,
+            n if n <= NAMED + 1 => Some(format!("{word}: {}.", levels.join("; "))),
+            n => Some(format!(
+                "{word}: {}; and {} more.",
+                levels.get(..NAMED)?.join("; "),
+                n - NAMED
+            )),
+        }
     });
-    let named: Vec<String> = named.collect();
-    let mut said = Vec::new();
-    if !named.is_empty() {
-        said.push(format!("{}.", named.join("; ").replace("; N", "; n")));
-    }
+    let mut said: Vec<String> = named.collect();
     if let Some((level, outage)) = longest(report) {
         let verb = if outage.still_open { "had lasted" } else { "lasted" };
         said.push(format!(

@@ -164,6 +164,7 @@ fn drawings_have_words_and_a_place_and_headings_do_not_skip() {
         "Portal: not working on 14 Oct 4 h; else working.",
         "Incoming Internet Email: working on every day.",
         "no data on 28 Oct 9 h and 29 Oct 24 h",
+        "Outlook Web Access, Availability, month by month: Feb 2026",
         "Sep 2026 99.981 %; Oct 2026 99.831 %, missed. 4 months without a figure. The target is 99.9 %.",
         "Working is a low bar",
     ] {
