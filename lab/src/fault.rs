@@ -63,6 +63,15 @@ impl Part {
             | Fault::StoreDown
             | Fault::StoreEmpty => matches!(self, Self::Owa),
             Fault::Unhealthy(_) | Fault::Unpublished(_) => matches!(self, Self::Health),
+            Fault::Policy(_)
+            | Fault::WrongPolicyKey
+            | Fault::PolicyLoop
+            | Fault::WantsInformation
+            | Fault::Wipe
+            | Fault::DeviceLimit(_)
+            | Fault::CommandStatus { .. }
+            | Fault::Elsewhere(_)
+            | Fault::Throttle { .. } => matches!(self, Self::Eas),
             Fault::SmtpReply { .. } | Fault::NoStartTls => is_smtp,
             Fault::Rcode(_) => is_dns,
         }
@@ -126,6 +135,34 @@ pub enum Fault {
     StoreDown,
     /// OWA: the mailbox opens and lists no inbox.
     StoreEmpty,
+    /// EAS: a device has to acknowledge a policy first, and this is how it is told.
+    Policy(Demand),
+    /// EAS: a policy as by HTTP 449, and the first acknowledgement is told to have the wrong key.
+    WrongPolicyKey,
+    /// EAS: HTTP 449 whatever was acknowledged.
+    PolicyLoop,
+    /// EAS: status 165 until the device has said what it is.
+    WantsInformation,
+    /// EAS: every command meets status 140, and Provision a demand to wipe the device.
+    Wipe,
+    /// EAS: a mailbox may have so many devices; for a further one, status 177.
+    DeviceLimit(usize),
+    /// EAS: this command has this status and does nothing.
+    CommandStatus {
+        /// As in `FolderSync`.
+        command: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// EAS: HTTP 451 with this `X-MS-Location`, except at its own host and port.
+    Elsewhere(String),
+    /// EAS: HTTP 503 with this `Retry-After`.
+    Throttle {
+        /// Seconds or a date.
+        retry_after: String,
+        /// Whether Exchange's `X-MS-ASThrottle` says that the device is the cause.
+        by_device: bool,
+    },
     /// Health: the page of this protocol (`owa`, `ews` …) closes, the others are well.
     Unhealthy(String),
     /// Health: the page of this protocol is not published, the others are well.
@@ -176,6 +213,22 @@ pub enum SignIn {
     Browser,
     /// A form of the customer's own making, with a token in it that must come back.
     Custom,
+}
+
+/// How a device is told to acknowledge a policy (MS-ASPROV §3.1.5.1, MS-ASCMD §2.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// By HTTP 449 without a body, as to versions before 14.0.
+    Http,
+    /// By a status in the answer's body.
+    Status {
+        /// 141 to 144.
+        status: u16,
+        /// The code page of its `Status`: the command's own, or another one.
+        page: u8,
+        /// The HTTP status beside it: 200, or 449.
+        http: u16,
+    },
 }
 
 /// A certificate that a client must refuse.

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 pub use accounts::AccountSeen;
 pub use dns::lists;
-pub use fault::{Certificate, Fault, Leads, Part, Rcode, SignIn, Stage};
+pub use fault::{Certificate, Demand, Fault, Leads, Part, Rcode, SignIn, Stage};
 pub use script::{Event, Script, Step};
 
 /// What the lab is to be.
@@ -146,6 +146,7 @@ pub(crate) struct House {
     pub(crate) listings: lists::Listings,
     pub(crate) sessions: web::owa::Sessions,
     pub(crate) desk: web::desk::Desk,
+    pub(crate) partnerships: web::eas::Partnerships,
     pub(crate) messages: std::sync::atomic::AtomicU64,
 }
 
@@ -171,6 +172,7 @@ impl Lab {
             listings: lists::Listings::default(),
             sessions: web::owa::Sessions::default(),
             desk: web::desk::Desk::default(),
+            partnerships: web::eas::Partnerships::default(),
             messages: std::sync::atomic::AtomicU64::new(0),
             domain: settings.domain,
         });
@@ -277,6 +279,17 @@ impl Lab {
     /// Unlocks an account and forgets its rejections.
     pub fn unlock(&self, username: &str) {
         self.house.accounts.unlock(username);
+    }
+
+    /// How many ActiveSync devices a mailbox knows.
+    #[must_use]
+    pub fn devices(&self, username: &str) -> usize {
+        self.house.partnerships.of(username)
+    }
+
+    /// Makes ActiveSync forget every key it gave to a device, and no device.
+    pub fn forget_keys(&self) {
+        self.house.partnerships.forget_keys();
     }
 
     /// How many messages were accepted after the final dot.

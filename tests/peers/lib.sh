@@ -23,6 +23,7 @@ DNSBL_PORT=$(port 53)
 HTTP_PORT=$(port 80) HTTPS_PORT=$(port 443)
 EXPIRED_PORT=$(port 444) WRONG_NAME_PORT=$(port 445) SELF_SIGNED_PORT=$(port 446)
 DNS_PORT=$(port 54) POLICY_PORT=$(port 447)
+SOGO_PORT=$(port 200) SOGO_DB_PORT=$(port 154) SOGO_CACHE_PORT=$(port 112) EAS_PORT=$(port 449)
 BLACKBOX_PORT=$(port 115)
 SIP_PORT=$(port 5060) SIPS_PORT=$(port 5061)
 
@@ -41,6 +42,8 @@ need() { # COMMAND...
     for c in "$@"; do command -v "$c" >/dev/null || missing="$missing $c"; done
     [ -z "$missing" ] || die "not installed:$missing; run tests/peers/install.sh as root"
 }
+# Where the newest PostgreSQL that is installed keeps its programs.
+pg_bin() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1; }
 need_root() { [ "$(id -u)" = 0 ] || die "this peer has to be started by root"; }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

@@ -80,12 +80,22 @@ pub(super) async fn run_for(
     accounts: &Table,
     keys: &str,
 ) -> Seen {
+    run_with(&Devices::new("trial", None), timeout, net, accounts, keys).await
+}
+
+/// The same as one that has devices already.
+pub(super) async fn run_with(
+    devices: &Devices,
+    timeout: Duration,
+    net: &Arc<Net>,
+    accounts: &Table,
+    keys: &str,
+) -> Seen {
     let catalogue = catalogue(keys);
     let probe = build(&catalogue.probes[0], &catalogue, net).unwrap();
     let turn = Turn { due_ms: 0, attempt: 0 };
-    let devices = Devices::new("trial", None);
     let deadline = Deadline::after(timeout);
-    let cx = Context { deadline, accounts, turn, post: None, devices: &devices };
+    let cx = Context { deadline, accounts, turn, post: None, devices };
     probe.observe(&cx).await
 }
 

@@ -80,3 +80,6 @@ async fn what_only_a_test_server_answers() {
     let busy = head("503 busy\r\nRetry-After: Sun, 22 Nov 2026 15:00:00 GMT");
     check(&busy, true, "down service_unavailable", &[]).await;
 }
+
+mod deeper;
+mod odd;

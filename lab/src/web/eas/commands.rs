@@ -2,8 +2,8 @@
 //! GetItemEstimate, from MS-ASPROV section 3.1.5.1 and MS-ASCMD section 2.2.1. None of it is
 //! recorded: the one ActiveSync server that runs on Linux asks for no policy.
 
-use super::wire::{Document, Met};
 use super::devices::Device;
+use super::wire::{Document, Met};
 
 /// The lab's folders: id, name, type (MS-ASCMD, Type (FolderSync)).
 const FOLDERS: [(&str, &str, &str); 5] = [
