@@ -188,7 +188,8 @@ fn a_maildrop_in_use(config: &Path) {
     assert_eq!(probe(config, "pop3-right").0, "up");
 }
 
-fn open_up(directory: &Path) {
+/// Lets every user of the machine into a directory.
+pub(crate) fn open_up(directory: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory, open).expect("open the directory");

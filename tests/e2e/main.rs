@@ -1,6 +1,7 @@
 //! End to end: the `mailward` binary as its users run it, against real servers where they
 //! exist, and against the lab for what real servers cannot be told to do.
 
+mod activesync;
 mod bad_input;
 mod beyond;
 mod commands;
