@@ -47,7 +47,9 @@ pub(super) fn keep(status: &str, headers: &HeaderMap, body: &[u8], trace: &mut T
             _ => (name, Cow::Borrowed(value)),
         })
         .collect();
-    let text = if is_text(headers) { &body[..body.len().min(TEXT_BYTES)] } else { b"" };
+    // no text has a zero byte, whatever its header lines say of it
+    let is_text = is_text(headers) && !body.contains(&0);
+    let text = if is_text { &body[..body.len().min(TEXT_BYTES)] } else { b"" };
     let pairs = lines.iter().map(|(name, value)| (*name, &**value));
     trace.keep_answer(status, pairs, &String::from_utf8_lossy(text));
 }
