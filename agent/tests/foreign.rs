@@ -19,7 +19,7 @@ impl Dice {
     }
 
     fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.roll() % (n.max(1) as u64)).unwrap()
+        usize::try_from(self.roll() % (n.max(1) as u64)).expect("below a usize")
     }
 }
 
@@ -56,11 +56,11 @@ fn seeds_of(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds").join(name);
     let mut paths: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("the seeds of {name}, {}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("an entry").path())
         .collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} holds no seed", folder.display());
-    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+    paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
 /// Says which input broke the parser, so that it can be kept as a seed.

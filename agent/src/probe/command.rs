@@ -103,6 +103,7 @@ impl Plugin {
         if !self.credentials.is_empty() && seen.verdict == Verdict::Up {
             round.accepted();
         }
+        keep(&ran, trace);
         note(&ran, &redactor, trace);
         Ok(seen)
     }
@@ -150,6 +151,20 @@ fn judge(ran: &Ran, trace: &mut Trace) -> Seen {
             Seen::unknown(Reason::Timeout)
         }
     }
+}
+
+/// What an operator is shown where the run fails: how it ended, and what it said.
+fn keep(ran: &Ran, trace: &mut Trace) {
+    let ended = match ran.ending {
+        Ending::Exit(code) => format!("exit code {code}"),
+        Ending::Signal(signal) => format!("signal {signal}"),
+        Ending::OutOfTime => "out of time".to_owned(),
+    };
+    let said = match ran.stdout.bytes.is_empty() {
+        true => &ran.stderr.bytes,
+        false => &ran.stdout.bytes,
+    };
+    trace.keep_answer(&ended, [], &String::from_utf8_lossy(said));
 }
 
 /// Facts `output`, `long_output`, `stderr`, `cut` and `perf.LABEL`.

@@ -105,8 +105,7 @@ impl Transaction {
     }
 
     fn is_answered_by(&self, response: &Response) -> bool {
-        response.branch.as_deref() == Some(&self.branch)
-            && response.method.eq_ignore_ascii_case("OPTIONS")
+        response.branch() == self.branch && response.method().eq_ignore_ascii_case("OPTIONS")
     }
 }
 
@@ -180,13 +179,20 @@ impl Sip {
     }
 
     fn judge(&self, answer: &Response, trace: &mut Trace) -> Seen {
+        let line = format!("SIP/2.0 {} {}", answer.status, answer.reason);
+        let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        trace.keep_answer(&line, headers, "");
         trace.fact("sip_status", answer.status.to_string());
+        let server = match answer.header("Server") {
+            "" => answer.header("User-Agent"),
+            server => server,
+        };
         let facts = [
-            ("sip_reason", &answer.reason),
-            ("server", &answer.server),
-            ("allow", &answer.allow),
-            ("retry_after", &answer.retry_after),
-            ("warning", &answer.warning),
+            ("sip_reason", answer.reason.as_str()),
+            ("server", server),
+            ("allow", answer.header("Allow")),
+            ("retry_after", answer.header("Retry-After")),
+            ("warning", answer.header("Warning")),
         ];
         for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
             trace.fact(name, value);

@@ -17,6 +17,8 @@ use crate::net::{Access, Deadline, Fault, Net, Stream, Trace};
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// How much of it is kept as a fact, in bytes.
 const SHOWN_BYTES: usize = 200;
+/// How much of it an operator is shown where the run fails, in bytes.
+const KEPT_BYTES: usize = 2 << 10;
 
 struct Tcp {
     net: Arc<Net>,
@@ -75,6 +77,8 @@ impl Tcp {
         let ended = listen(&mut stream, expect, &mut answer, deadline).await;
         trace.lap("answer");
         if !answer.is_empty() {
+            let text = String::from_utf8_lossy(&answer[..answer.len().min(KEPT_BYTES)]);
+            text.lines().for_each(|line| trace.keep_reply(line));
             let shown = &answer[..answer.len().min(SHOWN_BYTES)];
             trace.fact("answer", String::from_utf8_lossy(shown));
         }

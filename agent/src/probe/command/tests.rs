@@ -50,7 +50,10 @@ async fn the_exit_code_is_the_verdict() {
     assert_eq!((fact(&seen, "perf.time"), fact(&seen, "perf.users")), ("0.5s;1;2;0", "3"));
     assert!(seen.phases.get("run").is_some());
     check("echo WARNING; exit 1", "degraded plugin_warning").await;
-    check("echo CRITICAL; exit 2", "down plugin_critical").await;
+    let seen = check("echo CRITICAL; echo more; exit 2", "down plugin_critical").await;
+    let kept = seen.exhibit.expect("what the plug-in said");
+    assert_eq!(kept.status.as_deref(), Some("exit code 2"));
+    assert_eq!(kept.text.as_deref(), Some("CRITICAL\nmore\n"));
     check("echo UNKNOWN; exit 3", "unknown probe_fault").await;
     let seen = check("echo huh >&2; exit 42", "unknown probe_fault").await;
     assert_eq!(fact(&seen, "detail"), "expected an exit code from 0 to 3, got 42");

@@ -1,5 +1,5 @@
 //! SIP messages off a stream (RFC 3261 sections 7 and 18.3), bounded in every direction. Of a
-//! response it keeps what a check looks at; a request only has to be passed over.
+//! response it keeps the head; a request only has to be passed over.
 
 /// The largest head of a message, in bytes.
 const MAX_HEAD_BYTES: usize = 16 << 10;
@@ -17,25 +17,44 @@ pub(crate) enum Message {
     Request,
 }
 
-/// What a check looks at of an answer. Texts are empty where the header is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// An answer without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     /// 100 to 699.
     pub(crate) status: u16,
     /// The words beside the status.
     pub(crate) reason: String,
-    /// The branch of the topmost Via.
-    pub(crate) branch: Option<String>,
+    /// Names and values in their order.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Response {
+    /// The first header of this name, empty where there is none; not for those that have a
+    /// compact name as well.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.named(name, name).unwrap_or_default()
+    }
+
+    fn named(&self, long: &str, compact: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(name, _)| is(name, long, compact));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The branch of the topmost Via; empty where it has none.
+    pub(crate) fn branch(&self) -> &str {
+        let first = self.named("Via", "v").unwrap_or_default().split(',').next();
+        let mut parameters = first.unwrap_or_default().split(';').skip(1);
+        let branch = parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("branch").then_some(value.trim())
+        });
+        branch.unwrap_or_default()
+    }
+
     /// The method of CSeq.
-    pub(crate) method: String,
-    /// Server, or User-Agent in its place.
-    pub(crate) server: String,
-    /// Allow.
-    pub(crate) allow: String,
-    /// Retry-After.
-    pub(crate) retry_after: String,
-    /// Warning.
-    pub(crate) warning: String,
+    pub(crate) fn method(&self) -> &str {
+        self.header("CSeq").split_whitespace().nth(1).unwrap_or_default()
+    }
 }
 
 /// Why bytes are no message.
@@ -160,30 +179,16 @@ fn read_head(head: &str) -> Result<(Message, usize), MessageError> {
     let mut lines = head.lines();
     let start = lines.next().unwrap_or_default();
     let mut message = read_start(start)?;
+    let headers = headers(lines)?;
     let mut length = None;
-    for (name, value) in headers(lines)? {
-        if is(&name, "Content-Length", "l") {
-            let read = read_length(&value)?;
-            if length.replace(read).is_some_and(|before| before != read) {
-                return Err(MessageError::Length(shown(&value)));
-            }
+    for (_, value) in headers.iter().filter(|(name, _)| is(name, "Content-Length", "l")) {
+        let read = read_length(value)?;
+        if length.replace(read).is_some_and(|before| before != read) {
+            return Err(MessageError::Length(shown(value)));
         }
-        let Message::Response(response) = &mut message else { continue };
-        if is(&name, "Via", "v") && response.branch.is_none() {
-            response.branch = Some(branch(&value));
-        } else if name.eq_ignore_ascii_case("CSeq") {
-            response.method = value.split_whitespace().nth(1).unwrap_or_default().to_owned();
-        } else if name.eq_ignore_ascii_case("Server")
-            || (name.eq_ignore_ascii_case("User-Agent") && response.server.is_empty())
-        {
-            response.server = value;
-        } else if name.eq_ignore_ascii_case("Allow") {
-            response.allow = value;
-        } else if name.eq_ignore_ascii_case("Retry-After") {
-            response.retry_after = value;
-        } else if name.eq_ignore_ascii_case("Warning") {
-            response.warning = value;
-        }
+    }
+    if let Message::Response(response) = &mut message {
+        response.headers = headers;
     }
     // RFC 3261 section 20.14 asks for it on a stream; without it there is no body to be found
     Ok((message, length.unwrap_or(0)))
@@ -208,11 +213,8 @@ fn read_start(line: &str) -> Result<Message, MessageError> {
     let digits = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
     let status = if digits { code.parse().ok() } else { None };
     let status = status.filter(|status| (100..=699).contains(status)).ok_or_else(wrong)?;
-    Ok(Message::Response(Response {
-        status,
-        reason: reason.trim().to_owned(),
-        ..Response::default()
-    }))
+    let reason = reason.trim().to_owned();
+    Ok(Message::Response(Response { status, reason, headers: Vec::new() }))
 }
 
 /// Names and values; a line that begins with a blank goes on the one before it (RFC 3261
@@ -248,14 +250,6 @@ fn read_length(value: &str) -> Result<usize, MessageError> {
     }
     let length = value.parse().ok().filter(|length| *length <= MAX_BODY_BYTES);
     length.ok_or_else(|| MessageError::BodyTooLong(shown(value)))
-}
-
-/// The branch of the first Via of a line; empty where it has none.
-fn branch(via: &str) -> String {
-    let first = via.split(',').next().unwrap_or_default();
-    let mut parameters = first.split(';').skip(1).filter_map(|p| p.split_once('='));
-    let found = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("branch"));
-    found.map_or_else(String::new, |(_, value)| value.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ async fn the_edge_of_the_lab() {
     };
     let seen = check(Trouble::Status(503), "down service_unavailable").await;
     assert_eq!(fact(&seen, "retry_after"), "120 (maintenance)");
+    let kept = seen.exhibit.unwrap();
+    assert_eq!(kept.status.as_deref(), Some("SIP/2.0 503 Service Unavailable"));
+    assert!(kept.headers.iter().any(|line| **line == *"Server: mailward-lab"), "{kept:?}");
     check(Trouble::Status(500), "down server_error").await;
     check(Trouble::Status(408), "down timeout").await;
     check(Trouble::Status(404), "up").await;
