@@ -206,6 +206,11 @@ pub(crate) struct Probe {
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) config: ConfigArg,
+    /// The directory of the agent beside which this runs: what it remembers of accounts is
+    /// obeyed and kept [default: mailward-data if it is there, else a directory of the user's own
+    /// for this definition]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     /// Print outcomes as evidence records, one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,

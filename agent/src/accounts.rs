@@ -3,15 +3,18 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mailward_catalogue::{Catalogue, ClientCertificate, Means, SecretRef};
-use mailward_evidence::{Clock, Reason};
+use mailward_evidence::{Clock, Reason, Stopwatch};
 
 use crate::causes::causes;
-use crate::guard::Guard;
+use crate::deliver::Way;
+use crate::guard::{Attempt, Guard, Memory, Spared};
+use crate::metrics::Metrics;
 use crate::net::oauth::Tokens;
 use crate::net::tls::Identity;
 use crate::probe::{Account, AccountKey, Accounts, Deadline};
@@ -60,14 +63,14 @@ impl Held {
 }
 
 impl Purse {
-    /// The accounts of a definition; see [`Guard::new`] for `directory`, and [`Tokens::new`] for
-    /// what is kept in `tokens`.
+    /// The accounts of a definition; see [`Tokens::new`] for what is kept in `tokens`.
     #[must_use]
     pub fn new(
         catalogue: &Catalogue,
-        directory: Option<PathBuf>,
+        memory: Memory,
         tokens: Option<PathBuf>,
         clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let held = catalogue.credentials.iter().map(|credential| {
             let key = match &credential.means {
@@ -82,19 +85,36 @@ impl Purse {
             let held = Held { username: credential.username.clone(), key, certificate };
             (Box::from(credential.id.as_str()), held)
         });
-        Self { held: held.collect(), guard: Guard::new(directory, clock) }
+        let spared = catalogue.credentials.iter().map(|credential| Spared {
+            id: Box::from(credential.id.as_str()),
+            username: credential.username.clone(),
+            shared: credential.shared,
+        });
+        let guard = Guard::new(spared.collect(), memory, clock, Some(metrics));
+        Self { held: held.collect(), guard }
     }
 
     /// No accounts at all.
     #[cfg(test)]
     pub(crate) fn empty(clock: Arc<dyn Clock>) -> Self {
-        Self { held: HashMap::new(), guard: Guard::new(None, clock) }
+        let guard = Guard::new(Vec::new(), Memory::Passing, clock, None);
+        Self { held: HashMap::new(), guard }
+    }
+
+    /// From now on, the reporter is asked whether an account may be tried.
+    pub fn ask_through(&self, way: Way) {
+        self.guard.ask_through(way);
+    }
+
+    /// Tells the reporter what came of attempts, until it is dropped.
+    pub async fn tell(&self) {
+        self.guard.tell().await;
     }
 
     /// The accounts for one run.
     #[must_use]
     pub fn for_run(&self) -> RunAccounts<'_> {
-        RunAccounts { purse: self, granted: Mutex::default() }
+        RunAccounts { purse: self, run: Mutex::default() }
     }
 }
 
@@ -103,23 +123,42 @@ impl Purse {
 #[derive(Debug)]
 pub struct RunAccounts<'a> {
     purse: &'a Purse,
-    granted: Mutex<Vec<Box<str>>>,
+    run: Mutex<Run>,
+}
+
+#[derive(Debug, Default)]
+struct Run {
+    granted: Vec<(Box<str>, Attempt)>,
+    rejected: Vec<Box<str>>,
+    waited: Duration,
 }
 
 impl RunAccounts<'_> {
-    fn settled(&self, id: &str) {
-        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        granted.retain(|granted| **granted != *id);
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl RunAccounts<'_> {
-    async fn give(&self, credential_id: &str) -> Result<Account, Reason> {
+    /// The attempt that was granted first of those that are not settled.
+    fn settled(&self, id: &str) -> Option<Attempt> {
+        let mut run = self.run();
+        let i = run.granted.iter().position(|(granted, _)| **granted == *id)?;
+        Some(run.granted.remove(i).1)
+    }
+
+    /// How long the run waited until it knew whether it may try an account.
+    pub(crate) fn waited(&self) -> Duration {
+        self.run().waited
+    }
+
+    async fn give(&self, credential_id: &str, deadline: Deadline) -> Result<Account, Reason> {
         let held = self.purse.held.get(credential_id).ok_or(Reason::CredentialMissing)?;
         let (key, identity) = held.read(credential_id)?;
-        self.purse.guard.ask(credential_id).map_err(|_| Reason::CredentialHeld)?;
-        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        granted.push(Box::from(credential_id));
+        let watch = Stopwatch::start();
+        let asked = self.purse.guard.ask(credential_id, deadline).await;
+        let mut run = self.run();
+        run.waited += watch.elapsed();
+        let attempt = asked.map_err(|_| Reason::CredentialHeld)?;
+        run.granted.push((Box::from(credential_id), attempt));
         Ok(Account { username: held.username.clone(), key, identity })
     }
 }
@@ -128,19 +167,27 @@ impl Accounts for RunAccounts<'_> {
     fn account<'a>(
         &'a self,
         credential_id: &'a str,
-        _deadline: Deadline,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Account, Reason>> {
-        self.give(credential_id).boxed()
+        self.give(credential_id, deadline).boxed()
     }
 
     fn accepted(&self, credential_id: &str) {
-        self.settled(credential_id);
-        self.purse.guard.accepted(credential_id);
+        if let Some(attempt) = self.settled(credential_id) {
+            self.purse.guard.accepted(credential_id, &attempt);
+        }
     }
 
     fn rejected(&self, credential_id: &str) {
-        self.settled(credential_id);
-        self.purse.guard.rejected(credential_id);
+        let Some(attempt) = self.settled(credential_id) else { return };
+        self.purse.guard.rejected(credential_id, &attempt);
+        let earlier = {
+            let mut run = self.run();
+            let earlier = run.rejected.clone();
+            run.rejected.push(Box::from(credential_id));
+            earlier
+        };
+        self.purse.guard.align(&earlier);
     }
 
     fn proven(&self, credential_id: &str) -> bool {
@@ -150,9 +197,9 @@ impl Accounts for RunAccounts<'_> {
 
 impl Drop for RunAccounts<'_> {
     fn drop(&mut self) {
-        let granted = self.granted.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for id in granted.drain(..) {
-            self.purse.guard.release(&id);
+        let run = self.run.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (id, attempt) in run.granted.drain(..) {
+            self.purse.guard.release(&id, &attempt);
         }
     }
 }
@@ -168,15 +215,17 @@ mod tests {
     use super::*;
 
     fn soon() -> Deadline {
-        Deadline::after(std::time::Duration::from_secs(5))
+        Deadline::after(Duration::from_millis(200))
     }
 
     fn purse(secret: SecretRef) -> Purse {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let username = "probe1@example.org".to_owned();
-        let held = Held { username, key: Key::Password(secret), certificate: None };
+        let held =
+            Held { username: username.clone(), key: Key::Password(secret), certificate: None };
         let held = HashMap::from([(Box::from("owa"), held)]);
-        Purse { held, guard: Guard::new(None, clock) }
+        let spared = vec![Spared { id: Box::from("owa"), username, shared: false }];
+        Purse { held, guard: Guard::new(spared, Memory::Passing, clock, None) }
     }
 
     #[tokio::test]
@@ -189,18 +238,21 @@ mod tests {
         assert_eq!(account.password().unwrap().expose(), "secret");
         let other = purse.for_run();
         assert_eq!(other.account("owa", soon()).await.unwrap_err(), Reason::CredentialHeld);
-        drop(run);
-        assert!(other.account("owa", soon()).await.is_ok());
+        assert!(other.waited() >= Duration::from_millis(40), "it waits for the other a moment");
+        let (waiting, ()) = tokio::join!(other.account("owa", soon()), async { drop(run) });
+        assert!(waiting.is_ok(), "and has its turn when that ends");
         other.accepted("owa");
         assert!(purse.for_run().account("owa", soon()).await.is_ok());
-        assert_eq!(other.account("nobody", soon()).await.unwrap_err(), Reason::CredentialMissing);
+        let nobody = other.account("nobody", soon()).await;
+        assert_eq!(nobody.unwrap_err(), Reason::CredentialMissing);
     }
 
     #[tokio::test]
     async fn a_password_that_cannot_be_read_costs_no_attempt() {
         let purse = purse(SecretRef::File("/nonexistent/secret".into()));
         let run = purse.for_run();
-        assert_eq!(run.account("owa", soon()).await.unwrap_err(), Reason::CredentialMissing);
-        assert_eq!(purse.guard.ask("owa"), Ok(()));
+        let missing = run.account("owa", soon()).await;
+        assert_eq!(missing.unwrap_err(), Reason::CredentialMissing);
+        assert!(purse.guard.ask("owa", soon()).await.is_ok());
     }
 }

@@ -4,27 +4,23 @@
 
 mod answer;
 mod pace;
+mod way;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use mailward_catalogue::Secret;
 use mailward_evidence::{Clock, wire};
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, USER_AGENT,
-};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use tokio::sync::watch;
-use url::Url;
 
 pub use answer::Answer;
 pub use pace::Pace;
+pub use way::{DeliverError, Destination, Way};
 
 use crate::causes::causes;
 use crate::metrics::{Delivered, Metrics};
 use crate::net::http::later::retry_after;
-use crate::net::{Deadline, Net, NetError, Trace};
 use crate::outbox::Batch;
 use crate::outbox::keeper::{Closed, OutboxHandle};
 
@@ -36,46 +32,11 @@ const MAX_BYTES: usize = 4 << 20;
 const PACK_FROM_BYTES: usize = 1024;
 /// The most of an answer that is read.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Why delivery cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum DeliverError {
-    /// The reporter's address is not one.
-    #[error("reporter {url}: expected an http or https URL")]
-    Url {
-        /// What was given.
-        url: Url,
-    },
-    /// The token cannot stand in a header.
-    #[error("the agent's token holds characters that no token has")]
-    Token,
-    /// The authorities could not be read.
-    #[error("set up trust for the reporter")]
-    Trust(#[source] NetError),
-    /// TLS or HTTP could not be set up.
-    #[error("set up the way to the reporter")]
-    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Where records go.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// The reporter's address; the path of ingest is added to it.
-    pub reporter: Url,
-    /// The agent's token.
-    pub token: Secret,
-    /// PEM file of authorities trusted beside the system's.
-    pub trust: Option<PathBuf>,
-}
 
 /// Delivery from one outbox to one reporter.
 #[derive(Debug)]
 pub struct Delivery {
-    client: reqwest::Client,
-    url: Url,
-    authorization: HeaderValue,
+    way: Way,
     outbox: OutboxHandle,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
@@ -88,24 +49,16 @@ pub struct Delivery {
 
 impl Delivery {
     /// Sets delivery up; nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the address, the token or the authorities cannot be used.
+    #[must_use]
     pub fn new(
-        to: &Destination,
-        net: Arc<Net>,
+        way: Way,
         outbox: OutboxHandle,
         metrics: Arc<Metrics>,
         clock: Arc<dyn Clock>,
         refused: PathBuf,
-    ) -> Result<Self, DeliverError> {
-        let url = ingest_url(&to.reporter)?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", to.token.expose()))
-            .map_err(|_| DeliverError::Token)?;
-        authorization.set_sensitive(true);
-        let client = client(&url, to.trust.as_deref(), net)?;
+    ) -> Self {
         let (pace, plain) = (Pace::default(), false);
-        Ok(Self { client, url, authorization, outbox, metrics, clock, refused, pace, plain })
+        Self { way, outbox, metrics, clock, refused, pace, plain }
     }
 
     /// Delivers until `stop` says so. Once `hurry` is set, nothing waits for company any more.
@@ -191,12 +144,7 @@ impl Delivery {
     }
 
     async fn request(&self, batch: &Batch) -> reqwest::Result<Answer> {
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(USER_AGENT, concat!("mailward/", env!("CARGO_PKG_VERSION")))
-            .header(CONTENT_TYPE, "application/x-ndjson");
+        let mut request = self.way.post(&["evidence"]).header(CONTENT_TYPE, "application/x-ndjson");
         let packed = if self.plain || batch.body.len() < PACK_FROM_BYTES {
             None
         } else {
@@ -252,72 +200,6 @@ fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = std::fs::File::options().create(true).append(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_data()
-}
-
-fn ingest_url(reporter: &Url) -> Result<Url, DeliverError> {
-    let wrong = || DeliverError::Url { url: reporter.clone() };
-    if !matches!(reporter.scheme(), "http" | "https") {
-        return Err(wrong());
-    }
-    let mut base = reporter.clone();
-    base.path_segments_mut()
-        .map_err(|()| wrong())?
-        .pop_if_empty()
-        .extend(["api", "v1", "evidence"]);
-    base.set_query(None);
-    base.set_fragment(None);
-    Ok(base)
-}
-
-fn client(url: &Url, trust: Option<&Path>, net: Arc<Net>) -> Result<reqwest::Client, DeliverError> {
-    let failed = |error: rustls::Error| DeliverError::Client(Box::new(error));
-    // over plain HTTP no authority is ever asked, and a set of them is large
-    let roots = if url.scheme() == "https" {
-        crate::net::tls::roots(trust).map_err(DeliverError::Trust)?
-    } else {
-        rustls::RootCertStore::empty()
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(Names(net))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(REQUEST_TIMEOUT)
-        .pool_max_idle_per_host(1);
-    if is_loopback(url) {
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| DeliverError::Client(Box::new(error)))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Names are resolved as probes resolve them: a static binary has no getaddrinfo.
-struct Names(Arc<Net>);
-
-impl reqwest::dns::Resolve for Names {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let net = Arc::clone(&self.0);
-        Box::pin(async move {
-            let deadline = Deadline::after(CONNECT_TIMEOUT);
-            let found = net.resolve(name.as_str(), deadline, &mut Trace::start()).await?;
-            let addresses = found.into_iter().map(|ip| std::net::SocketAddr::new(ip, 0));
-            Ok(Box::new(addresses) as reqwest::dns::Addrs)
-        })
-    }
 }
 
 /// Failures in a row, and what was last said about them.

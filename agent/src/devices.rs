@@ -105,7 +105,7 @@ impl Devices {
         let Some(path) = self.path(&mailbox) else { return };
         let written = serde_json::to_vec(device)
             .map_err(std::io::Error::other)
-            .and_then(|bytes| replace(&path, &bytes));
+            .and_then(|bytes| replace(&path, &bytes, true));
         if let Err(error) = written {
             // the identity follows from the names, so that no second device comes of this
             tracing::warn!(path = %path.display(), %error, "cannot write down what a device knows");

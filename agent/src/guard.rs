@@ -1,175 +1,536 @@
-//! Spares accounts: a service locks an account after a few wrong passwords, so a refused one is
-//! tried once more after five minutes and then not again until somebody clears it. What is
-//! remembered is on disk before an attempt is made, so that no crash buys another one.
+//! Spares accounts: a service locks an account after a few wrong passwords. An account that is
+//! not known to be good is tried under a lease from the reporter, a refused one once more after
+//! five minutes, and then not until it is cleared. Every attempt is written down before it is
+//! made, so that no crash buys another one. How often is `evidence`'s budget; files and requests
+//! have their own rooms.
+
+mod by_hand;
+mod lessor;
+mod memory;
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use jiff::Timestamp;
-use mailward_evidence::Clock;
-use serde::{Deserialize, Serialize};
+use mailward_evidence::lease::{
+    AccountState, Answered, CONFIRM_AFTER_MS, LeaseAsk, LeaseReply, MAX_ANSWERS, NoLease, Refusal,
+    Said,
+};
+use mailward_evidence::{Clock, Stopwatch};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
-/// How long after a rejection the one confirmation may be made.
-const CONFIRM_AFTER_S: i64 = 300;
-/// How long an account counts as proven good.
-const PROVEN_S: i64 = 86_400;
-/// How often it is written down that an account is good.
-const NOTE_PROVEN_S: i64 = 3600;
+use crate::deliver::Way;
+use crate::metrics::Metrics;
+use crate::net::Deadline;
+use lessor::{ASK_WITHIN, Lessor};
+use memory::{Files, Found, Kept, Stamp};
+pub(crate) use memory::{file_name, replace};
+
+/// How much longer than the reporter the agent waits with a confirmation, so that accounts that
+/// were refused in one run are tried in one run again.
+const MARGIN_MS: i64 = 5_000;
+/// How often the reporter is told that an account is good, where nothing else is to be told.
+const TELL_GOOD_MS: i64 = 3_600_000;
+/// How often the reporter is asked whether a refused account was cleared.
+const LOOK: Duration = Duration::from_secs(60);
+/// How often what is owed is looked at without being told that something is.
+const IDLE: Duration = Duration::from_secs(10);
+/// The most answers that are owed to the reporter; the oldest are forgotten first.
+const MAX_OWED: usize = 64;
 
 /// The account is being spared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the account was refused and is being spared")]
+#[error("the account is being spared")]
 pub struct Held;
 
-/// What is remembered of one account, in `credentials/ID.json` of the data directory. Removing
-/// the file clears the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Memory {
-    /// Rejections since it was last accepted; 2 or more: it is not tried again.
-    rejections: u32,
-    /// An attempt is being made. Found after a crash, it counts as a rejection.
-    trying: bool,
-    /// When that was.
-    at: Timestamp,
-    /// When it was last known to be accepted, to the hour.
-    proven: Option<Timestamp>,
+/// Where what became of accounts is remembered.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    /// In this directory, which no other agent uses: an attempt found under way was cut short.
+    OfAgent(PathBuf),
+    /// In this directory, beside an agent that may be running.
+    Beside(PathBuf),
+    /// Only until the process ends.
+    Passing,
 }
 
-#[derive(Debug)]
-struct Standing {
-    memory: Memory,
-    /// Accepted since the start: it needs no lease.
-    trusted: bool,
-    /// One run is trying it; no other may.
+/// An account that is to be spared.
+#[derive(Clone, Debug)]
+pub struct Spared {
+    /// The credential's id.
+    pub id: Box<str>,
+    /// Its user name; credentials of one name share a budget.
+    pub username: String,
+    /// Whether more than one agent may use it.
+    pub shared: bool,
+}
+
+/// An attempt that may be made; whoever has it says what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    name: Box<str>,
     leased: bool,
-    on_disk: bool,
+}
+
+/// A credential: its mailbox, and what is known of it since the start.
+#[derive(Debug)]
+struct Account {
+    mailbox: Box<str>,
+    shared: bool,
+    /// Accepted since the start.
+    trusted: bool,
+    /// Until when the reporter need not be asked, on the monotonic clock.
+    quiet_until: Duration,
+    /// When it was asked last.
+    asked: Option<Duration>,
+    /// When the reporter was last told that it is good.
+    told_good_ms: Option<i64>,
+    /// What the reporter said of it last, until something happens here.
+    told: Option<AccountState>,
+}
+
+/// A mailbox: what is kept of it, and its credentials.
+#[derive(Debug, Default)]
+struct Mailbox {
+    ids: Vec<Box<str>>,
+    kept: Kept,
+    /// What was read from, or written to, disk last.
+    stamps: Vec<Option<Stamp>>,
+    /// Requests for a lease that are under way.
+    asking: usize,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    accounts: HashMap<Box<str>, Account>,
+    mailboxes: HashMap<Box<str>, Mailbox>,
 }
 
 /// The memory of all accounts of an agent.
 #[derive(Debug)]
 pub struct Guard {
-    directory: Option<PathBuf>,
+    files: Option<Files>,
     clock: Arc<dyn Clock>,
-    standings: Mutex<HashMap<Box<str>, Standing>>,
+    metrics: Option<Arc<Metrics>>,
+    lessor: OnceLock<Lessor>,
+    desk: Mutex<Desk>,
+    /// Woken when an attempt has ended.
+    ended: Notify,
+    /// Woken when something is owed to the reporter.
+    owing: Notify,
+}
+
+/// What an account's turn comes to, before anybody else is asked.
+enum Step {
+    Granted(Attempt),
+    Busy,
+    Held,
+    Ask,
 }
 
 impl Guard {
-    /// A guard that remembers in `directory`, or, without one, only until the process ends.
+    /// A guard over these accounts.
     #[must_use]
-    pub fn new(directory: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { directory, clock, standings: Mutex::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Standing>> {
-        self.standings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where an account's memory is kept.
-    fn path(&self, id: &str) -> Option<PathBuf> {
-        self.directory.as_ref().map(|directory| directory.join(file_name(id)))
-    }
-
-    fn recall(&self, id: &str, now: Timestamp) -> Standing {
-        let blank = Memory { rejections: 0, trying: false, at: now, proven: None };
-        let read = self.path(id).and_then(|path| fs::read(path).ok());
-        let on_disk = read.is_some();
-        let mut memory = match read.map(|bytes| serde_json::from_slice::<Memory>(&bytes)) {
-            None => blank,
-            Some(Ok(memory)) => memory,
-            Some(Err(error)) => {
-                tracing::error!(credential = id, %error, "the account's memory cannot be read; it is treated as refused once");
-                Memory { rejections: 1, ..blank }
-            }
-        };
-        if memory.trying {
-            tracing::warn!(
-                credential = id,
-                "an attempt with this account was cut short; it counts as a rejection"
-            );
-            memory.rejections += 1;
-            memory.trying = false;
+    pub fn new(
+        accounts: Vec<Spared>,
+        memory: Memory,
+        clock: Arc<dyn Clock>,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
+        let mut desk = Desk::default();
+        for Spared { id, username, shared } in accounts {
+            // a certificate may stand for an account without a name
+            let name = if username.trim().is_empty() { &*id } else { &*username };
+            let mailbox = mailbox_of(name);
+            desk.mailboxes.entry(mailbox.clone()).or_default().ids.push(id.clone());
+            let account = Account {
+                mailbox,
+                shared,
+                trusted: false,
+                quiet_until: Duration::ZERO,
+                asked: None,
+                told_good_ms: None,
+                told: None,
+            };
+            desk.accounts.insert(id, account);
         }
-        Standing { memory, trusted: false, leased: false, on_disk }
+        let (files, is_alone) = match memory {
+            Memory::OfAgent(directory) => (Some(Files::new(directory)), true),
+            Memory::Beside(directory) => (Some(Files::new(directory)), false),
+            Memory::Passing => (None, false),
+        };
+        let guard = Self {
+            files,
+            clock,
+            metrics,
+            lessor: OnceLock::new(),
+            desk: Mutex::new(desk),
+            ended: Notify::new(),
+            owing: Notify::new(),
+        };
+        guard.recall(is_alone);
+        guard
     }
 
-    /// Asks to try the account. Whoever was granted it says [`Guard::accepted`],
-    /// [`Guard::rejected`] or [`Guard::release`] afterwards. An account that was accepted since
-    /// the start is granted to any number at once, another one to one at a time.
+    /// From now on, the reporter is asked.
+    pub fn ask_through(&self, way: Way) {
+        // there is one reporter for the life of a process
+        let _ = self.lessor.set(Lessor::new(way));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what is on disk. What was under way when an agent died was never answered.
+    fn recall(&self, is_alone: bool) {
+        let now_ms = self.now_ms();
+        let mut desk = self.lock();
+        let Desk { accounts, mailboxes } = &mut *desk;
+        for mailbox in mailboxes.values_mut() {
+            let _held = self.hold();
+            self.refresh(mailbox, true, now_ms);
+            if is_alone {
+                let lost = mailbox.kept.budget.lose_all(now_ms);
+                if lost > 0 {
+                    tracing::warn!(
+                        credentials = mailbox.ids.join(", "),
+                        attempts = lost,
+                        "attempts with this account were cut short; each may have been refused"
+                    );
+                    self.write_down(mailbox, true);
+                }
+            }
+            for id in &mailbox.ids {
+                self.show(accounts.get(id), mailbox, id, now_ms);
+            }
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    /// No other process decides until this is dropped. Where the disk refuses, nothing can be
+    /// written down either, and so no attempt is made.
+    fn hold(&self) -> Option<File> {
+        match self.files.as_ref()?.lock() {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::error!(%error, "cannot lock what is remembered of accounts");
+                None
+            }
+        }
+    }
+
+    /// Takes over what others have written since, and what a person has cleared.
+    fn refresh(&self, mailbox: &mut Mailbox, is_first: bool, now_ms: i64) {
+        let Some(files) = &self.files else { return };
+        let stamps: Vec<Option<Stamp>> = mailbox.ids.iter().map(|id| files.stamp(id)).collect();
+        if !is_first && stamps == mailbox.stamps {
+            return;
+        }
+        let mut removed: Vec<Box<str>> = Vec::new();
+        let mut newest: Option<Kept> = None;
+        for id in &mailbox.ids {
+            match files.read(id) {
+                Found::Nothing => {}
+                Found::Removed => removed.push(id.clone()),
+                Found::Kept(kept) => {
+                    let is_newer = |best: &Kept| kept.budget.is_later_than(&best.budget);
+                    if newest.as_ref().is_none_or(is_newer) {
+                        newest = Some(*kept);
+                    }
+                }
+                Found::Unreadable => {
+                    let kept = newest.get_or_insert_default();
+                    kept.budget.answer("unreadable", id, Said::Rejected, now_ms);
+                }
+            }
+        }
+        if let Some(kept) = newest {
+            mailbox.kept = kept;
+        }
+        for id in removed {
+            tracing::info!(credential = &*id, "the account was cleared");
+            mailbox.kept.budget.clear(&id, now_ms);
+            mailbox.kept.cleared.push(id);
+            self.owing.notify_one();
+        }
+        mailbox.stamps = stamps;
+    }
+
+    /// Whether it could be written down.
+    fn write_down(&self, mailbox: &mut Mailbox, surely: bool) -> bool {
+        let Some(files) = &self.files else { return true };
+        for id in &mailbox.ids {
+            if let Err(error) = files.write(id, &mailbox.kept, surely) {
+                tracing::error!(
+                    credential = &**id,
+                    path = %files.path(id).display(),
+                    %error,
+                    "cannot write down what became of the account"
+                );
+                return false;
+            }
+        }
+        mailbox.stamps = mailbox.ids.iter().map(|id| files.stamp(id)).collect();
+        true
+    }
+
+    /// Runs `work` on an account and its mailbox as they are on disk now; then shows how it
+    /// stands.
+    fn at<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&mut Account, &mut Mailbox, i64) -> T,
+    ) -> Option<T> {
+        let now_ms = self.now_ms();
+        let mut desk = self.lock();
+        let Desk { accounts, mailboxes } = &mut *desk;
+        let account = accounts.get_mut(id)?;
+        let mailbox = mailboxes.get_mut(&account.mailbox)?;
+        let held = self.hold();
+        if self.files.is_some() && held.is_none() {
+            return None;
+        }
+        self.refresh(mailbox, false, now_ms);
+        if mailbox.kept.cleared.iter().any(|cleared| **cleared == *id) {
+            account.quiet_until = Duration::ZERO;
+        }
+        let done = work(account, mailbox, now_ms);
+        self.show(Some(account), mailbox, id, now_ms);
+        Some(done)
+    }
+
+    /// Shows how the account stands, as far as it is known here.
+    fn show(&self, account: Option<&Account>, mailbox: &Mailbox, id: &str, now_ms: i64) {
+        if let Some(metrics) = &self.metrics {
+            let own = mailbox.kept.budget.state(id, now_ms);
+            metrics.credential(id, account.and_then(|account| account.told).unwrap_or(own));
+        }
+    }
+
+    /// Asks to try the account. It waits a moment for others that are trying it, and for the
+    /// reporter where that has to be asked: two seconds at most, and a quarter of what is left
+    /// until the deadline.
     ///
     /// # Errors
-    /// When it is being spared, or being tried by another run.
-    pub fn ask(&self, id: &str) -> Result<(), Held> {
-        let now = self.clock.now();
-        let mut standings = self.lock();
-        let standing = match standings.get_mut(id) {
-            Some(standing) => standing,
-            None => standings.entry(Box::from(id)).or_insert(self.recall(id, now)),
-        };
-        if standing.trusted {
-            return Ok(());
+    /// When it is being spared, or others keep trying it.
+    pub async fn ask(&self, id: &str, deadline: Deadline) -> Result<Attempt, Held> {
+        let patience = ASK_WITHIN.min(deadline.left() / 4);
+        let until = deadline.within(patience);
+        loop {
+            // listening begins before looking: what ends in between must not be missed
+            let ended = self.ended.notified();
+            match self.begin(id) {
+                Step::Granted(attempt) => return Ok(attempt),
+                Step::Held => return Err(Held),
+                Step::Busy => {}
+                Step::Ask => match self.lease(id, until).await {
+                    Some(decided) => return decided,
+                    // no answer: what may be done without one is decided anew
+                    None if until.left().is_zero() => return Err(Held),
+                    None => continue,
+                },
+            }
+            if until.bound(ended).await.is_none() {
+                return Err(Held);
+            }
         }
-        if standing.leased {
-            return Err(Held);
+    }
+
+    fn begin(&self, id: &str) -> Step {
+        let mono = self.clock.read().mono;
+        let begun = self.at(id, |account, mailbox, now_ms| {
+            let answers = self.lessor.get().is_some_and(|lessor| lessor.answers(mono));
+            let budget = &mut mailbox.kept.budget;
+            let (_, rejected_ms) = budget.rejections(id);
+            let is_proven = budget.is_proven(id, now_ms);
+            if let Some(at) = rejected_ms
+                && (0..CONFIRM_AFTER_MS + MARGIN_MS).contains(&(now_ms - at))
+            {
+                return Step::Held;
+            }
+            if answers && (account.shared || !account.trusted) {
+                if mono < account.quiet_until {
+                    return Step::Held;
+                }
+                let most = if is_proven && rejected_ms.is_none() { 2 } else { 1 };
+                if mailbox.asking >= most {
+                    return Step::Busy;
+                }
+                mailbox.asking += 1;
+                return Step::Ask;
+            }
+            let is_alone = self.lessor.get().is_none();
+            if account.shared && !is_alone && !is_proven {
+                return Step::Held;
+            }
+            let before = mailbox.kept.clone();
+            match mailbox.kept.budget.ask(id, now_ms) {
+                Ok(name) if self.write_down(mailbox, !account.trusted) => {
+                    Step::Granted(Attempt { name, leased: false })
+                }
+                Ok(_) => {
+                    mailbox.kept = before;
+                    Step::Held
+                }
+                Err(Refusal::Busy) => Step::Busy,
+                Err(Refusal::Later(_) | Refusal::Held) => Step::Held,
+            }
+        });
+        begun.unwrap_or(Step::Held)
+    }
+
+    /// Asks the reporter; `None` where it does not answer.
+    async fn lease(&self, id: &str, until: Deadline) -> Option<Result<Attempt, Held>> {
+        let asking = Asking { guard: self, id };
+        let ask = self.request(id, true)?;
+        let lessor = self.lessor.get()?;
+        let within = until.left().max(Duration::from_millis(100));
+        let reply = lessor.ask(&ask, within, self.clock.read().mono).await?;
+        let decided = self.at(id, |account, mailbox, now_ms| {
+            Self::take(account, mailbox, id, &ask, &reply);
+            let Some(name) = &reply.attempt else {
+                if reply.refused != Some(NoLease::Busy) {
+                    let quiet = Duration::from_secs(u64::from(reply.again_s)).min(LOOK);
+                    account.quiet_until = self.clock.read().mono + quiet;
+                    warn_refused(id, &reply);
+                }
+                self.write_down(mailbox, false);
+                return Err(Held);
+            };
+            let mut alone = mailbox.kept.budget.clone();
+            // of an account that is its own, the agent knows what the reporter may have lost
+            let may = account.shared || alone.ask(id, now_ms).is_ok();
+            if may {
+                mailbox.kept.budget.adopt(name, id, now_ms);
+            }
+            if may && self.write_down(mailbox, true) {
+                return Ok(Attempt { name: name.clone(), leased: true });
+            }
+            let told = Answered { attempt: name.clone(), said: Said::Nothing, leased: true };
+            mailbox.owe(id, told);
+            account.quiet_until = self.clock.read().mono + LOOK;
+            self.owing.notify_one();
+            Err(Held)
+        });
+        drop(asking);
+        Some(decided.unwrap_or(Err(Held)))
+    }
+
+    /// What the reporter is asked and told of an account.
+    fn request(&self, id: &str, wants: bool) -> Option<LeaseAsk> {
+        let mono = self.clock.read().mono;
+        self.at(id, |account, mailbox, _| {
+            account.asked = Some(mono);
+            let owed = mailbox.kept.owed.iter().filter(|(of, _)| **of == *id);
+            LeaseAsk {
+                mailbox: account.mailbox.clone(),
+                credential: Box::from(id),
+                shared: account.shared,
+                wants,
+                cleared: mailbox.kept.cleared.iter().any(|cleared| **cleared == *id),
+                answers: owed.take(MAX_ANSWERS).map(|(_, answered)| answered.clone()).collect(),
+            }
+        })
+    }
+
+    /// Takes note of what the reporter said: what it was told is not owed any more, and what
+    /// was cleared there is cleared here.
+    fn take(
+        account: &mut Account,
+        mailbox: &mut Mailbox,
+        id: &str,
+        ask: &LeaseAsk,
+        reply: &LeaseReply,
+    ) {
+        let is_told = |of: &str, owed: &Answered| *of == *id && ask.answers.contains(owed);
+        mailbox.kept.owed.retain(|(of, owed)| !is_told(of, owed));
+        if ask.cleared {
+            mailbox.kept.cleared.retain(|cleared| **cleared != *id);
         }
-        if standing.on_disk && self.path(id).is_some_and(|path| !path.exists()) {
-            tracing::info!(credential = id, "the account was cleared");
-            *standing = self.recall(id, now);
+        let (_, rejected_ms) = mailbox.kept.budget.rejections(id);
+        if reply.cleared_ms > mailbox.kept.budget.cleared_ms {
+            if rejected_ms.is_some() {
+                tracing::info!(credential = id, "the account was cleared at the reporter");
+            }
+            mailbox.kept.budget.clear_with(reply.cleared_ms);
+            account.quiet_until = Duration::ZERO;
+        } else if account.shared && reply.state == AccountState::Good && rejected_ms.is_some() {
+            let cleared_ms = mailbox.kept.budget.cleared_ms;
+            mailbox.kept.budget.clear_with(cleared_ms);
+            account.quiet_until = Duration::ZERO;
         }
-        let due = match standing.memory.rejections {
-            0 => true,
-            1 => seconds_between(standing.memory.at, now) >= CONFIRM_AFTER_S,
-            _ => false,
-        };
-        if !due {
-            return Err(Held);
-        }
-        let before = standing.memory;
-        standing.memory = Memory { trying: true, at: now, ..before };
-        if !self.write_down(id, standing) {
-            standing.memory = before;
-            return Err(Held);
-        }
-        standing.leased = true;
-        Ok(())
+        account.told = Some(reply.state);
     }
 
     /// The service took the account.
-    pub fn accepted(&self, id: &str) {
-        let now = self.clock.now();
-        let mut standings = self.lock();
-        let standing = standings.entry(Box::from(id)).or_insert_with(|| self.recall(id, now));
-        let before = standing.memory;
-        let stale = before.proven.is_none_or(|at| seconds_between(at, now) >= NOTE_PROVEN_S);
-        let settled = before.rejections == 0 && !before.trying;
-        (standing.trusted, standing.leased) = (true, false);
-        if before.rejections > 0 {
-            tracing::info!(credential = id, "the account is accepted again");
-        }
-        if stale || !settled {
-            standing.memory = Memory { rejections: 0, trying: false, at: now, proven: Some(now) };
-            self.write_down(id, standing);
-        }
+    pub fn accepted(&self, id: &str, attempt: &Attempt) {
+        self.settle(id, attempt, Said::Accepted);
     }
 
     /// The service refused the account.
-    pub fn rejected(&self, id: &str) {
-        let now = self.clock.now();
-        let mut standings = self.lock();
-        let standing = standings.entry(Box::from(id)).or_insert_with(|| self.recall(id, now));
-        (standing.trusted, standing.leased) = (false, false);
-        let before = standing.memory;
-        standing.memory =
-            Memory { rejections: before.rejections + 1, trying: false, at: now, ..before };
-        self.write_down(id, standing);
-        if standing.memory.rejections == 1 {
+    pub fn rejected(&self, id: &str, attempt: &Attempt) {
+        self.settle(id, attempt, Said::Rejected);
+    }
+
+    /// The attempt came to no answer: nothing is known, and the account may be asked for again.
+    pub fn release(&self, id: &str, attempt: &Attempt) {
+        self.settle(id, attempt, Said::Nothing);
+    }
+
+    fn settle(&self, id: &str, attempt: &Attempt, said: Said) {
+        let settled = self.at(id, |account, mailbox, now_ms| {
+            let before = mailbox.kept.budget.rejections(id).0;
+            let was_trusted = account.trusted;
+            mailbox.kept.budget.answer(&attempt.name, id, said, now_ms);
+            account.told = None;
+            let untold = account.told_good_ms.is_none_or(|at| (now_ms - at).abs() > TELL_GOOD_MS);
+            let tells = match said {
+                Said::Accepted => attempt.leased || before > 0 || untold,
+                Said::Rejected => true,
+                Said::Nothing => attempt.leased,
+            };
+            if tells && self.lessor.get().is_some() {
+                let Attempt { name, leased } = attempt.clone();
+                mailbox.owe(id, Answered { attempt: name, said, leased });
+                self.owing.notify_one();
+            }
+            match said {
+                Said::Accepted => {
+                    account.trusted = true;
+                    account.told_good_ms = if tells { Some(now_ms) } else { account.told_good_ms };
+                    if before > 0 {
+                        tracing::info!(credential = id, "the account is accepted again");
+                    }
+                }
+                Said::Rejected => {
+                    account.trusted = false;
+                    self.tell_rejected(id, mailbox.kept.budget.rejections(id).0);
+                }
+                Said::Nothing => {}
+            }
+            self.write_down(mailbox, !was_trusted || said == Said::Rejected);
+        });
+        if settled.is_none() {
+            tracing::error!(credential = id, "what became of the account could not be noted");
+        }
+        self.ended.notify_waiters();
+    }
+
+    fn tell_rejected(&self, id: &str, rejections: u32) {
+        if rejections <= 1 {
             tracing::warn!(
                 credential = id,
                 "the account was refused; it is tried once more in 5 minutes"
             );
         } else {
-            let path = self.path(id).unwrap_or_default();
+            let path = self.files.as_ref().map(|files| files.path(id)).unwrap_or_default();
             tracing::error!(
                 credential = id,
                 clear_by_removing = %path.display(),
@@ -178,186 +539,114 @@ impl Guard {
         }
     }
 
-    /// The attempt came to no answer: nothing is known, and the account may be asked for again.
-    pub fn release(&self, id: &str) {
-        let now = self.clock.now();
-        let mut standings = self.lock();
-        let Some(standing) = standings.get_mut(id).filter(|standing| standing.leased) else {
-            return;
-        };
-        standing.leased = false;
-        standing.memory = Memory { trying: false, at: now, ..standing.memory };
-        self.write_down(id, standing);
+    /// Accounts that were refused in one run are tried again in one run: none before the last
+    /// one may be.
+    pub fn align(&self, ids: &[Box<str>]) {
+        for id in ids {
+            self.at(id, |_, mailbox, now_ms| {
+                mailbox.kept.budget.postpone(id, now_ms);
+                self.write_down(mailbox, false);
+            });
+        }
     }
 
-    /// Whether the account was accepted within the last 24 hours (and up to an hour more, after
-    /// a restart).
+    /// Whether the account was accepted within the last 24 hours.
     pub fn proven(&self, id: &str) -> bool {
-        let now = self.clock.now();
-        let mut standings = self.lock();
-        let standing = standings.entry(Box::from(id)).or_insert_with(|| self.recall(id, now));
-        standing.memory.proven.is_some_and(|at| seconds_between(at, now) <= PROVEN_S)
+        let is_proven = self.at(id, |_, mailbox, now_ms| mailbox.kept.budget.is_proven(id, now_ms));
+        is_proven.unwrap_or(false)
     }
 
-    /// Whether it could be written down.
-    fn write_down(&self, id: &str, standing: &mut Standing) -> bool {
-        let Some(path) = self.path(id) else { return true };
-        let written = serde_json::to_vec(&standing.memory)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| replace(&path, &bytes));
-        match written {
-            Ok(()) => {
-                standing.on_disk = true;
-                true
+    /// Tells the reporter what came of attempts, and asks once a minute about accounts that were
+    /// refused; until it is dropped.
+    pub async fn tell(&self) {
+        let mut looked: Option<Stopwatch> = None;
+        loop {
+            // an error means that nothing was owed for a while: what rests is looked at then
+            let _ = tokio::time::timeout(IDLE, self.owing.notified()).await;
+            let looks = looked.is_none_or(|at| at.elapsed() >= LOOK);
+            let mono = self.clock.read().mono;
+            let Some(lessor) = self.lessor.get().filter(|lessor| lessor.answers(mono)) else {
+                continue;
+            };
+            for id in self.to_tell(looks) {
+                let Some(ask) = self.request(&id, false) else { continue };
+                let Some(reply) = lessor.ask(&ask, ASK_WITHIN, mono).await else { break };
+                self.at(&id, |account, mailbox, _| {
+                    Self::take(account, mailbox, &id, &ask, &reply);
+                    self.write_down(mailbox, false);
+                    if mailbox.kept.owed.iter().any(|(of, _)| *of == id) {
+                        self.owing.notify_one();
+                    }
+                });
             }
-            Err(error) => {
-                tracing::error!(
-                    credential = id,
-                    path = %path.display(),
-                    %error,
-                    "cannot write down what became of the account"
-                );
-                false
+            if looks {
+                looked = Some(Stopwatch::start());
             }
+        }
+    }
+
+    /// Accounts that the reporter has to hear of; with `looks`, also those that were refused.
+    fn to_tell(&self, looks: bool) -> Vec<Box<str>> {
+        let mono = self.clock.read().mono;
+        let desk = self.lock();
+        let is_due = |id: &str, account: &Account| {
+            let Some(mailbox) = desk.mailboxes.get(&account.mailbox) else { return false };
+            let kept = &mailbox.kept;
+            let is_refused = kept.budget.rejections(id).0 > 0;
+            let is_long = account.asked.is_none_or(|at| mono.saturating_sub(at) >= LOOK);
+            kept.owed.iter().any(|(of, _)| **of == *id)
+                || kept.cleared.iter().any(|of| **of == *id)
+                || looks && is_refused && is_long
+        };
+        let due = desk.accounts.iter().filter(|(id, account)| is_due(id, account));
+        due.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+impl Mailbox {
+    fn owe(&mut self, id: &str, answered: Answered) {
+        self.kept.owed.push((Box::from(id), answered));
+        if self.kept.owed.len() > MAX_OWED {
+            self.kept.owed.remove(0);
         }
     }
 }
 
-/// Writes a file whole or not at all.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let fresh = path.with_extension("new");
-    let mut file = fs::File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&fresh, path)
+/// A request for a lease that is under way.
+struct Asking<'a> {
+    guard: &'a Guard,
+    id: &'a str,
 }
 
-fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
-    to.duration_since(from).as_secs()
-}
-
-/// An id as a file's name: what is not a letter, a digit, `-` or `_` is written as `%XX`.
-pub(crate) fn file_name(id: &str) -> String {
-    use std::fmt::Write;
-    let mut name = String::with_capacity(id.len() + 5);
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-            name.push(char::from(byte));
-        } else {
-            // writing to a String cannot fail
-            let _ = write!(name, "%{byte:02X}");
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut desk = self.guard.lock();
+        let Desk { accounts, mailboxes } = &mut *desk;
+        let account = accounts.get(self.id);
+        if let Some(mailbox) = account.and_then(|account| mailboxes.get_mut(&account.mailbox)) {
+            mailbox.asking = mailbox.asking.saturating_sub(1);
         }
+        drop(desk);
+        self.guard.ended.notify_waiters();
     }
-    name.push_str(".json");
-    name
+}
+
+fn warn_refused(id: &str, reply: &LeaseReply) {
+    if reply.refused == Some(NoLease::Elsewhere) {
+        tracing::warn!(
+            credential = id,
+            "the account belongs to another agent; set shared = true, or give each its own"
+        );
+    } else {
+        tracing::debug!(credential = id, state = reply.state.label(), "the account is spared");
+    }
+}
+
+/// SHA-256 of a user name in lower case: what two credentials of one mailbox have in common.
+fn mailbox_of(username: &str) -> Box<str> {
+    let digest = Sha256::digest(username.trim().to_lowercase().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use mailward_evidence::ManualClock;
-
-    use super::*;
-
-    const FIVE_MINUTES: Duration = Duration::from_secs(300);
-
-    struct Bench {
-        directory: tempfile::TempDir,
-        clock: Arc<ManualClock>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
-            Self { directory: tempfile::tempdir().unwrap(), clock }
-        }
-
-        fn guard(&self) -> Guard {
-            let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
-            Guard::new(Some(self.directory.path().join("credentials")), clock)
-        }
-    }
-
-    #[test]
-    fn one_confirmation_after_five_minutes_and_then_none() {
-        let bench = Bench::new();
-        let guard = bench.guard();
-        assert_eq!(guard.ask("a"), Ok(()));
-        guard.rejected("a");
-        assert_eq!(guard.ask("a"), Err(Held));
-        bench.clock.advance(FIVE_MINUTES - Duration::from_secs(1));
-        assert_eq!(guard.ask("a"), Err(Held));
-        bench.clock.advance(Duration::from_secs(1));
-        assert_eq!(guard.ask("a"), Ok(()));
-        assert_eq!(guard.ask("a"), Err(Held), "one run at a time");
-        guard.rejected("a");
-        bench.clock.advance(FIVE_MINUTES * 1000);
-        assert_eq!(guard.ask("a"), Err(Held));
-        assert_eq!(bench.guard().ask("a"), Err(Held), "also after a restart");
-        assert_eq!(bench.guard().ask("b"), Ok(()), "another account is another matter");
-
-        fs::remove_file(bench.directory.path().join("credentials/a.json")).unwrap();
-        assert_eq!(guard.ask("a"), Ok(()), "somebody cleared it");
-    }
-
-    #[test]
-    fn crashes_buy_no_attempts() {
-        let bench = Bench::new();
-        let mut granted = 0;
-        for _ in 0..100 {
-            // each process dies in the middle of its attempt
-            granted += u32::from(bench.guard().ask("a").is_ok());
-            bench.clock.advance(Duration::from_secs(60));
-        }
-        assert_eq!(granted, 2);
-    }
-
-    #[test]
-    fn an_accepted_account_is_free_and_proven_for_a_day() {
-        let bench = Bench::new();
-        let guard = bench.guard();
-        assert!(!guard.proven("a"));
-        assert_eq!(guard.ask("a"), Ok(()));
-        guard.accepted("a");
-        assert_eq!((guard.ask("a"), guard.ask("a")), (Ok(()), Ok(())));
-        assert!(guard.proven("a") && bench.guard().proven("a"));
-        guard.rejected("a");
-        assert!(guard.proven("a"), "a rejection does not undo the proof");
-        assert_eq!(guard.ask("a"), Err(Held));
-        guard.accepted("a");
-        assert_eq!(guard.ask("a"), Ok(()), "another path proved it good");
-        bench.clock.advance(Duration::from_secs(86_401));
-        assert!(!guard.proven("a"));
-    }
-
-    #[test]
-    fn an_attempt_without_an_answer_costs_nothing() {
-        let bench = Bench::new();
-        let guard = bench.guard();
-        for _ in 0..5 {
-            assert_eq!(guard.ask("a"), Ok(()));
-            guard.release("a");
-        }
-        assert_eq!(bench.guard().ask("a"), Ok(()));
-        drop(guard);
-        let guard = bench.guard();
-        assert_eq!(guard.ask("a"), Err(Held), "that one died in the middle");
-        bench.clock.advance(FIVE_MINUTES);
-        assert_eq!(guard.ask("a"), Ok(()));
-        guard.release("a");
-        assert_eq!(guard.ask("a"), Err(Held), "the confirmation waits its time again");
-        bench.clock.advance(FIVE_MINUTES);
-        assert_eq!(guard.ask("a"), Ok(()));
-    }
-
-    #[test]
-    fn names_of_files_are_safe() {
-        assert_eq!(file_name("owa-probe"), "owa-probe.json");
-        assert_eq!(file_name("../a b"), "%2E%2E%2Fa%20b.json");
-    }
-}
+mod tests;

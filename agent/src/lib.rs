@@ -21,5 +21,6 @@ pub mod sink;
 pub mod turn;
 pub mod wbxml;
 
+pub use guard::Memory;
 pub use once::{OnceError, probe_once};
 pub use run::{RunError, Settings, run};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use mailward_evidence::lease::AccountState;
 use mailward_evidence::{Outcome, Verdict};
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
@@ -72,6 +73,7 @@ pub struct Metrics {
     listed: GaugeVec,
     listings: Mutex<Listings>,
     certificate_expiry: GaugeVec,
+    credentials: GaugeVec,
     missed: IntCounterVec,
     schedule_lag: Histogram,
     mail_delivery: HistogramVec,
@@ -173,6 +175,11 @@ impl Metrics {
                 "mailward_certificate_expiry_timestamp_seconds",
                 "When the server's certificate expires.",
                 &["probe"],
+            )?,
+            credentials: make.gauges(
+                "mailward_credential_state",
+                "1 for the state the account is in: good, untried, refused or held.",
+                &["credential", "state"],
             )?,
             missed: make.counters(
                 "mailward_schedule_missed_total",
@@ -293,6 +300,14 @@ impl Metrics {
         self.note_certificate(probe, outcome);
         if of.kind == "dnsbl" && outcome.verdict != Verdict::Unknown {
             self.note_listings(probe, outcome);
+        }
+    }
+
+    /// An account is in this state.
+    pub fn credential(&self, id: &str, state: AccountState) {
+        for known in AccountState::ALL {
+            let is_it = f64::from(u8::from(known == state));
+            self.credentials.with_label_values(&[id, known.label()]).set(is_it);
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::accounts::Purse;
 use crate::devices::Devices;
+use crate::guard::Memory;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::net::Net;
@@ -50,13 +51,14 @@ pub enum OnceError {
 }
 
 /// Runs the probes `ids` once (all of them, whatever their site, if `ids` is empty), side by
-/// side; outcomes are in the order of the definition. Accounts are spared within the call only.
+/// side; outcomes are in the order of the definition. Accounts are spared as `memory` has it.
 ///
 /// # Errors
 /// When an id is unknown or a probe cannot be built; what probes see is in the outcomes.
 pub async fn probe_once(
     catalogue: &Catalogue,
     ids: &[String],
+    memory: Memory,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Outcome>, OnceError> {
     if let Some(id) = ids.iter().find(|id| catalogue.probe(id).is_none()) {
@@ -75,7 +77,8 @@ pub async fn probe_once(
     let health = Health::new(references, Arc::clone(&net), Arc::clone(clock), Arc::clone(&metrics));
     let wanted = |probe: &&Probe| ids.is_empty() || ids.contains(&probe.id);
     let mail = Mail::set_up(catalogue, &wanted, &name, &metrics, clock).await?;
-    let purse = Arc::new(Purse::new(catalogue, None, None, Arc::clone(clock)));
+    let (own, shown) = (Arc::clone(clock), Arc::clone(&metrics));
+    let purse = Arc::new(Purse::new(catalogue, memory, None, own, shown));
     let told = mail.start(&net, &purse, clock);
     let runner = Runner {
         overall: Semaphore::new(MAX_CONCURRENT),

@@ -24,8 +24,9 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use crate::accounts::Purse;
-use crate::deliver::{DeliverError, Delivery, Destination};
+use crate::deliver::{DeliverError, Delivery, Destination, Way};
 use crate::devices::Devices;
+use crate::guard::Memory;
 use crate::health::{Health, ReferenceError};
 use crate::metrics::{Metrics, MetricsError};
 use crate::net::{Net, NetError};
@@ -161,14 +162,15 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         token: settings.token.clone(),
         trust: parts.trust.clone(),
     };
+    let way = Way::new(&to, Arc::clone(&parts.net))?;
+    parts.purse.ask_through(way.clone());
     let delivery = Delivery::new(
-        &to,
-        Arc::clone(&parts.net),
+        way,
         outbox.clone(),
         Arc::clone(&metrics),
         Arc::clone(&clock),
         home.refused(),
-    )?;
+    );
 
     record_roster(&settings, &home, &outbox)?;
     tracing::info!(
@@ -183,6 +185,8 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
     let mut aside = JoinSet::new();
     let health = Arc::clone(&parts.health);
     aside.spawn(async move { health.watch().await });
+    let purse = Arc::clone(&parts.purse);
+    aside.spawn(async move { purse.tell().await });
     if let Some(listener) = listener {
         aside.spawn(listen::serve(listener, Arc::clone(&metrics), outbox.clone(), clock.clone()));
     }
@@ -294,8 +298,9 @@ impl Parts {
             Arc::clone(clock),
             Arc::clone(metrics),
         )?);
-        let purse =
-            Purse::new(catalogue, Some(home.credentials()), Some(home.tokens()), Arc::clone(clock));
+        let memory = Memory::OfAgent(home.credentials());
+        let (own, shown) = (Arc::clone(clock), Arc::clone(metrics));
+        let purse = Purse::new(catalogue, memory, Some(home.tokens()), own, shown);
         let purse = Arc::new(purse);
         let runner = Runner {
             overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),

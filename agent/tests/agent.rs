@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use mailward_agent::{OnceError, RunError, Settings, probe_once, run};
+use mailward_agent::{Memory, OnceError, RunError, Settings, probe_once, run};
 use mailward_catalogue::{Catalogue, Secret};
 use mailward_evidence::{
     AgentName, Clock, Outcome, Reason, Record, Roster, SiteName, SystemClock, Verdict, wire,
@@ -313,15 +313,16 @@ async fn probes_run_once() {
     lab.set(Part::Smtp, Fault::Refuse).await.unwrap();
     let catalogue = catalogue(&lab, "");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let outcomes = probe_once(&catalogue, &[], &clock).await.unwrap();
+    let outcomes = probe_once(&catalogue, &[], Memory::Passing, &clock).await.unwrap();
     let seen: Vec<_> = outcomes.iter().map(|o| (o.probe.as_str(), o.verdict)).collect();
     let expect = [("page", Verdict::Up), ("mx", Verdict::Down), ("elsewhere", Verdict::Up)];
     assert_eq!(seen, expect);
     assert_eq!(outcomes[1].reason, Some(Reason::ConnectRefused));
     assert!(outcomes[0].took_ms.is_some() && outcomes[0].phases.get("connect").is_some());
 
-    let one = probe_once(&catalogue, &["mx".to_owned()], &clock).await.unwrap();
+    let one = probe_once(&catalogue, &["mx".to_owned()], Memory::Passing, &clock).await.unwrap();
     assert_eq!(one.len(), 1);
-    let error = probe_once(&catalogue, &["no".to_owned()], &clock).await.unwrap_err();
+    let error =
+        probe_once(&catalogue, &["no".to_owned()], Memory::Passing, &clock).await.unwrap_err();
     assert!(matches!(error, OnceError::NoSuchProbe { .. }), "{error}");
 }

@@ -4,7 +4,7 @@
 use mailward_evidence::AgentName;
 use mailward_evidence::lease::{
     AccountState, Answered, Budget, CONFIRM_AFTER_MS, LeaseAsk, LeaseReply, MAX_ANSWERS,
-    MAX_ATTEMPT_BYTES, NoLease, PROVEN_MS, Refusal,
+    MAX_ATTEMPT_BYTES, NoLease, PROVEN_MS, Refusal, Said,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +105,10 @@ impl Mailbox {
             // without a lease, two agents may have named theirs alike
             let own = format!("{agent}/{attempt}");
             self.budget.answer(if *leased { attempt } else { &own }, id, *said, now_ms);
+            if !ask.shared && !leased && *said == Said::Accepted {
+                // nobody else tries it, so its agent knows what came last
+                self.budget.prove(id, now_ms);
+            }
         }
         if ask.cleared {
             self.clear(id, agent.as_str(), now_ms);
@@ -209,8 +213,6 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use mailward_evidence::lease::Said;
-
     use super::*;
 
     const MINUTE: i64 = 60_000;

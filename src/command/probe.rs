@@ -1,6 +1,7 @@
 //! `mailward probe`: runs probes once and prints verdict, reason and phases.
 
 use anyhow::Context;
+use mailward_agent::Memory;
 use mailward_evidence::{Outcome as Seen, Record, Verdict, wire};
 
 use super::clock;
@@ -14,7 +15,8 @@ pub(crate) fn run(args: &Probe) -> Outcome {
     let definition = definition::load(&args.config.config)?;
     let runtime = process::runtime()?;
     let clock = clock();
-    let once = mailward_agent::once::probe_once(&definition.catalogue, &args.ids, &clock);
+    let memory = Memory::by_hand(args.data.as_deref(), &args.config.config);
+    let once = mailward_agent::once::probe_once(&definition.catalogue, &args.ids, memory, &clock);
     let outcomes = runtime.block_on(once).context("run the probes").map_err(Failure::usage)?;
     if args.json {
         let mut text = Vec::new();

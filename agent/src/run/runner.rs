@@ -73,8 +73,9 @@ impl Runner {
         self.metrics.started(late_ms as f64 / 1000.0);
 
         let watch = Stopwatch::start();
-        let mut seen = self.observe(probe, turn).await;
-        let took = watch.elapsed();
+        let (mut seen, waited) = self.observe(probe, turn).await;
+        // the wait for an account is the agent's own affair
+        let took = watch.elapsed().saturating_sub(waited);
         drop(slots);
 
         let is_over = !seen.is_under_way;
@@ -99,7 +100,8 @@ impl Runner {
         Some(Sight { seen, said, took_ms: took.as_secs_f64() * 1000.0 })
     }
 
-    async fn observe(&self, probe: &Runnable, turn: Turn) -> Seen {
+    /// What the probe saw, and how long it waited for accounts.
+    async fn observe(&self, probe: &Runnable, turn: Turn) -> (Seen, Duration) {
         let accounts = self.purse.for_run();
         let deadline = Deadline::after(probe.timeout);
         let cx = Context {
@@ -111,14 +113,15 @@ impl Runner {
         };
         // a fault in one probe must not end the others
         let observed = AssertUnwindSafe(async { probe.observe.observe(&cx).await }).catch_unwind();
-        match tokio::time::timeout(probe.timeout + GRACE, observed).await {
+        let seen = match tokio::time::timeout(probe.timeout + GRACE, observed).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => {
                 tracing::error!(probe = %probe.id, "the probe panicked; this is a bug in Mailward");
                 Seen::unknown(Reason::ProbeFault)
             }
             Err(_) => Seen::down(Reason::Timeout),
-        }
+        };
+        (seen, accounts.waited())
     }
 
     /// Why what was seen cannot be believed, if it cannot. Only bad news is doubted.

@@ -364,6 +364,30 @@ impl Budget {
         self.attempts.retain(|attempt| attempt.overdue.is_none());
     }
 
+    /// Whoever alone tries the account says that it was accepted after all that is known here.
+    pub fn prove(&mut self, id: &str, now_ms: i64) {
+        let at = self.next();
+        if let Some(standing) = self.standing(id) {
+            (standing.rejections, standing.lost) = (0, 0);
+            (standing.confirmed, standing.rejected_at) = (false, at);
+            standing.proven_ms = Some(now_ms);
+        }
+    }
+
+    /// A rejection counts as if it had come now, so that its confirmation waits as long again.
+    pub fn postpone(&mut self, id: &str, now_ms: i64) {
+        let known = self.credentials.iter_mut().find(|standing| *standing.id == *id);
+        if let Some(standing) = known.filter(|standing| standing.rejections > 0) {
+            standing.rejected_ms = now_ms;
+        }
+    }
+
+    /// Whether more has happened in this copy of the budget than in another one.
+    #[must_use]
+    pub const fn is_later_than(&self, other: &Self) -> bool {
+        self.order > other.order
+    }
+
     /// Another budget of the same mailbox was cleared at this time.
     pub fn clear_with(&mut self, cleared_ms: i64) {
         let ids: Vec<Box<str>> = self.credentials.iter().map(|s| s.id.clone()).collect();
