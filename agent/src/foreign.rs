@@ -1,10 +1,11 @@
 //! Every parser of bytes that others wrote, under a name, so that fuzzing and the replay of its
 //! finds drive them all. What the bytes mean is left to each parser.
 
+use crate::net::cookies::Jar;
 use crate::net::{imap, smtp};
 use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
 use crate::probe::icmp::packet::{Family, read_reply};
-use crate::probe::{command, owa, sip};
+use crate::probe::{command, exchange_health, owa, sip};
 use crate::wbxml;
 
 /// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
@@ -16,10 +17,12 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
     ("http-capture", crate::probe::http_capture),
     ("icmp-echo", icmp_replies),
+    ("health-page", health_pages),
     ("html-forms", |bytes| drop(owa::forms(&text(bytes)))),
     ("imap-response", |bytes| drop(imap::wire::read(bytes))),
     ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
     ("plugin-output", |bytes| drop(command::output::Output::read(bytes))),
+    ("set-cookie", set_cookies),
     ("sip-message", sip_messages),
     ("smtp-reply", smtp_replies),
     ("spf", |bytes| drop(spf::parse(&text(bytes)))),
@@ -29,6 +32,19 @@ pub const PARSERS: &[(&str, Parser)] = &[
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+fn health_pages(bytes: &[u8]) {
+    let _ = exchange_health::healthy_server(&text(bytes));
+}
+
+fn set_cookies(bytes: &[u8]) {
+    let Ok(url) = url::Url::parse("https://mail.example.org/owa/auth.owa") else { return };
+    let mut jar = Jar::default();
+    for line in text(bytes).lines() {
+        jar.set(&url, line);
+    }
+    jar.give_to(&url, &mut hyper::HeaderMap::new());
 }
 
 fn smtp_replies(bytes: &[u8]) {

@@ -327,7 +327,7 @@ mod domain;
 mod each;
 mod eas;
 pub(crate) mod entry;
-mod exchange_health;
+pub(crate) mod exchange_health;
 mod http;
 pub(crate) mod icmp;
 mod imap;

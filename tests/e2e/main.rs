@@ -13,4 +13,5 @@ mod real_servers;
 mod reputation;
 mod round_trip;
 mod support;
+mod webmail;
 mod worked_cases;

@@ -30,9 +30,7 @@ impl Cookie {
     fn fits(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let host_fits = *self.host == *host || (self.is_wide && is_below(host, &self.host));
-        host_fits
-            && (!self.secure || url.scheme() == "https")
-            && path_matches(url.path(), &self.path)
+        host_fits && (!self.secure || is_safe(url)) && path_matches(url.path(), &self.path)
     }
 
     fn len(&self) -> usize {
@@ -143,6 +141,18 @@ fn scope(url: &Url, domain: Option<&str>) -> Option<(String, bool)> {
     (is_name && domain.contains('.') && is_below(host, &domain)).then_some((domain, true))
 }
 
+/// Whether nobody listens on the way. What that is a client decides (RFC 6265 section 5.4); as in
+/// browsers, https is, and so is a way that does not leave the machine.
+fn is_safe(url: &Url) -> bool {
+    url.scheme() == "https"
+        || match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+}
+
 /// RFC 6265 section 5.1.3.
 fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
@@ -234,6 +244,21 @@ mod tests {
         assert_eq!(large.0.len(), 4);
         assert!(large.0.iter().map(Cookie::len).sum::<usize>() <= MAX_JAR_BYTES);
         assert!(!format!("{full:?}").contains("secret-value"));
+    }
+
+    #[test]
+    fn a_secure_cookie_stays_where_nobody_listens() {
+        let check = |to: &str, expect: &str| {
+            let jar = jar(to, &["a=1; path=/; secure"]);
+            assert_eq!(sent(&jar, to), expect, "{to}");
+        };
+        check("https://mail.example.org/", "a=1");
+        check("http://mail.example.org/", "");
+        check("http://192.0.2.1/", "");
+        check("http://127.0.0.1:8080/", "a=1");
+        check("http://[::1]/", "a=1");
+        check("http://localhost/", "a=1");
+        check("http://localhost.example.org/", "");
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn judge(answer: &Answer, trace: &mut Trace) -> Seen {
 /// The server's name in `200 OK<br/>SERVER.FQDN`, or `None` if the page says something else.
 /// What stands between the words is not what a reader would go by: case, space and how the
 /// break is spelt do not matter.
-fn healthy_server(body: &str) -> Option<&str> {
+pub(crate) fn healthy_server(body: &str) -> Option<&str> {
     let body = body.trim().trim_start_matches('\u{feff}').trim_start();
     let (status, rest) = body.split_once('<')?;
     let mut words = status.split_ascii_whitespace();

@@ -37,6 +37,7 @@ const BROWSER: &str = concat!(
     env!("CARGO_PKG_VERSION")
 );
 /// The depths of a run, as the definition and the report call them.
+const REDIRECT_DEPTH: &str = "to the way to the sign-in page";
 const SIGN_IN_DEPTH: &str = "to the sign-in page";
 const MAILBOX_DEPTH: &str = "to the mailbox page";
 const INBOX_DEPTH: &str = "to the inbox";
@@ -263,7 +264,10 @@ impl Owa {
         account: &Account,
         trace: &mut Trace,
     ) -> Result<Logon, Fault> {
-        let to = next_place(page, &form.action)?;
+        let to = match form.action.as_str() {
+            "" if form.fields.is_empty() => self.below("auth.owa")?,
+            action => next_place(page, action)?,
+        };
         let downgrade = page.scheme() == "https" && to.scheme() != "https";
         if !self.is_own(&to) || downgrade {
             return Ok(Logon::Ended(elsewhere(&to, trace)));
@@ -396,15 +400,18 @@ fn elsewhere(place: &Url, trace: &mut Trace) -> Seen {
 }
 
 /// The form of a sign-in page: one that asks for a password. A page whose script sends to
-/// `auth.owa` has Exchange's form, though it may not be written down as one.
+/// `auth.owa` has Exchange's form, though it may not be written down as one; then it is empty.
 fn sign_in_form(page: &str) -> Option<Form> {
-    let mut all = forms(page).into_iter().filter(|form| form.password().is_some());
+    let mut all = forms(page);
     let leads = |form: &Form| form.is_post || !form.action.is_empty();
-    let found = all.find(|form| form.username().is_some() && leads(form));
-    found.or_else(|| {
-        let is_exchange = page.contains("auth.owa") && page.contains("password");
-        is_exchange.then(|| Form { action: "auth.owa".into(), is_post: true, fields: Vec::new() })
-    })
+    let asks = |form: &Form| form.password().is_some() && form.username().is_some();
+    let to_exchange = |form: &Form| form.action.to_ascii_lowercase().contains("auth.owa");
+    let written = all.iter().position(|form| asks(form) && leads(form));
+    if let Some(at) = written.or_else(|| all.iter().position(to_exchange)) {
+        return Some(all.swap_remove(at));
+    }
+    let by_script = page.contains("auth.owa") && page.contains("password");
+    by_script.then(|| Form { is_post: true, ..Form::default() })
 }
 
 /// What the form sends, with the account written into it. Exchange's own needs `destination`,
@@ -421,10 +428,9 @@ fn filled(
     };
     let username = name_of(form.username(), "username");
     let password = name_of(form.password(), "password");
-    let keeps = |field: &&Field| match field.kind {
-        FieldKind::Hidden | FieldKind::Ticked => true,
-        FieldKind::Text => field.name != username,
-        FieldKind::Password => false,
+    let keeps = |field: &&Field| {
+        let is_account = field.name == username || field.name == password;
+        !is_account && field.kind != FieldKind::Password
     };
     let mut fields: Vec<(String, String)> =
         form.fields.iter().filter(keeps).map(|f| (f.name.clone(), f.value.clone())).collect();

@@ -127,6 +127,10 @@ impl Transaction {
             if step.shows_account && account.is_none() {
                 break;
             }
+            if step.shows_account {
+                // what a good answer shows from here on is somebody's
+                visitor.client.hush();
+            }
             let watch = Stopwatch::start();
             let asked = self.ask(step, &here, &values, &mut visitor, trace).await;
             let (url, answer) = match asked {

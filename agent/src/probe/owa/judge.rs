@@ -103,7 +103,7 @@ pub(super) fn is_mailbox(page: &str) -> bool {
 /// What the mailbox's own answer means. It proves the store behind the page, and nothing of it
 /// is kept.
 pub(super) fn of_inbox(answer: &Answer, trace: &mut Trace) -> Logon {
-    let lists = || answer.text().to_ascii_lowercase().contains("\"inbox\"");
+    let lists = || lists_inbox(&answer.text());
     match answer.status.as_u16() {
         200 if lists() => Logon::Accepted,
         200 => {
@@ -116,9 +116,34 @@ pub(super) fn of_inbox(answer: &Answer, trace: &mut Trace) -> Logon {
     }
 }
 
+/// Whether an answer names the inbox, as `"DistinguishedFolderId":"inbox"` does; a page for
+/// people to read is no such answer.
+fn lists_inbox(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let is_page = text.contains("<html") || text.contains("<!doctype");
+    let alone = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric());
+    let named = |(at, word): (usize, &str)| {
+        alone(text[..at].chars().next_back()) && alone(text[at + word.len()..].chars().next())
+    };
+    !is_page && text.match_indices("inbox").any(named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_inbox_is_listed() {
+        let check = |text: &str, expect: bool| assert_eq!(lists_inbox(text), expect, "{text}");
+        check(
+            r#"{"Folders":[{"DisplayName":"Posteingang","DistinguishedFolderId":"inbox"}]}"#,
+            true,
+        );
+        check(r#"{"Folders":[{"DisplayName":"Inbox"}]}"#, true);
+        check(r#"{"Folders":[]}"#, false);
+        check(r#"{"inboxRules":[]}"#, false);
+        check("<!DOCTYPE html><p>Your inbox is being worked on", false);
+    }
 
     #[test]
     fn the_mark_of_a_mailbox() {

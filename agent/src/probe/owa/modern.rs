@@ -8,7 +8,7 @@ use mailward_evidence::Reason;
 use url::Url;
 
 use super::form::{FieldKind, Form, forms};
-use super::{SIGN_IN_DEPTH, browse, judge};
+use super::{REDIRECT_DEPTH, SIGN_IN_DEPTH, browse, judge};
 use crate::net::http::authorize::Offers;
 use crate::net::http::follow::{Landed, Visitor, next_place};
 use crate::net::http::{Answer, Ask, Phases};
@@ -124,7 +124,14 @@ impl Lead {
             trace.fact("landed", &ask.url[..url::Position::AfterPath]);
             let everywhere = |_: &Url, _: &Url| true;
             let phase = Phases::Whole("sign_in");
-            let Landed { url, answer, .. } = visitor.follow(ask, everywhere, phase, trace).await?;
+            let is_third_party = is_microsoft(ask.url.host_str().unwrap_or_default());
+            let landed = match visitor.follow(ask, everywhere, phase, trace).await {
+                Err(fault) if is_third_party && is_on_the_way(&fault) => {
+                    return Ok(third_party(&fault, trace));
+                }
+                landed => landed?,
+            };
+            let Landed { url, answer, .. } = landed;
             match Self::of_page(&url, &answer)? {
                 Some(next) => ask = next.ask,
                 None => return Ok(judge_page(&answer, trace)),
@@ -133,6 +140,25 @@ impl Lead {
         let detail = format!("still sent on after {MAX_POSTS} forms that send themselves");
         Err(Fault::new(Reason::RedirectLoop, detail))
     }
+}
+
+/// Whether a fault lies between the check and a server.
+const fn is_on_the_way(fault: &Fault) -> bool {
+    matches!(
+        fault.reason,
+        Reason::DnsNotFound
+            | Reason::DnsFailure
+            | Reason::ConnectRefused
+            | Reason::ConnectTimeout
+            | Reason::Unreachable
+    )
+}
+
+/// The service does its part and leads to a sign-in that the check finds no way to: there are
+/// agents in networks that have none. It works, and not all of it was seen.
+fn third_party(fault: &Fault, trace: &mut Trace) -> Seen {
+    judge::reached(REDIRECT_DEPTH, trace);
+    Seen::degraded(fault.reason.clone()).noting("detail", &fault.detail)
 }
 
 /// A form as a browser sends it.

@@ -210,6 +210,39 @@ async fn somebody_elses_sign_in_at_another_host() {
 }
 
 #[tokio::test]
+async fn a_third_partys_sign_in_that_is_out_of_reach() {
+    // the net of this test asks a resolver that is not there
+    let place = "https://login.microsoftonline.com/common/oauth2/authorize?client_id=1";
+    let seen = visit_plain(answers(found(place)).await, &good_accounts(), WITH_ACCOUNT).await;
+    assert_eq!(word(&seen), "degraded dns_failure", "{seen:?}");
+    assert_eq!(fact(&seen, "depth"), "to the way to the sign-in page");
+    // a federation of the service's own is part of the service
+    let place = "https://sts.invalid/adfs/ls/?wa=wsignin1.0";
+    let seen = visit_plain(answers(found(place)).await, &good_accounts(), WITH_ACCOUNT).await;
+    assert_eq!(word(&seen), "down dns_not_found", "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_sends_by_script() {
+    let refused = "HTTP/1.1 302 Found\r\nLocation: /owa/auth/logon.aspx?reason=2\r\n\
+                   Content-Length: 0\r\n\r\n";
+    for page in [
+        "<script>post('auth.owa', {password: 1})</script>",
+        "<form action='/owa/auth.owa'><input name=username><input name=password></form>",
+    ] {
+        let (address, mut posts) = front(page.to_owned(), refused).await;
+        let seen = visit_plain(address, &good_accounts(), WITH_ACCOUNT).await;
+        assert_eq!(word(&seen), "unknown credential", "{page}: {seen:?}");
+        let post = posts.recv().await.unwrap();
+        assert!(post.starts_with("POST /owa/auth.owa HTTP/1.1\r\n"), "{post}");
+        let body = post.split("\r\n\r\n").nth(1).unwrap();
+        assert_eq!(body.matches("username=").count(), 1, "{body}");
+        assert_eq!(body.matches("password=").count(), 1, "{body}");
+        assert!(body.contains("&password=correct+horse"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn another_host_gets_no_password() {
     let away = answers(found("https://login.invalid/x")).await;
     let accounts = good_accounts();
