@@ -2,10 +2,11 @@
 //! finds drive them all. What the bytes mean is left to each parser.
 
 use crate::net::cookies::Jar;
+use crate::net::http::authorize;
 use crate::net::{imap, smtp};
 use crate::policy::{dkim, dmarc, mta_sts, spf, tls_rpt};
 use crate::probe::icmp::packet::{Family, read_reply};
-use crate::probe::{command, exchange_health, owa, sip};
+use crate::probe::{autodiscover, command, exchange_health, mapi, owa, sip};
 use crate::wbxml;
 
 /// A parser that has to stand whatever it is given: no panic, and bounded time and memory.
@@ -13,13 +14,17 @@ pub type Parser = fn(&[u8]);
 
 /// All of them; the name is that of a folder of seeds.
 pub const PARSERS: &[(&str, Parser)] = &[
+    ("autodiscover-json", |bytes| drop(autodiscover::json::read(bytes))),
+    ("autodiscover-xml", |bytes| drop(autodiscover::settings(bytes))),
     ("dkim", |bytes| drop(dkim::parse(&text(bytes)))),
     ("dmarc", |bytes| drop(dmarc::parse(&text(bytes)))),
     ("http-capture", crate::probe::http_capture),
     ("icmp-echo", icmp_replies),
     ("health-page", health_pages),
     ("html-forms", |bytes| drop(owa::forms(&text(bytes)))),
+    ("http-logon", |bytes| drop(authorize::Offers::line(&text(bytes)))),
     ("imap-response", |bytes| drop(imap::wire::read(bytes))),
+    ("mapi-body", |bytes| mapi::read(bytes)),
     ("mta-sts", |bytes| drop(mta_sts::parse(&text(bytes)))),
     ("plugin-output", |bytes| drop(command::output::Output::read(bytes))),
     ("set-cookie", set_cookies),

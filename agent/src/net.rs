@@ -30,6 +30,7 @@ pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tls;
+pub mod xml;
 
 pub use stream::Stream;
 

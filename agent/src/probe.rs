@@ -320,18 +320,23 @@ fn pattern(probe: &Probe, key: &'static str, text: &str) -> Result<Regex, BuildE
     built.map_err(|error| BuildError::key(probe, key, error.to_string()))
 }
 
+pub(crate) mod autodiscover;
 pub(crate) mod command;
 mod dns;
 mod dnsbl;
 mod domain;
+mod door;
 mod each;
 mod eas;
 pub(crate) mod entry;
+mod ews;
 pub(crate) mod exchange_health;
+mod graph;
 mod http;
 pub(crate) mod icmp;
 mod imap;
 mod mail;
+pub(crate) mod mapi;
 pub(crate) mod owa;
 mod pop3;
 pub(crate) mod sign_in;
@@ -352,6 +357,10 @@ const REGISTRY: &[(&str, Build)] = &[
     ("exchange-health", exchange_health::build),
     ("owa", owa::build),
     ("eas", eas::build),
+    ("autodiscover", autodiscover::build),
+    ("mapi", mapi::build),
+    ("ews", ews::build),
+    ("graph", graph::build),
     ("smtp", smtp::build),
     ("tls", tls::build),
     ("dns", dns::build),

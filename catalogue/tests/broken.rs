@@ -120,7 +120,7 @@ name = "again"
 }
 
 #[test]
-fn kinds_that_are_not_here_yet_are_named() {
+fn what_needs_an_account_says_so() {
     let text = format!(
         "{HEAD}
 [[component]]
@@ -128,9 +128,10 @@ id = \"c\"
 [[probe]]
 id = \"in\"
 component = \"c\"
-kind = \"graph\"
+kind = \"autodiscover\"
 every = \"60s\"
-direction = \"incoming\"
+email = \"probe@example.org\"
+expect = [\"eas\", \"mapi\"]
 [[probe]]
 id = \"sync\"
 component = \"c\"
@@ -141,8 +142,8 @@ depth = \"inbox\"
 "
     );
     insta::assert_snapshot!(told(&text), @r##"
-    probes.toml:10:8: kind graph is not available in this version; available: KINDS
-    probes.toml:19:9: depth = "inbox" needs a credential
+    probes.toml:13:10: "mapi" is told to an account only: needs a credential
+    probes.toml:20:9: depth = "inbox" needs a credential
     "##);
 }
 
@@ -561,6 +562,8 @@ fn what_proves_an_account_is_one_thing() {
         credential("card", "certificate = { env = \"C\" }\nkey = { env = \"K\" }"),
         "[[component]]\nid = \"c\"\n[[probe]]\nid = \"p\"\ncomponent = \"c\"\nkind = \"owa\"\n\
          url = \"https://x.test/\"\nevery = \"60s\"\ncredential = \"fine\"\n\
+         [[probe]]\nid = \"g\"\ncomponent = \"c\"\nkind = \"graph\"\n\
+         every = \"60s\"\ncredential = \"card\"\n\
          [[probe]]\nid = \"i\"\ncomponent = \"c\"\nkind = \"imap\"\nhost = \"x.test\"\n\
          every = \"60s\"\ncredential = \"card\"\n\
          [agent]\nname = \"a\"\nreferences_smtp = [\"https://x.test/\"]\n"
@@ -581,8 +584,9 @@ fn what_proves_an_account_is_one_thing() {
     probes.toml:44:7: key needs certificate beside it
     probes.toml:44:7: key: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
     probes.toml:58:14: kind owa logs on with a password, and "fine" has oauth
-    probes.toml:65:14: kind imap shows no certificate, and "card" has one
-    probes.toml:68:19: references_smtp: expected HOST:PORT, got "https://x.test/"
+    probes.toml:64:14: kind graph logs on with an access token, and "card" has no oauth
+    probes.toml:71:14: kind imap shows no certificate, and "card" has one
+    probes.toml:74:19: references_smtp: expected HOST:PORT, got "https://x.test/"
     "##);
 }
 

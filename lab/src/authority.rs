@@ -48,6 +48,7 @@ impl Authority {
             vec![
                 host("mail"),
                 host("portal"),
+                host("autodiscover"),
                 domain.to_owned(),
                 "localhost".to_owned(),
                 "127.0.0.1".to_owned(),

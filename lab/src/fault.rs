@@ -18,6 +18,11 @@ pub enum Part {
     Eas,
     /// The health pages, `/…/healthcheck.htm`.
     Health,
+    /// What Outlook uses: everything below `/autodiscover`, `/mapi` and `/EWS`, and below `/v1.0`
+    /// the inbox of Microsoft Graph; but the health pages.
+    Outlook,
+    /// The endpoint for access tokens, `/oauth2/token`, on the listener of every web part.
+    Token,
     /// Every other page, over TLS and in the clear.
     Portal,
     /// SIP, over TLS and in the clear.
@@ -30,12 +35,14 @@ pub enum Part {
 
 impl Part {
     /// All parts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Smtp,
         Self::Submission,
         Self::Owa,
         Self::Eas,
         Self::Health,
+        Self::Outlook,
+        Self::Token,
         Self::Portal,
         Self::Sip,
         Self::Dnsbl,
@@ -54,7 +61,7 @@ impl Part {
             Fault::Mute | Fault::Status(_) => !is_smtp && !is_dns,
             Fault::Maintenance => !is_smtp && !is_dns && !matches!(self, Self::Sip),
             Fault::RejectLogons => {
-                matches!(self, Self::Submission | Self::Owa | Self::Eas)
+                matches!(self, Self::Submission | Self::Owa | Self::Eas | Self::Outlook)
             }
             Fault::LogonReason(_)
             | Fault::LogonLoop
@@ -72,6 +79,14 @@ impl Part {
             | Fault::CommandStatus { .. }
             | Fault::Elsewhere(_)
             | Fault::Throttle { .. } => matches!(self, Self::Eas),
+            Fault::Code(_) => matches!(self, Self::Outlook | Self::Token),
+            Fault::SoapFault(_)
+            | Fault::Offers(_)
+            | Fault::Redirect(_)
+            | Fault::RedirectUrl(_)
+            | Fault::RedirectAddress(_)
+            | Fault::NoVersion2
+            | Fault::Unfinished => matches!(self, Self::Outlook),
             Fault::SmtpReply { .. } | Fault::NoStartTls => is_smtp,
             Fault::Rcode(_) => is_dns,
         }
@@ -86,6 +101,8 @@ impl fmt::Display for Part {
             Self::Owa => "owa",
             Self::Eas => "eas",
             Self::Health => "health",
+            Self::Outlook => "outlook",
+            Self::Token => "token",
             Self::Portal => "portal",
             Self::Sip => "sip",
             Self::Dnsbl => "dnsbl",
@@ -167,6 +184,24 @@ pub enum Fault {
     Unhealthy(String),
     /// Health: the page of this protocol is not published, the others are well.
     Unpublished(String),
+    /// Outlook and tokens: the error of this code in the protocol's own words: ErrorCode of
+    /// autodiscover, X-ResponseCode of MAPI, ResponseCode of EWS, `code` of Graph, `error` of the
+    /// token endpoint.
+    Code(String),
+    /// Outlook: EWS answers with a fault of SOAP that holds this ResponseCode.
+    SoapFault(String),
+    /// Outlook: nobody is let in, and these are the ways to log on, parted by `\n`.
+    Offers(String),
+    /// Outlook: `/autodiscover/autodiscover.xml` redirects there, over http too.
+    Redirect(String),
+    /// Outlook: `/autodiscover/autodiscover.xml` answers that this URL is to be asked.
+    RedirectUrl(String),
+    /// Outlook: autodiscover answers that this address is to be asked about.
+    RedirectAddress(String),
+    /// Outlook: autodiscover's version 2 knows no protocol.
+    NoVersion2,
+    /// Outlook: the answer of MAPI never comes to DONE.
+    Unfinished,
     /// SMTP: this reply at this stage. Lines are parted by `\n`; the connection ends after it
     /// where its code is 421, or at the greeting where its code is not 220.
     SmtpReply {

@@ -84,6 +84,8 @@ pub struct Addresses {
     pub eas: SocketAddr,
     /// HTTPS of [`Part::Health`].
     pub health: SocketAddr,
+    /// HTTPS of [`Part::Outlook`].
+    pub outlook: SocketAddr,
     /// HTTPS of [`Part::Portal`].
     pub portal: SocketAddr,
     /// HTTP in the clear, of [`Part::Portal`].
@@ -147,6 +149,7 @@ pub(crate) struct House {
     pub(crate) sessions: web::owa::Sessions,
     pub(crate) desk: web::desk::Desk,
     pub(crate) partnerships: web::eas::Partnerships,
+    pub(crate) tokens: web::token::Tokens,
     pub(crate) messages: std::sync::atomic::AtomicU64,
 }
 
@@ -173,6 +176,9 @@ impl Lab {
             sessions: web::owa::Sessions::default(),
             desk: web::desk::Desk::default(),
             partnerships: web::eas::Partnerships::default(),
+            tokens: web::token::Tokens::new(
+                settings.accounts.first().map_or("", |account| &account.username),
+            ),
             messages: std::sync::atomic::AtomicU64::new(0),
             domain: settings.domain,
         });
@@ -184,6 +190,7 @@ impl Lab {
             owa: opened.web(Part::Owa, web::Scheme::Https)?,
             eas: opened.web(Part::Eas, web::Scheme::Https)?,
             health: opened.web(Part::Health, web::Scheme::Https)?,
+            outlook: opened.web(Part::Outlook, web::Scheme::Https)?,
             portal: opened.web(Part::Portal, web::Scheme::Https)?,
             http: opened.web(Part::Portal, web::Scheme::Http)?,
             sips: opened.sip(sip::Over::Tls)?,

@@ -1,12 +1,18 @@
 //! The web side: which page answers which path, and the faults that all pages share. Each page
 //! is a file of its own.
 
+mod autodiscover;
 pub(crate) mod desk;
 pub(crate) mod eas;
+mod ews;
 mod federation;
+mod graph;
 mod health;
+mod logon;
+mod mapi;
 pub(crate) mod owa;
 mod portal;
+pub(crate) mod token;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -141,11 +147,24 @@ async fn page(request: Request<Incoming>, scheme: Scheme, house: &House) -> Resu
     match part {
         Part::Owa => Ok(owa::answer(&asked, house, fault.as_ref())),
         Part::Eas => Ok(eas::answer(&asked, house, fault.as_ref())),
+        Part::Token => Ok(token::answer(&asked, house, fault.as_ref())),
+        Part::Outlook => Ok(outlook(&asked, house, fault.as_ref())),
         Part::Health => health::answer(&asked, house, fault.as_ref()),
         _ if asked.uri.path().starts_with("/desk/") => {
             Ok(desk::answer(&asked, house, fault.as_ref()))
         }
         _ => Ok(federation::answer(&asked).unwrap_or_else(|| portal::answer(&asked))),
+    }
+}
+
+/// What Outlook uses, by the first part of its path.
+fn outlook(asked: &Asked, house: &House, fault: Option<&Fault>) -> Page {
+    let path = asked.uri.path().to_ascii_lowercase();
+    match path.split('/').nth(1) {
+        Some("autodiscover") => autodiscover::answer(asked, house, fault),
+        Some("mapi") => mapi::answer(asked, house, fault),
+        Some("ews") => ews::answer(asked, house, fault),
+        _ => graph::answer(asked, house, fault),
     }
 }
 
@@ -158,6 +177,10 @@ fn part_of(path: &str) -> Part {
         Part::Owa
     } else if path.starts_with("/microsoft-server-activesync") {
         Part::Eas
+    } else if path == "/oauth2/token" {
+        Part::Token
+    } else if ["/autodiscover/", "/mapi/", "/ews/", "/v1.0/"].iter().any(|p| path.starts_with(p)) {
+        Part::Outlook
     } else {
         Part::Portal
     }
@@ -229,6 +252,11 @@ mod tests {
         check("/owa/healthcheck.htm", Part::Health);
         check("/Microsoft-Server-ActiveSync", Part::Eas);
         check("/Microsoft-Server-ActiveSync/healthcheck.htm", Part::Health);
+        check("/Autodiscover/Autodiscover.xml", Part::Outlook);
+        check("/EWS/Exchange.asmx", Part::Outlook);
+        check("/mapi/healthcheck.htm", Part::Health);
+        check("/v1.0/me/mailFolders/inbox", Part::Outlook);
+        check("/oauth2/token", Part::Token);
         check("/owario", Part::Portal);
         check("/", Part::Portal);
     }

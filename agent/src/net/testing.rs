@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, MX, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, MX, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
@@ -60,6 +60,12 @@ fn data(kind: RecordType, text: &str) -> RData {
         RecordType::MX => {
             let (preference, host) = text.split_once(' ').unwrap();
             RData::MX(MX::new(preference.parse().unwrap(), Name::from_ascii(host).unwrap()))
+        }
+        RecordType::SRV => {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let number = |at: usize| words[at].parse().unwrap();
+            let target = Name::from_ascii(words[3]).unwrap();
+            RData::SRV(SRV::new(number(0), number(1), number(2), target))
         }
         RecordType::TXT => RData::TXT(TXT::new(vec![text.to_owned()])),
         other => panic!("no {other} in this server"),

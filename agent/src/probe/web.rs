@@ -12,6 +12,7 @@ use crate::net::Trace;
 use crate::net::http::Answer;
 use crate::net::http::authorize::Offers;
 use crate::net::sasl::Login;
+use crate::net::xml::{Element, XmlError, read};
 
 /// The probe's `url`.
 pub(super) fn web_address(probe: &Probe) -> Result<Url, BuildError> {
@@ -50,6 +51,19 @@ pub(super) fn note_status(answer: &Answer, trace: &mut Trace) {
     if !packed.is_empty() && !packed.eq_ignore_ascii_case("identity") {
         trace.fact("content_encoding", packed);
     }
+}
+
+/// The body as XML, or what it means that it is none.
+pub(super) fn xml(answer: &Answer, trace: &mut Trace) -> Result<Element, Seen> {
+    read(&answer.body).map_err(|error| {
+        trace.fact("detail", error.to_string());
+        match error {
+            XmlError::TooLarge | XmlError::TooDeep => Seen::down(Reason::AnswerTooLarge),
+            XmlError::DocumentType | XmlError::Entity | XmlError::NotXml => {
+                Seen::down(Reason::WrongContent)
+            }
+        }
+    })
 }
 
 /// What a 401 to a request that showed `login` means. Fact `logon_by`; where a token was not

@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+mod autodiscover;
 mod command;
+mod ews;
+mod graph;
 mod http;
 mod icmp;
 mod imap;
 mod mail;
+mod mapi;
 mod pop3;
 mod sip;
 mod tcp;
@@ -29,6 +33,10 @@ pub const KINDS: &[&Kind] = &[
     &EXCHANGE_HEALTH,
     &OWA,
     &EAS,
+    &AUTODISCOVER,
+    &MAPI,
+    &EWS,
+    &GRAPH,
     &SMTP,
     &IMAP,
     &POP3,
@@ -44,14 +52,15 @@ pub const KINDS: &[&Kind] = &[
     &COMMAND,
 ];
 
-/// Kinds that probes.toml reserves and that this version cannot run.
-pub const LATER: &[&str] = &["autodiscover", "mapi", "ews", "graph"];
-
+pub use autodiscover::AUTODISCOVER;
 pub use command::COMMAND;
+pub use ews::EWS;
+pub use graph::GRAPH;
 pub use http::{HTTP, STEP};
 pub use icmp::ICMP;
 pub use imap::IMAP;
 pub use mail::MAIL;
+pub use mapi::MAPI;
 pub use pop3::POP3;
 pub use sip::SIP;
 pub use tcp::TCP;

@@ -282,9 +282,7 @@ impl Reader<'_> {
             let others = kinds::KINDS.iter().filter(|other| has(other, key));
             belongs(key, &format!("kind {}", kind.name), others.map(|kind| kind.name).collect())
         };
-        let later = named.is_some_and(|name| kinds::LATER.contains(&name));
-        let any_kind =
-            |key: &str| later || (kind.is_none() && kinds::KINDS.iter().any(|k| has(&k, key)));
+        let any_kind = |key: &str| kind.is_none() && kinds::KINDS.iter().any(|k| has(&k, key));
         let keys = Keys { of: &of, sets: &sets, elsewhere: &elsewhere, ignored: &any_kind };
         let fields = self.fields(table, at, &keys);
         self.draft.probes.push(ProbeDraft { fields, kind });
@@ -409,9 +407,6 @@ fn belongs(key: &str, here: &str, others: Vec<&str>) -> Option<Elsewhere> {
 fn unknown_kind(name: &str) -> String {
     let available = kinds::KINDS.iter().map(|kind| kind.name);
     let list = available.clone().collect::<Vec<_>>().join(", ");
-    if kinds::LATER.contains(&name) {
-        return format!("kind {name} is not available in this version; available: {list}");
-    }
     let near = advice(name, available);
     format!("unknown kind {}{near} (available: {list})", text::shown(name))
 }

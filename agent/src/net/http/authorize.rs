@@ -79,16 +79,22 @@ impl Offers {
     fn read(headers: &HeaderMap) -> Self {
         let mut offers = Self::default();
         for line in headers.get_all(WWW_AUTHENTICATE) {
-            if let Ok(line) = line.to_str()
-                && line.len() <= MAX_LINE_BYTES
-            {
-                offers.add(line);
-            }
+            offers.add(line.to_str().unwrap_or_default());
         }
         offers
     }
 
+    /// Reads one header line.
+    pub(crate) fn line(line: &str) -> Self {
+        let mut offers = Self::default();
+        offers.add(line);
+        offers
+    }
+
     fn add(&mut self, line: &str) {
+        if line.len() > MAX_LINE_BYTES {
+            return;
+        }
         for part in parts(line) {
             let (word, rest) = part.split_once([' ', '\t']).unwrap_or((part, ""));
             let is_scheme = is_token(word) && !rest.trim_start().starts_with('=');
