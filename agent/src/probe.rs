@@ -235,6 +235,12 @@ impl Account {
         Ok(Login { username: self.username.clone(), proof, identity: self.identity.clone() })
     }
 
+    /// Whether it shows tokens that are the client's own and stand for no mailbox.
+    #[must_use]
+    pub fn is_of_client(&self) -> bool {
+        matches!(&self.key, AccountKey::Tokens(tokens) if tokens.are_the_clients())
+    }
+
     /// A server did not take what it was shown: a token is not shown again.
     pub async fn spoil(&self, login: &Login) {
         if let (AccountKey::Tokens(tokens), Proof::Token(token)) = (&self.key, &login.proof) {

@@ -106,6 +106,8 @@ impl Door {
         self.note(&answer, trace);
         let seen = match answer.status.as_u16() {
             401 => challenged(&answer, trace),
+            // no account was shown that could be the cause
+            403 => Seen::down(Reason::HttpStatus),
             _ => match self.heed(judge(&answer, trace)) {
                 Logon::Accepted => Seen::up(),
                 Logon::AcceptedBut(seen) | Logon::Ended(seen) => seen,

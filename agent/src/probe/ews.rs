@@ -64,13 +64,17 @@ impl Ews {
         let action = "\"http://schemas.microsoft.com/exchange/services/2006/messages/GetFolder\"";
         let name = HeaderName::from_static("soapaction");
         ask.headers.insert(name, HeaderValue::from_static(action));
+        // a token of the client itself stands for no mailbox, so one has to be opened for it
+        let of_client = account.filter(|account| account.is_of_client());
+        let of_client = of_client.map(|account| account.username.as_str());
+        let mailbox = self.mailbox.as_deref().or(of_client);
         // by this a load balancer finds the mailbox's own server
         let username = account.map(|account| account.username.as_str());
-        let anchor = self.mailbox.as_deref().or(username).filter(|name| name.contains('@'));
+        let anchor = mailbox.or(username).filter(|name| name.contains('@'));
         if let Some(Ok(anchor)) = anchor.map(HeaderValue::from_str) {
             ask.headers.insert(HeaderName::from_static("x-anchormailbox"), anchor);
         }
-        ask.body = get_folder(self.mailbox.as_deref()).into();
+        ask.body = get_folder(mailbox).into();
         ask
     }
 }

@@ -13,7 +13,7 @@ use url::Url;
 use super::door::{Door, Told, judge_status};
 use super::sign_in::Logon;
 use super::web::web_address;
-use super::{Account, AccountKey, BuildError, Context, Observe, Seen};
+use super::{Account, BuildError, Context, Observe, Seen};
 use crate::net::http::{Answer, Ask};
 use crate::net::{Fault, Net, Trace};
 
@@ -63,9 +63,7 @@ impl Observe for Graph {
 impl Graph {
     fn ask(&self, account: Option<&Account>) -> Result<Ask, Fault> {
         // a token of the client itself stands for no mailbox, so it has to be named
-        let of_client = account.filter(|account| {
-            matches!(&account.key, AccountKey::Tokens(tokens) if tokens.are_the_clients())
-        });
+        let of_client = account.filter(|account| account.is_of_client());
         let username = of_client.map(|account| account.username.as_str());
         let mailbox = self.mailbox.as_deref().or(username);
         let mut url = self.url.clone();

@@ -2,13 +2,12 @@
 //! The headers of OPTIONS and the 401 are worded as SOGo's ActiveSync was recorded to word them;
 //! an Exchange names itself, its versions are 16.1. What it demands and refuses is documented.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
+use super::logon::credentials;
 use super::owa::form_field;
 use super::{Asked, Page, text};
 use crate::House;
@@ -195,16 +194,4 @@ fn wbxml(status: StatusCode, body: Vec<u8>) -> Page {
     let mut page = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *page.status_mut() = status;
     with(page, "content-type", "application/vnd.ms-sync.wbxml")
-}
-
-/// Name and password of HTTP Basic (RFC 7617 §2); a name may bear a domain before a backslash.
-fn credentials(asked: &Asked) -> Option<(String, String)> {
-    let (scheme, encoded) = asked.header(header::AUTHORIZATION)?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
-    Some((name.to_owned(), password.to_owned()))
 }

@@ -35,15 +35,17 @@ pub(super) fn logon(asked: &Asked, house: &House, fault: Option<&Fault>) -> Resu
             }
         };
     }
-    let pair = basic(scheme, shown);
-    match pair.filter(|(name, password)| house.accounts.log_on(name, password, refuse)) {
+    match credentials(asked)
+        .filter(|(name, password)| house.accounts.log_on(name, password, refuse))
+    {
         Some((name, _)) => Ok(Known { account: Some(name) }),
         None => Err(unauthorized(OFFERS.into_iter())),
     }
 }
 
-/// Name and password; a name may bear a domain before a backslash.
-fn basic(scheme: &str, shown: &str) -> Option<(String, String)> {
+/// Name and password of HTTP Basic; a name may bear a domain before a backslash.
+pub(super) fn credentials(asked: &Asked) -> Option<(String, String)> {
+    let (scheme, shown) = asked.header(header::AUTHORIZATION)?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

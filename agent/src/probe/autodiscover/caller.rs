@@ -108,6 +108,11 @@ impl<'a> Caller<'a> {
                 trace.fact("logon_by", offers.words());
                 self.as_account(&asked, &offers, shows, trace).await
             }
+            // no account was shown that could be the cause
+            Ok(answer) if answer.status == 403 => {
+                note_status(&answer, trace);
+                Reply::NotHere(Seen::down(Reason::HttpStatus))
+            }
             Ok(answer) => reply(&asked.url, &answer, trace),
             // it wants a certificate before it says anything
             Err(fault) if fault.reason == Reason::LogonUnsupported && shows => {

@@ -126,3 +126,11 @@ async fn what_only_a_test_server_answers() {
     check("500 x", fault, "down protocol_error").await;
     check("500 x", "oops", "down server_error").await;
 }
+
+#[test]
+fn a_mailbox_is_named_where_the_token_stands_for_none() {
+    assert!(!get_folder(None).contains("Impersonation"));
+    let other = get_folder(Some("a&b@x.test"));
+    assert!(other.contains("<t:PrimarySmtpAddress>a&amp;b@x.test</t:PrimarySmtpAddress>"));
+    crate::net::xml::read(other.as_bytes()).unwrap();
+}

@@ -28,7 +28,7 @@ async fn a_page_over_tls_has_phases_and_facts() {
     assert_eq!(fact(&seen, "cert_subject"), "CN=mail.example.test");
     assert_eq!(fact(&seen, "cert_issuer"), "CN=Mailward lab authority");
     assert_eq!(fact(&seen, "cert_not_after"), "2200-01-01T00:00:00Z");
-    assert_eq!(fact(&seen, "cert_names"), "5");
+    assert_eq!(fact(&seen, "cert_names"), "6");
     assert_eq!(fact(&seen, "address"), lab.addresses().portal.to_string());
 }
 

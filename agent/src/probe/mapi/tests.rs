@@ -113,6 +113,7 @@ async fn what_only_a_test_server_answers() {
     check(&of("200 OK\r\nContent-Type: text/html", "<html>DONE</html>"), "down wrong_content")
         .await;
     check(&of("401 no", ""), "down protocol_error").await;
+    check(&of("403 no", ""), "down http_status").await;
     check(&of("302 x\r\nLocation: https://other.test/?secret", ""), "unknown redirect_refused")
         .await;
 }
