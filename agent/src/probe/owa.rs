@@ -4,31 +4,29 @@
 
 mod form;
 mod judge;
+mod mailbox;
 mod modern;
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hyper::Method;
 use hyper::header::{HeaderValue, USER_AGENT};
 use mailward_catalogue::Probe;
-use mailward_evidence::Reason;
+use mailward_evidence::{Reason, Verdict};
 use url::Url;
 
 use super::sign_in::{Logon, Round};
 use super::web::{note_status, status_reason, web_address};
-use super::{Account, BuildError, Context, Observe, Seen};
+use super::{BuildError, Context, Observe, Seen};
 use crate::net::http::authorize::Offers;
-use crate::net::http::follow::{Landed, Visitor, next_hop, next_place};
+use crate::net::http::follow::{Landed, Visitor};
 use crate::net::http::{Answer, Ask, Phases};
 use crate::net::{Fault, Net, Trace};
+use form::Form;
 pub(crate) use form::forms;
-use form::{Field, FieldKind, Form};
-use modern::{Lead, sending};
+use modern::Lead;
 
-/// How long logging off may take; it changes no verdict.
-const LOGOFF: std::time::Duration = std::time::Duration::from_secs(2);
 /// How the check names itself: to a browser it does not know, Exchange shows its light pages,
 /// which have no marks (Microsoft, "Supported browsers for Outlook on the web").
 const BROWSER: &str = concat!(
@@ -99,10 +97,16 @@ impl Observe for Owa {
     }
 }
 
+/// A form, and the page it stands on.
+struct Entry {
+    page: Url,
+    form: Form,
+}
+
 /// What stands at the declared address.
 enum Door {
     /// The service's own form.
-    Form { page: Url, form: Form },
+    Form(Entry),
     /// Somebody else's sign-in.
     Modern(Lead),
     /// Another host, which gets neither cookies nor passwords.
@@ -118,11 +122,9 @@ impl Owa {
         if self.depth == Depth::SignIn {
             return Self::look_at(door, &mut visitor, trace).await;
         }
-        let (mut page, mut form) = match door {
-            Door::Form { page, form } => (page, form),
-            Door::Modern(lead) => return self.as_far_as(lead, &mut visitor, trace).await,
-            Door::Elsewhere(place) => return Ok(elsewhere(&place, trace)),
-            Door::Shut(seen) => return Ok(seen),
+        let mut entry = match self.entry(door, &mut visitor, trace).await? {
+            Ok(entry) => entry,
+            Err(seen) => return Ok(seen),
         };
         let mut round = Round::new(cx.accounts, &self.credentials);
         let mut is_first = true;
@@ -130,32 +132,46 @@ impl Owa {
             if !is_first {
                 // cookies of a refused logon belong to nobody, and so may what the form holds
                 visitor.anew();
-                (page, form) = match self.door(&mut visitor, trace).await? {
-                    Door::Form { page, form } => (page, form),
-                    Door::Modern(_) => return Ok(Seen::unknown(Reason::LogonUnsupported)),
-                    Door::Elsewhere(place) => return Ok(elsewhere(&place, trace)),
-                    Door::Shut(seen) => return Ok(seen),
+                let door = self.door(&mut visitor, trace).await?;
+                entry = match self.entry(door, &mut visitor, trace).await? {
+                    Ok(entry) => entry,
+                    Err(seen) => return Ok(seen),
                 };
             }
             is_first = false;
-            let logon = self.log_on(&mut visitor, (&page, &form), &account, trace).await?;
-            match logon {
-                Logon::Rejected(None) => round.rejected(),
-                Logon::Rejected(Some(reason)) => round.rejected_for(reason),
+            let seen = match self.log_on(&mut visitor, &entry, &account, trace).await? {
+                Logon::Rejected(None) => {
+                    round.rejected();
+                    continue;
+                }
+                Logon::Rejected(Some(reason)) => {
+                    round.rejected_for(reason);
+                    continue;
+                }
                 Logon::Ended(seen) => return Ok(seen),
-                Logon::Accepted => {
-                    round.accepted();
-                    self.log_off(&mut visitor, trace).await;
-                    return Ok(Seen::up());
-                }
-                Logon::AcceptedBut(seen) => {
-                    round.accepted();
-                    self.log_off(&mut visitor, trace).await;
-                    return Ok(seen);
-                }
-            }
+                Logon::Accepted => Seen::up(),
+                Logon::AcceptedBut(seen) => seen,
+            };
+            round.accepted();
+            self.log_off(&mut visitor, trace).await;
+            return Ok(seen);
         }
         Ok(round.verdict())
+    }
+
+    /// The form that an account may be written into, or what it means that there is none.
+    async fn entry(
+        &self,
+        door: Door,
+        visitor: &mut Visitor<'_>,
+        trace: &mut Trace,
+    ) -> Result<Result<Entry, Seen>, Fault> {
+        Ok(match door {
+            Door::Form(entry) => Ok(entry),
+            Door::Modern(lead) => Err(self.as_far_as(lead, visitor, trace).await?),
+            Door::Elsewhere(place) => Err(elsewhere(&place, trace)),
+            Door::Shut(seen) => Err(seen),
+        })
     }
 
     /// Goes to the declared address and says what stands there. Phase `page`.
@@ -172,7 +188,7 @@ impl Owa {
         let offers = Offers::of(&answer);
         Ok(match answer.status.as_u16() {
             200 => match sign_in_form(&answer.text()) {
-                Some(form) => Door::Form { page: url, form },
+                Some(form) => Door::Form(Entry { page: url, form }),
                 None => match Lead::of_page(&url, &answer)? {
                     Some(lead) => Door::Modern(lead),
                     None => Door::Shut(Seen::down(Reason::WrongContent)),
@@ -195,7 +211,7 @@ impl Owa {
         trace: &mut Trace,
     ) -> Result<Seen, Fault> {
         let place = match door {
-            Door::Form { .. } => {
+            Door::Form(_) => {
                 trace.fact("sign_in", "form");
                 judge::reached(SIGN_IN_DEPTH, trace);
                 return Ok(Seen::up());
@@ -231,12 +247,14 @@ impl Owa {
         trace: &mut Trace,
     ) -> Result<Seen, Fault> {
         let seen = lead.judge(visitor, trace).await?;
-        if seen != Seen::up() {
+        if matches!(seen.verdict, Verdict::Down | Verdict::Unknown) {
             return Ok(seen);
         }
-        let detail = "somebody else signs people in, and is not shown the account";
-        trace.fact("detail", detail);
-        Ok(if self.is_strict { Seen::unknown(Reason::LogonUnsupported) } else { seen })
+        if self.is_strict {
+            return Ok(Seen::unknown(Reason::LogonUnsupported));
+        }
+        trace.fact("credential", "not shown: somebody else signs people in");
+        Ok(seen)
     }
 
     /// Whether a place is the declared service: its host and port, or the same host by https
@@ -255,135 +273,6 @@ impl Owa {
         let joined = self.url.join(page);
         joined.map_err(|error| Fault::new(Reason::ProbeFault, format!("{page}: {error}")))
     }
-
-    /// Sends the form, and goes where it leads.
-    async fn log_on(
-        &self,
-        visitor: &mut Visitor<'_>,
-        (page, form): (&Url, &Form),
-        account: &Account,
-        trace: &mut Trace,
-    ) -> Result<Logon, Fault> {
-        let to = match form.action.as_str() {
-            "" if form.fields.is_empty() => self.below("auth.owa")?,
-            action => next_place(page, action)?,
-        };
-        let downgrade = page.scheme() == "https" && to.scheme() != "https";
-        if !self.is_own(&to) || downgrade {
-            return Ok(Logon::Ended(elsewhere(&to, trace)));
-        }
-        visitor.client.identify(&to, account.identity.as_ref());
-        let to_exchange = to.path().to_ascii_lowercase().ends_with("/auth.owa");
-        if !form.is_post && !to_exchange {
-            let detail = "the form would put the password into the address";
-            return Err(Fault::new(Reason::ProbeFault, detail));
-        }
-        let fields = filled(form, to_exchange, &self.url, account)?;
-        let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let ask = sending(to.clone(), true, fields);
-        if to_exchange {
-            // what the page's script sets before it sends
-            visitor.jar.set(&to, "PBack=0; path=/");
-        }
-        // what a good answer shows from here on is somebody's
-        visitor.client.hush();
-        let answer = visitor.send(&ask, Phases::Whole("logon"), trace).await?;
-        note_status(&answer, trace);
-        if !answer.is_redirect() {
-            let again = sign_in_form(&answer.text()).is_some();
-            return Ok(judge::of_form(&answer, again));
-        }
-        let destination = next_hop(&to, &answer)?;
-        if let Some(logon) = judge::of_place(&destination, trace) {
-            return Ok(logon);
-        }
-        if to_exchange {
-            trace.fact("cookies", yes_no(visitor.jar.has(&to, "cadata")));
-        }
-        self.enter(visitor, destination, trace).await
-    }
-
-    /// From where the logon leads to the mailbox page, and to the inbox. Phases `mailbox` and
-    /// `inbox`.
-    async fn enter(
-        &self,
-        visitor: &mut Visitor<'_>,
-        destination: Url,
-        trace: &mut Trace,
-    ) -> Result<Logon, Fault> {
-        let mut destination = destination;
-        loop {
-            let path = destination.path().to_ascii_lowercase();
-            let is_below = path.starts_with(&self.url.path().to_ascii_lowercase());
-            if !self.is_own(&destination) {
-                return Ok(Logon::Ended(elsewhere(&destination, trace)));
-            }
-            let own = |_: &Url, to: &Url| self.is_own(to);
-            let phase = Phases::Whole("mailbox");
-            let landed = visitor.follow(browse(destination), own, phase, trace).await?;
-            if let Some(away) = landed.away {
-                return Ok(Logon::Ended(elsewhere(&away, trace)));
-            }
-            note_status(&landed.answer, trace);
-            note_servers(&landed.answer, trace);
-            match judge::of_mailbox(&landed.url, &landed.answer, trace) {
-                Logon::Accepted => break,
-                // a logon may lead to the options (/ecp) first; the mailbox is at the address
-                Logon::Ended(_) if !is_below && landed.answer.status == 200 => {
-                    destination = self.url.clone();
-                }
-                other => return Ok(other),
-            }
-        }
-        judge::reached(MAILBOX_DEPTH, trace);
-        if self.depth == Depth::Mailbox {
-            return Ok(Logon::Accepted);
-        }
-        self.open_inbox(visitor, trace).await
-    }
-
-    /// Asks the mailbox itself, as its page does first.
-    async fn open_inbox(
-        &self,
-        visitor: &mut Visitor<'_>,
-        trace: &mut Trace,
-    ) -> Result<Logon, Fault> {
-        let mut ask = browse(self.below("sessiondata.ashx?appcacheclient=0")?);
-        ask.method = Method::POST;
-        let canary = visitor.jar.value(&ask.url, "X-OWA-CANARY").map(HeaderValue::from_str);
-        if let Some(Ok(mut canary)) = canary {
-            canary.set_sensitive(true);
-            ask.headers.insert("x-owa-canary", canary);
-        }
-        let answer = visitor.send(&ask, Phases::Whole("inbox"), trace).await?;
-        note_status(&answer, trace);
-        let logon = judge::of_inbox(&answer, trace);
-        if logon == Logon::Accepted {
-            judge::reached(INBOX_DEPTH, trace);
-        }
-        Ok(logon)
-    }
-
-    /// Logs off, and looks whether it is so. Phase `logoff`, fact `logged_off`.
-    async fn log_off(&self, visitor: &mut Visitor<'_>, trace: &mut Trace) {
-        visitor.client.hurry(LOGOFF);
-        let done = self.try_log_off(visitor).await;
-        trace.lap("logoff");
-        trace.fact("logged_off", yes_no(done.unwrap_or(false)));
-    }
-
-    async fn try_log_off(&self, visitor: &mut Visitor<'_>) -> Result<bool, Fault> {
-        // what is noted of these answers would say nothing of the mailbox
-        let mut aside = Trace::start();
-        let phase = Phases::Whole("logoff");
-        visitor.send(&browse(self.below("logoff.owa")?), phase, &mut aside).await?;
-        let answer = visitor.send(&browse(self.url.clone()), phase, &mut aside).await?;
-        Ok(answer.is_redirect() || sign_in_form(&answer.text()).is_some())
-    }
-}
-
-const fn yes_no(yes: bool) -> &'static str {
-    if yes { "yes" } else { "no" }
 }
 
 /// A GET as a browser makes it.
@@ -412,44 +301,6 @@ fn sign_in_form(page: &str) -> Option<Form> {
     }
     let by_script = page.contains("auth.owa") && page.contains("password");
     by_script.then(|| Form { is_post: true, ..Form::default() })
-}
-
-/// What the form sends, with the account written into it. Exchange's own needs `destination`,
-/// `flags`, `username` and `password`; `flags=4` is what its script makes of a private computer.
-fn filled(
-    form: &Form,
-    to_exchange: bool,
-    url: &Url,
-    account: &Account,
-) -> Result<Vec<(String, String)>, Fault> {
-    let secret = account.password()?.expose();
-    let name_of = |field: Option<&Field>, usual: &str| {
-        field.map_or_else(|| usual.to_owned(), |field| field.name.clone())
-    };
-    let username = name_of(form.username(), "username");
-    let password = name_of(form.password(), "password");
-    let keeps = |field: &&Field| {
-        let is_account = field.name == username || field.name == password;
-        !is_account && field.kind != FieldKind::Password
-    };
-    let mut fields: Vec<(String, String)> =
-        form.fields.iter().filter(keeps).map(|f| (f.name.clone(), f.value.clone())).collect();
-    if to_exchange {
-        let destination = form.value("destination").filter(|value| !value.is_empty());
-        for (name, value) in [
-            ("destination", destination.unwrap_or(url.as_str())),
-            ("flags", "4"),
-            ("forcedownlevel", "0"),
-            ("passwordText", ""),
-            ("isUtf8", "1"),
-        ] {
-            fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-            fields.push((name.to_owned(), value.to_owned()));
-        }
-    }
-    fields.push((username, account.username.clone()));
-    fields.push((password, secret.to_owned()));
-    Ok(fields)
 }
 
 /// Which servers answered, as Exchange says in its header lines.
