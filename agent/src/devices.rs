@@ -63,6 +63,23 @@ impl Place {
     pub fn start_over(&mut self) {
         (self.folder_key, self.inbox, self.inbox_key) = (None, None, None);
     }
+
+    /// Takes over what a run changed that found `before` and left `now`; what another run changed
+    /// meanwhile stays.
+    fn learn(&mut self, before: &Self, now: &Self) {
+        fn take<T: Clone + PartialEq>(mine: &mut T, before: &T, now: &T) {
+            if before != now {
+                *mine = now.clone();
+            }
+        }
+        take(&mut self.version, &before.version, &now.version);
+        take(&mut self.policy_key, &before.policy_key, &now.policy_key);
+        take(&mut self.folder_key, &before.folder_key, &now.folder_key);
+        take(&mut self.inbox, &before.inbox, &now.inbox);
+        take(&mut self.inbox_key, &before.inbox_key, &now.inbox_key);
+        take(&mut self.location, &before.location, &now.location);
+        take(&mut self.not_before, &before.not_before, &now.not_before);
+    }
 }
 
 impl Devices {
@@ -89,15 +106,15 @@ impl Devices {
         (device.id.clone(), place.unwrap_or_default())
     }
 
-    /// Remembers what a mailbox's device knows of the server at `url` now.
-    pub fn keep(&self, mailbox: &str, url: &Url, place: &Place) {
+    /// Remembers what a run learnt of the server at `url`: it found `before` and left `now`.
+    pub fn keep(&self, mailbox: &str, url: &Url, before: &Place, now: &Place) {
+        if before == now {
+            return;
+        }
         let mailbox = mailbox.to_lowercase();
         let mut known = self.lock();
         let device = self.device(&mut known, &mailbox);
-        if device.places.get(url.as_str()) == Some(place) {
-            return;
-        }
-        device.places.insert(url.as_str().into(), place.clone());
+        device.places.entry(url.as_str().into()).or_default().learn(before, now);
         while device.places.len() > MAX_PLACES {
             let other = device.places.keys().find(|key| &***key != url.as_str()).cloned();
             other.and_then(|other| device.places.remove(&other));
@@ -209,18 +226,38 @@ mod tests {
         let first = devices();
         let (id, blank) = first.recall(MAILBOX, &a);
         assert_eq!(blank, Place::default());
-        first.keep(MAILBOX, &a, &place("1"));
-        first.keep(MAILBOX, &b, &place("2"));
+        first.keep(MAILBOX, &a, &Place::default(), &place("1"));
+        first.keep(MAILBOX, &b, &Place::default(), &place("2"));
         let again = devices();
         assert_eq!(again.recall(MAILBOX, &a), (id.clone(), place("1")));
         assert_eq!(again.recall(MAILBOX, &b), (id.clone(), place("2")));
         let renamed = Devices::new("york-1", Some(directory.path().join("devices")));
         assert_eq!(renamed.recall(MAILBOX, &a).0, id, "the mailbox knows this one");
         for number in 0..100 {
-            again.keep(MAILBOX, &url(&format!("https://c.test/{number}")), &place("3"));
+            again.keep(
+                MAILBOX,
+                &url(&format!("https://c.test/{number}")),
+                &Place::default(),
+                &place("3"),
+            );
         }
         assert_eq!(again.lock()[&*MAILBOX.to_lowercase()].places.len(), MAX_PLACES);
         assert_eq!(again.recall(MAILBOX, &url("https://c.test/99")).1, place("3"));
+    }
+
+    #[test]
+    fn runs_side_by_side_keep_what_each_has_learnt() {
+        let devices = Devices::new("a", None);
+        let a = url("https://a.test/");
+        let found = place("1");
+        devices.keep(MAILBOX, &a, &Place::default(), &found);
+        let first = Place { inbox_key: Some("5".into()), ..found.clone() };
+        let second = Place { policy_key: Some("9".into()), ..found.clone() };
+        devices.keep(MAILBOX, &a, &found, &first);
+        devices.keep(MAILBOX, &a, &found, &second);
+        devices.keep(MAILBOX, &a, &found, &found);
+        let both = Place { policy_key: Some("9".into()), ..first };
+        assert_eq!(devices.recall(MAILBOX, &a).1, both);
     }
 
     #[test]
@@ -230,13 +267,13 @@ mod tests {
             let devices = || Devices::new("leeds-1", Some(directory.path().to_owned()));
             let a = url("https://a.test/");
             let (id, _) = devices().recall(MAILBOX, &a);
-            devices().keep(MAILBOX, &a, &place("1"));
+            devices().keep(MAILBOX, &a, &Place::default(), &place("1"));
             let path = directory.path().join("probe1%40example%2Eorg.json");
             assert!(path.exists());
             fs::write(&path, content).unwrap();
             let devices_now = devices();
             assert_eq!(devices_now.recall(MAILBOX, &a), (id, Place::default()), "{content:?}");
-            devices_now.keep(MAILBOX, &a, &place("2"));
+            devices_now.keep(MAILBOX, &a, &Place::default(), &place("2"));
             assert_eq!(devices().recall(MAILBOX, &a).1, place("2"));
         };
         check(b"");
@@ -253,7 +290,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let devices = Devices::new("a", Some(file.clone()));
         let a = url("https://a.test/");
-        devices.keep(MAILBOX, &a, &place("1"));
+        devices.keep(MAILBOX, &a, &Place::default(), &place("1"));
         assert_eq!(devices.recall(MAILBOX, &a).1, place("1"), "it is known as long as this runs");
         assert_eq!(fs::read(&file).unwrap(), b"");
     }

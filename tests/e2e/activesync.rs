@@ -144,7 +144,7 @@ fn an_agent_that_keeps_its_keys(scratch: &Path, config: &Path) {
     let data = scratch.join("data");
     for _ in 0..2 {
         let listen = free_port().to_string();
-        let up = Running::start([
+        let mut up = Running::start([
             "up".as_ref(),
             "--config".as_ref(),
             config.as_os_str(),
@@ -153,6 +153,7 @@ fn an_agent_that_keeps_its_keys(scratch: &Path, config: &Path) {
             "--listen".as_ref(),
             listen.as_ref(),
         ]);
+        up.wait_line("probe=inbox verdict=\"up\"");
         let path = wait_for("the key of the inbox on disk", || {
             let path = kept(&data)?;
             let text = std::fs::read_to_string(&path).ok()?;

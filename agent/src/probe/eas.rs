@@ -113,8 +113,8 @@ impl Eas {
             tried = true;
             let shown = show(&account, &self.net, cx.deadline, &mut round, trace).await;
             let Some(login) = shown else { continue };
-            let (said, place) = self.walk(cx, &login, (&id, place), trace).await;
-            cx.devices.keep(&account.username, &self.url, &place);
+            let (said, now) = self.walk(cx, &login, (&id, place.clone()), trace).await;
+            cx.devices.keep(&account.username, &self.url, &place, &now);
             match round.settle(&account, &login, said?).await {
                 Some(Ok(())) => return Ok(Seen::up()),
                 Some(Err(seen)) => return Ok(seen),

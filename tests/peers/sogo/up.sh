@@ -62,8 +62,9 @@ cat >"$STATE/etc/sogo.conf" <<END
 }
 END
 
-memcached -u nobody -l 127.0.0.1 -p "$SOGO_CACHE_PORT" -m 16 -d -P "$STATE/memcached.pid" \
-    >"$STATE/memcached.log" 2>&1 </dev/null
+setsid memcached -u nobody -l 127.0.0.1 -p "$SOGO_CACHE_PORT" -m 16 \
+    >"$STATE/memcached.log" 2>&1 </dev/null &
+echo $! >"$STATE/memcached.pid"
 setsid unshare -m bash -c "mount --bind '$STATE/etc' /etc/sogo && exec setpriv --reuid=sogo \
     --regid=sogo --clear-groups env HOME='$STATE/home' LOGNAME=sogo sogod -WOWorkersCount 2 \
     -WOPort 127.0.0.1:$SOGO_PORT -WOLogFile - -WOPidFile '$STATE/home/sogo.pid' -WONoDetach YES" \

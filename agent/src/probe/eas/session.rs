@@ -75,6 +75,8 @@ pub(super) struct Session<'a> {
     /// The status of the last answer.
     pub(super) http_status: u16,
     moves: usize,
+    /// By 451, to where `url` is now.
+    sent_on: bool,
     provisioned: bool,
     informed: bool,
     /// The server let the account in.
@@ -101,6 +103,7 @@ impl<'a> Session<'a> {
             version: "",
             http_status: 0,
             moves: 0,
+            sent_on: false,
             provisioned: false,
             informed: false,
             taken: false,
@@ -244,15 +247,19 @@ impl<'a> Session<'a> {
             let answer = self.visitor.send(&ask, Phases::Whole(phase), trace).await?;
             note_status(&answer, trace);
             self.http_status = answer.status.as_u16();
-            let Some(to) = moved(&self.url, &answer, trace)? else { return Ok(answer) };
+            let Some(to) = moved(&self.url, &answer, trace)? else {
+                if self.sent_on {
+                    // only now: a place that no check may be led to is none to begin at
+                    self.place.location = Some(self.url.as_str().into());
+                }
+                return Ok(answer);
+            };
             self.moves += 1;
             if self.moves > MAX_MOVES {
                 let detail = format!("still sent elsewhere after {MAX_MOVES} moves");
                 return Err(Fault::new(Reason::RedirectLoop, detail).into());
             }
-            if answer.status == 451 {
-                self.place.location = Some(to.as_str().into());
-            }
+            self.sent_on |= answer.status == 451;
             self.url = to;
         }
     }

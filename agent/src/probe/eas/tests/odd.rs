@@ -89,7 +89,7 @@ async fn run(answers: Vec<Vec<u8>>, depth: &str, known: Place) -> (Seen, Vec<Str
     let (address, heard) = says_in_turn(answers).await;
     let url = format!("http://{address}/Microsoft-Server-ActiveSync");
     let devices = Devices::new("odd", None);
-    devices.keep("probe@example.test", &url.parse().unwrap(), &known);
+    devices.keep("probe@example.test", &url.parse().unwrap(), &Place::default(), &known);
     let keys = format!("kind = \"eas\"\nurl = \"{url}\"\ncredential = \"a\"\ndepth = \"{depth}\"");
     let accounts = good_accounts();
     let time = Duration::from_secs(5);
