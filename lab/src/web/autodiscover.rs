@@ -26,7 +26,7 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
         _ => {}
     }
     if let Err(page) = logon(asked, house, fault) {
-        return page;
+        return *page;
     }
     if asked.method != Method::POST {
         return error(600, "Invalid Request");

@@ -16,7 +16,7 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
         return text(StatusCode::NOT_FOUND, "no such service");
     }
     if let Err(page) = logon(asked, house, fault) {
-        return page;
+        return *page;
     }
     let body = String::from_utf8_lossy(&asked.body);
     if asked.method != Method::POST || !body.contains("GetFolder") {

@@ -20,7 +20,11 @@ pub(super) struct Known {
 }
 
 /// Who asks, or the 401 that says how to.
-pub(super) fn logon(asked: &Asked, house: &House, fault: Option<&Fault>) -> Result<Known, Page> {
+pub(super) fn logon(
+    asked: &Asked,
+    house: &House,
+    fault: Option<&Fault>,
+) -> Result<Known, Box<Page>> {
     if let Some(Fault::Offers(offered)) = fault {
         return Err(unauthorized(offered.split('\n')));
     }
@@ -55,12 +59,12 @@ pub(super) fn credentials(asked: &Asked) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
-fn unauthorized<'a>(offers: impl Iterator<Item = &'a str>) -> Page {
+fn unauthorized<'a>(offers: impl Iterator<Item = &'a str>) -> Box<Page> {
     let mut page = text(StatusCode::UNAUTHORIZED, "Unauthorized");
     for offer in offers {
         if let Ok(offer) = HeaderValue::from_str(offer) {
             page.headers_mut().append(header::WWW_AUTHENTICATE, offer);
         }
     }
-    page
+    Box::new(page)
 }

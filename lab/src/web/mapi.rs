@@ -15,7 +15,7 @@ pub(super) fn answer(asked: &Asked, house: &House, fault: Option<&Fault>) -> Pag
         return text(StatusCode::NOT_FOUND, "no such endpoint");
     }
     if let Err(page) = logon(asked, house, fault) {
-        return page;
+        return *page;
     }
     if asked.method != Method::POST {
         return told(asked, 2, "");

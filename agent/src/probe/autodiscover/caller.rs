@@ -57,7 +57,8 @@ impl<'a> Caller<'a> {
         self.client = Client::new(self.net, self.until);
     }
 
-    pub(super) const fn deadline(&self) -> Deadline {
+    /// Until when the step that runs may take.
+    pub(super) const fn until(&self) -> Deadline {
         self.until
     }
 
@@ -70,21 +71,22 @@ impl<'a> Caller<'a> {
         self.round.verdict()
     }
 
-    /// Gets a page without TLS, only to be told where to go: the status, and the place.
+    /// Gets a page without TLS, only to be told where to go.
     pub(super) async fn sent_elsewhere(
         &mut self,
-        url: Url,
+        url: &Url,
         phase: &str,
         trace: &mut Trace,
-    ) -> Result<(String, (StatusCode, Option<Url>)), Seen> {
-        let from = url[..url::Position::AfterPath].to_owned();
+    ) -> Result<Url, Seen> {
         let sent = self.client.send(&Ask::get(url.clone()), Phases::Whole(phase), trace).await;
         let answer = sent.map_err(|fault| Seen::fault(&fault))?;
-        if !answer.is_redirect() {
-            return Ok((from, (answer.status, None)));
+        if answer.is_redirect() {
+            return next_hop(url, &answer).map_err(|fault| Seen::fault(&fault));
         }
-        let to = next_hop(&url, &answer).map_err(|fault| Seen::fault(&fault))?;
-        Ok((from, (answer.status, Some(to))))
+        Err(match answer.status {
+            StatusCode::SERVICE_UNAVAILABLE => Seen::down(Reason::ServiceUnavailable),
+            _ => Seen::down(Reason::NotOffered),
+        })
     }
 
     /// Asks at a place; `shows` says whether an account may be shown there.
@@ -175,10 +177,11 @@ impl<'a> Caller<'a> {
                     self.current = Some((account, login, was_taken || proves));
                     return reply;
                 }
-                (said, _) => match self.round.settle(&account, &login, said).await {
-                    Some(Err(seen)) => return Reply::Ended(seen),
-                    Some(Ok(())) | None => {}
-                },
+                (said, _) => {
+                    if let Some(Err(seen)) = self.round.settle(&account, &login, said).await {
+                        return Reply::Ended(seen);
+                    }
+                }
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The places where an address's settings may be found (MS-OXDISCO section 3.1.5), and which of
 //! them may be shown an account. Asking there is `caller`'s.
 
-use hyper::StatusCode;
 use mailward_evidence::Reason;
 use url::Url;
 
@@ -9,7 +8,6 @@ use super::caller::Caller;
 use crate::net::names::Names;
 use crate::net::{Net, Trace};
 use crate::probe::Seen;
-use crate::probe::web::status_reason;
 
 /// Where the service is below a host.
 const PATH: &str = "/autodiscover/autodiscover.xml";
@@ -71,15 +69,9 @@ impl Step {
             Self::Declared(url) => Ok(Place { url: url.clone(), proven: true }),
             Self::Domain(url) | Self::Host(url) => Ok(Place { url: read(url)?, proven: false }),
             Self::Redirect(url) => {
-                let (from, answer) = caller.sent_elsewhere(read(url)?, self.word(), trace).await?;
-                let Some(to) = answer.1 else {
-                    return Err(match answer.0 {
-                        StatusCode::SERVICE_UNAVAILABLE => Seen::down(status_reason(answer.0)),
-                        _ => Seen::down(Reason::NotOffered),
-                    });
-                };
+                let to = caller.sent_elsewhere(&read(url)?, self.word(), trace).await?;
                 if to.scheme() != "https" {
-                    trace.fact("detail", format!("{from} leads to a place without TLS"));
+                    trace.fact("detail", "redirected to a place without TLS");
                     return Err(Seen::down(Reason::RedirectRefused));
                 }
                 trace.fact("landed", &to[..url::Position::AfterPath]);
@@ -104,7 +96,7 @@ fn read(url: &str) -> Result<Url, Seen> {
 async fn service(net: &Net, domain: &str, caller: &Caller<'_>) -> Result<Option<Url>, Seen> {
     use hickory_proto::rr::{RData, RecordType};
     let name = format!("_autodiscover._tcp.{domain}");
-    let names = Names::new(net, None, caller.deadline());
+    let names = Names::new(net, None, caller.until());
     let found = names
         .data(&name, RecordType::SRV, |data| match data {
             RData::SRV(srv) => {
