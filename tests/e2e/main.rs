@@ -8,6 +8,7 @@ mod commands;
 mod edge;
 mod kill;
 mod mailboxes;
+mod pdf;
 mod plugins;
 mod real_servers;
 mod reputation;

@@ -10,6 +10,9 @@ use crate::exclusions;
 use crate::interval::Span;
 use crate::segment::SeenExclusion;
 
+/// So many exclusions are taken away one by one; each costs a judgement of its levels.
+const TAKEN_AWAY: usize = 200;
+
 pub(super) fn entries(case: &Case<'_>) -> Result<Vec<ExclusionEntry>, ReportError> {
     let mut own: Vec<_> = case
         .evidence
@@ -25,7 +28,8 @@ pub(super) fn entries(case: &Case<'_>) -> Result<Vec<ExclusionEntry>, ReportErro
     });
     let at = |instant: Option<Instant>| instant.map(|instant| At(instant.ms()));
     own.into_iter()
-        .map(|seen| {
+        .enumerate()
+        .map(|(i, seen)| {
             let exclusion = &seen.exclusion;
             let accepted = case.rows.iter().any(|row| row.ruling.accepted.contains(&exclusion.id));
             let announced = exclusion.announced;
@@ -45,7 +49,7 @@ pub(super) fn entries(case: &Case<'_>) -> Result<Vec<ExclusionEntry>, ReportErro
                 reason: exclusion.reason.as_deref().map(str::to_owned),
                 accepted,
                 claimed: announced.is_some_and(|at| at.ms() < seen.first_seen_ms),
-                without: if accepted { without(case, seen)? } else { Vec::new() },
+                without: if accepted && i < TAKEN_AWAY { without(case, seen)? } else { Vec::new() },
             })
         })
         .collect()
