@@ -86,7 +86,7 @@ fn a_screen_reader_comes_upon_things_in_order() {
         "\"Incoming Internet Email\"",
         "\"99.9 %\"",
         "\"The month day by day\"",
-        "Figure (block)",
+        "Figure:",
         "TOC (block)",
         "\"The months before\"",
         "\"Outages\"",

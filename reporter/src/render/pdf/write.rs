@@ -254,10 +254,17 @@ fn rectangle([left, top, right, bottom]: [f32; 4]) -> Object {
     Object::Array(corners.iter().map(|mm| Object::Real(points(*mm))).collect())
 }
 
+/// The text without what neither metadata nor a reader can hold: controls become blanks.
+fn readable(text: &str) -> String {
+    let text = text.chars().filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'));
+    text.map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// A text string (ISO 32000-1, 7.9.2.2): as it is where it is ASCII, else UTF-16 with its mark.
 fn unicode(text: &str) -> Object {
+    let text = &readable(text);
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        return Object::string_literal(text);
+        return Object::string_literal(text.as_str());
     }
     let mut bytes = vec![0xfe, 0xff];
     bytes.extend(text.encode_utf16().flat_map(u16::to_be_bytes));

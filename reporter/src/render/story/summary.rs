@@ -97,8 +97,12 @@ pub(crate) fn facts(report: &Report, digest: &str) -> Vec<(&'static str, String)
     facts.push(("Issued", issued));
     let rules = format!("Mailward {}, evidence form {VERSION}", report.method.program);
     facts.push(("Rules", rules));
-    let by = report.published_by.clone().unwrap_or_else(|| "nobody yet".to_owned());
-    facts.push(("Approved by", by));
+    let approved = match (&report.approved_by, &report.published_by) {
+        (Some(by), _) => by.clone(),
+        (None, Some(by)) => format!("nobody; published by {by}"),
+        (None, None) => "nobody yet".to_owned(),
+    };
+    facts.push(("Approved by", approved));
     facts.push(("Digest", format!("sha256 {}", digest.get(..12).unwrap_or(digest))));
     facts
 }

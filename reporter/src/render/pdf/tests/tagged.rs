@@ -201,6 +201,19 @@ fn links_can_be_followed_and_say_where_they_lead() {
 }
 
 #[test]
+fn controls_in_names_are_blanks_in_both_titles() {
+    let mut report = fixture::october();
+    report.service = "Post\u{7}<&> Пошта".to_owned();
+    let document = Document::load_mem(&render(&report).unwrap()).unwrap();
+    let info = entry(&document, &document.trailer, "Info").unwrap().as_dict().unwrap();
+    let title = lopdf::decode_text_string(info.get(b"Title").unwrap()).unwrap();
+    assert_eq!(title, "Post <&> Пошта: Performance Summary, October 2026");
+    let metadata = entry(&document, document.catalog().unwrap(), "Metadata").unwrap();
+    let xmp = String::from_utf8(metadata.as_stream().unwrap().content.clone()).unwrap();
+    assert!(xmp.contains("Post &lt;&amp;&gt; Пошта: Performance Summary, October 2026"), "{xmp}");
+}
+
+#[test]
 fn the_file_says_what_it_is() {
     let document = month();
     let catalog = document.catalog().unwrap();

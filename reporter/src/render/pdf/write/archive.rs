@@ -130,16 +130,14 @@ fn xmp(imprint: &Imprint) -> String {
     )
 }
 
-/// Text for XML; what XML cannot hold is left out.
+/// Text for XML.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in super::readable(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            c if c.is_control() => out.push(' '),
-            '\u{fffe}' | '\u{ffff}' => {}
             c => out.push(c),
         }
     }
