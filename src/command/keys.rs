@@ -1,6 +1,6 @@
 //! `mailward keys`: makes the key that signs editions, and shows its public half.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use mailward_reporter::sign::{self, PublicKey, SigningKey};
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &Keys) -> Outcome {
     }
 }
 
-fn new(out: &PathBuf) -> Outcome {
+fn new(out: &Path) -> Outcome {
     if out.exists() {
         return Err(Failure::usage(anyhow!(
             "{} is there already; a key is never overwritten, choose another name",

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use mailward_reporter::month::{ComputeError, Month};
+use mailward_reporter::post;
 use mailward_reporter::publish::{PublishError, Publisher, figures};
 use mailward_reporter::sign::SigningKey;
 
@@ -27,6 +28,10 @@ pub(crate) fn run(args: &Publish) -> Outcome {
         demo: false,
         key: &key,
     };
+    let distribution = definition.catalogue.distribution.as_ref();
+    // what is published from now on is mailed
+    let since_ms = distribution.map(|_| post::since_ms(&store, now_ms)).transpose();
+    let since_ms = since_ms.context("use the queue of letters").map_err(Failure::io)?;
     let edition = publisher
         .publish(month, &args.by, args.reason.as_deref(), now_ms)
         .map_err(|error| refused(month, error))?;
@@ -40,6 +45,13 @@ pub(crate) fn run(args: &Publish) -> Outcome {
         for sentence in levels.chain(why) {
             terminal::line(&format!("  {sentence}"));
         }
+    }
+    if let Some((distribution, since_ms)) = distribution.zip(since_ms) {
+        post::queue_editions(&store, distribution, since_ms, now_ms)
+            .context("queue the letters; the reporter does it otherwise")
+            .map_err(Failure::io)?;
+        let to = distribution.to.len();
+        terminal::line(&format!("  The reporter mails it to {to} of [distribution]."));
     }
     Ok(Exit::Ok)
 }

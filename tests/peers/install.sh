@@ -11,7 +11,7 @@ check=
 [ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules sip plugins sogo
 
 # package:command, where the command, or a file by its whole path, shows that the package is there
-wanted="openssl:openssl curl:curl"
+wanted="openssl:openssl curl:curl python3:python3"
 for group in "$@"; do
     case $group in
     mail) wanted="$wanted postfix:postfix dovecot-core:dovecot" ;;

@@ -106,6 +106,42 @@ fn what_a_person_published_is_not_published_again() {
 }
 
 #[test]
+fn what_is_due_is_queued_once_at_the_local_time_across_a_clock_change() {
+    let mut world = world();
+    let definition = format!(
+        "{DEFINITION}[distribution]\nto = [\"a@example.org\", \"b@example.org\"]\n\
+         from = \"reports@example.org\"\nhost = \"mail.example.org\"\ndigest = \"mon\"\n"
+    );
+    let parsed = mailward_catalogue::parse("probes.toml", &definition);
+    world.calendar.catalogue = Arc::new(parsed.catalogue.unwrap());
+    let queued = |at: &str| {
+        world.turn(at);
+        world.turn(at);
+        let all = world.store.addressees().unwrap();
+        let mut about: Vec<String> = all.iter().map(|at| at.about.clone()).collect();
+        about.dedup();
+        assert_eq!(all.len(), 2 * about.len(), "one for each recipient");
+        about.reverse();
+        about
+    };
+    // a Thursday; the digest of the Monday before is not made up for
+    assert!(queued("2026-10-15T12:00:00Z").is_empty());
+    assert!(queued("2026-10-19T07:59:00Z").is_empty());
+    assert_eq!(queued("2026-10-19T08:00:00Z"), ["digest/2026-10-19"]);
+    // the clocks went back on the Sunday
+    assert_eq!(queued("2026-10-26T08:59:00Z").len(), 1);
+    assert_eq!(queued("2026-10-26T09:00:00Z").pop().unwrap(), "digest/2026-10-26");
+    // away over a Monday: its digest comes late, and the month not before its hour
+    assert_eq!(queued("2026-11-05T08:59:00Z").pop().unwrap(), "digest/2026-11-02");
+    assert_eq!(queued("2026-11-05T09:00:00Z").pop().unwrap(), "edition/2026-10/1");
+    assert_eq!(queued("2026-11-05T09:01:00Z").len(), 4);
+    // set back, and away again for two Mondays, of which the last is made up for
+    assert_eq!(queued("2026-11-05T08:00:00Z").len(), 4);
+    let after = queued("2026-11-18T12:00:00Z");
+    assert_eq!(after[4..], ["digest/2026-11-16"], "{after:?}");
+}
+
+#[test]
 fn months_before_it_first_woke_are_left_alone() {
     let world = world();
     world.turn("2026-10-15T12:00:00Z");

@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The disk is full.
     #[error("the disk that holds the store is full")]
     Full,
+    /// The system could not read or write the file.
+    #[error("the disk that holds the store cannot be used: {0}")]
+    Disk(String),
     /// What is on disk is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -121,6 +124,7 @@ impl StoreError {
             match source.sqlite_error_code() {
                 Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Locked,
                 Some(Code::DiskFull) => Self::Full,
+                Some(Code::SystemIoFailure) => Self::Disk(format!("{operation}: {source}")),
                 Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
                     Self::Damaged(format!("{operation}: {source}"))
                 }
@@ -132,7 +136,7 @@ impl StoreError {
     /// Whether trying again later can help.
     #[must_use]
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::Locked | Self::Full | Self::Busy | Self::Closed)
+        matches!(self, Self::Locked | Self::Full | Self::Disk(_) | Self::Busy | Self::Closed)
     }
 
     /// The same failure for another of the bodies it hit.
@@ -140,6 +144,7 @@ impl StoreError {
         match self {
             Self::Locked => Self::Locked,
             Self::Full => Self::Full,
+            Self::Disk(why) => Self::Disk(why.clone()),
             Self::Closed => Self::Closed,
             other => Self::Damaged(other.to_string()),
         }
