@@ -48,17 +48,18 @@ impl House {
         self.runtime.block_on(self.lab.clear(part));
     }
 
-    /// Runs a probe: its exit code and its outcome.
-    fn probe(&self, id: &str) -> (Option<i32>, Value) {
-        let config = self.directory.path().join("probes.toml");
-        let (code, text) = probe(&config, id);
+    /// Runs a probe that knows of accounts what stands in `memory`: its exit code and its outcome.
+    fn probe(&self, id: &str, memory: &str) -> (Option<i32>, Value) {
+        let (code, text) = probe(self.directory.path(), id, memory);
         assert!(!text.contains("correct horse") && !text.contains("lab-session"), "{text}");
         (code, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
     }
 
     #[track_caller]
     fn expect(&self, id: &str, code: i32, verdict: &str, reason: Option<&str>) -> Value {
-        let (got, outcome) = self.probe(id);
+        // what another fault made of the account is not to be known
+        let memory = format!("memory-{}", reason.unwrap_or("none"));
+        let (got, outcome) = self.probe(id, &memory);
         assert_eq!(outcome["verdict"], verdict, "{outcome}");
         assert_eq!(outcome["reason"].as_str(), reason, "{outcome}");
         assert_eq!(got, Some(code), "{outcome}");
@@ -66,9 +67,10 @@ impl House {
     }
 }
 
-fn probe(config: &Path, id: &str) -> (Option<i32>, String) {
+fn probe(directory: &Path, id: &str, memory: &str) -> (Option<i32>, String) {
     let mut command = mailward();
-    command.args(["probe", "--json", id, "--config"]).arg(config);
+    command.args(["probe", "--json", id, "--config"]).arg(directory.join("probes.toml"));
+    command.arg("--data").arg(directory.join(memory));
     let output = command.env("LAB_PASSWORD", "correct horse").output().expect("start mailward");
     (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
 }
@@ -95,6 +97,9 @@ fn webmail_as_deep_as_its_definition_says() {
         house.set(Part::Owa, fault);
         house.expect("inbox", code, verdict, Some(reason));
     }
+    let (code, outcome) = house.probe("inbox", "memory-credential");
+    assert_eq!(outcome["reason"], "credential_held", "refused a moment ago: {outcome}");
+    assert_eq!(code, Some(1));
     house.set(Part::Owa, Fault::SignIn(SignIn::WsFed));
     let outcome = house.expect("inbox", 0, "up", None);
     assert_eq!(outcome["facts"]["depth"], "to the sign-in page");
