@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "Start with:\n  mailward up --demo          watch a mail service that fails on a script\n  mailward check              validate probes.toml\n  mailward probe              run every probe once, now\n\nExit codes: 0 ok, 1 finding, 2 down, 64 bad usage or definition, 70 internal, 74 I/O."
+    after_help = "Start with:\n  mailward up --demo          watch a mail service that fails on a script\n  mailward init example.org   write probes.toml for a domain\n  mailward check              validate probes.toml\n  mailward probe              run every probe once, now\n\nExit codes: 0 ok, 1 finding, 2 down, 64 bad usage or definition, 70 internal, 74 I/O."
 )]
 pub(crate) struct Cli {
     /// How log lines are written to standard error
@@ -63,6 +63,11 @@ pub(crate) enum Command {
     /// Validate the definition; every fault as FILE:LINE:COL: message
     #[command(after_help = "Example:\n  mailward check --config probes.toml")]
     Check(Check),
+    /// Look a domain up, write a definition with the checks that need no account, and run each once
+    #[command(
+        after_help = "Examples:\n  mailward init example.org\n  mailward init example.org --out /etc/mailward/probes.toml --zone Europe/London\n\nA file that is there is not overwritten. Exit code: 0 once the file is written, whatever the\nchecks say; 64 no such domain, or one that takes no mail; 74 the DNS does not answer."
+    )]
+    Init(Init),
     /// Read evidence records (JSON lines), or a service desk's export (CSV), into the store
     #[command(
         after_help = "Examples:\n  mailward import october.ndjson --data /var/lib/mailward\n  zstdcat october.ndjson.zst | mailward import -\n  mailward import incidents.csv --config probes.toml --data /var/lib/mailward\n  mailward import calls.csv --as counts\n\nA file is taken whole or not at all. Importing it twice changes nothing. [tickets.csv] and\n[counts.csv] in the definition say what the columns of a CSV file are."
@@ -223,6 +228,37 @@ pub(crate) struct Check {
     /// Judge quorums by the agents enrolled in this store as well
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The domain, as in mail addresses
+    #[arg(value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    /// The definition to write
+    #[arg(long, value_name = "FILE", default_value = "probes.toml")]
+    pub(crate) out: PathBuf,
+    /// The time zone of the service [default: this machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// Ask this resolver, IP or IP:PORT, instead of the system's; written down as well
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) resolver: Option<String>,
+    /// PEM file of authorities to trust beside the system's; written down as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// File of DNSKEY records to judge DNSSEC by, for networks with a root of their own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_anchors: Option<PathBuf>,
+    /// A DKIM selector in use, beside the usual ones that are tried; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dkim_selector: Vec<String>,
+    /// Where mail servers listen
+    #[arg(long, value_name = "PORT", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) mx_port: u16,
+    /// Where web servers listen
+    #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) https_port: u16,
 }
 
 #[derive(Debug, Args)]

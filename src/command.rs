@@ -8,6 +8,7 @@ mod differing;
 mod distribution;
 mod editions;
 mod evidence;
+mod init;
 mod keys;
 mod probe;
 mod publish;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Reporter(args) => reporter::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Import(args) => evidence::import(&args),
         Command::Export(args) => evidence::export(&args),
         Command::Report(args) => report::run(&args),

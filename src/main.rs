@@ -6,7 +6,9 @@ mod command;
 mod definition;
 mod demo;
 mod failure;
+mod init;
 mod process;
+mod remedy;
 mod terminal;
 
 use std::process::ExitCode;

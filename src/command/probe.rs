@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::cli::Probe;
 use crate::definition;
 use crate::failure::{Exit, Failure};
-use crate::{process, terminal};
+use crate::{process, remedy, terminal};
 
 pub(crate) fn run(args: &Probe) -> Outcome {
     let definition = definition::load(&args.config.config)?;
@@ -42,6 +42,11 @@ fn exit(outcomes: &[Seen]) -> Exit {
 }
 
 fn render(outcomes: &[Seen], colour: bool) -> String {
+    [table(outcomes, colour), details(outcomes), summary(outcomes)].concat()
+}
+
+/// A line a probe.
+pub(super) fn table(outcomes: &[Seen], colour: bool) -> String {
     let mut rows =
         vec![["PROBE", "VERDICT", "REASON", "TOOK ms", "PHASES ms"].map(str::to_owned).to_vec()];
     for outcome in outcomes {
@@ -55,29 +60,39 @@ fn render(outcomes: &[Seen], colour: bool) -> String {
             phases.join("  "),
         ]);
     }
-    let mut text = terminal::table(&rows, &[3]);
-    if colour {
-        text = emphasise(&text);
-    }
+    let text = terminal::table(&rows, &[3]);
+    if colour { emphasise(&text) } else { text }
+}
+
+/// Of each that is not plainly up: why in plain words, what to do, and the facts.
+pub(super) fn details(outcomes: &[Seen]) -> String {
+    let mut text = String::new();
     for outcome in outcomes {
         if let Some(reason) = outcome.reason.as_ref() {
             text.push_str(&format!("\n{}: {}", outcome.probe, reason.plain()));
+            if let Some(remedy) = remedy::of(reason) {
+                text.push_str(&format!("\n  what to do: {remedy}"));
+            }
             for (fact, value) in outcome.facts.iter() {
                 text.push_str(&format!("\n  {fact}: {}", printable(value)));
             }
             text.push('\n');
         }
     }
+    text
+}
+
+/// How many came out how, in a line.
+pub(super) fn summary(outcomes: &[Seen]) -> String {
     let count = |verdict| outcomes.iter().filter(|o| o.verdict == verdict).count();
-    text.push_str(&format!(
+    format!(
         "\n{} probes: {} up, {} degraded, {} down, {} unknown\n",
         outcomes.len(),
         count(Verdict::Up),
         count(Verdict::Degraded),
         count(Verdict::Down),
         count(Verdict::Unknown),
-    ));
-    text
+    )
 }
 
 /// Bytes of a foreign server must not steer the terminal.

@@ -18,7 +18,7 @@ for group in "$@"; do
     mailbox) wanted="$wanted dovecot-imapd:/usr/lib/dovecot/imap dovecot-pop3d:/usr/lib/dovecot/pop3 nginx-light:nginx" ;;
     web) wanted="$wanted nginx-light:nginx" ;;
     dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
-    dns) wanted="$wanted knot:knotd knot-dnsutils:kdig nginx-light:nginx" ;;
+    dns) wanted="$wanted knot:knotd knot-dnsutils:kdig unbound:unbound nginx-light:nginx" ;;
     rules) wanted="$wanted prometheus:promtool" ;;
     sip) wanted="$wanted kamailio:kamailio kamailio-tls-modules:/usr/share/doc/kamailio-tls-modules/copyright iproute2:ip" ;;
     plugins) wanted="$wanted monitoring-plugins-basic:/usr/lib/nagios/plugins/check_dummy" ;;

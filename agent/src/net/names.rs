@@ -3,15 +3,26 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use mailward_evidence::Reason;
 
-use super::dns::{ask_any, code_word, full_name, txt_text};
+use super::dns::{Manner, ask_any_whole, code_word, full_name, txt_text};
 use super::{Deadline, Fault, Net};
 
 /// The most addresses of one name that are used.
 const MAX_ADDRESSES: usize = 64;
+
+/// Where a service is, as a domain says (RFC 2782).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offer {
+    /// Lower ones are tried first.
+    pub priority: u16,
+    /// Its port.
+    pub port: u16,
+    /// Its host, without the final dot; empty where the service is not offered.
+    pub host: String,
+}
 
 /// Whom to ask, and until when.
 #[derive(Clone, Debug)]
@@ -65,6 +76,54 @@ impl Names {
         Ok(found.into_iter().map(|(_, host)| host).collect())
     }
 
+    /// Where a service such as `_imaps._tcp.example.org` is, best first.
+    ///
+    /// # Errors
+    /// As [`Names::texts`].
+    pub async fn services(&self, name: &str) -> Result<Vec<Offer>, Fault> {
+        let mut found = self
+            .data(name, RecordType::SRV, |data| match data {
+                RData::SRV(srv) => {
+                    Some(Offer { priority: srv.priority, port: srv.port, host: plain(&srv.target) })
+                }
+                _ => None,
+            })
+            .await?;
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// What `name` is another name of; `None` where it is none.
+    ///
+    /// # Errors
+    /// As [`Names::texts`].
+    pub async fn alias(&self, name: &str) -> Result<Option<String>, Fault> {
+        let found = self.data(name, RecordType::CNAME, |data| match data {
+            RData::CNAME(alias) => Some(plain(&alias.0)),
+            _ => None,
+        });
+        Ok(found.await?.pop())
+    }
+
+    /// Whether there is such a name, with whatever records.
+    ///
+    /// # Errors
+    /// As [`Names::texts`].
+    pub async fn exists(&self, name: &str) -> Result<bool, Fault> {
+        let message = self.ask(name, RecordType::SOA, Manner::default()).await?;
+        Ok(message.metadata.response_code != ResponseCode::NXDomain)
+    }
+
+    /// Whether the resolver says that it has proved the name's mail servers by DNSSEC.
+    ///
+    /// # Errors
+    /// As [`Names::texts`].
+    pub async fn is_vouched_for(&self, domain: &str) -> Result<bool, Fault> {
+        let manner = Manner { dnssec: true, unchecked: false };
+        let message = self.ask(domain, RecordType::MX, manner).await?;
+        Ok(message.metadata.authentic_data)
+    }
+
     /// Addresses, IPv4 first.
     ///
     /// # Errors
@@ -96,18 +155,21 @@ impl Names {
         kind: RecordType,
         read: impl Fn(&RData) -> Option<T>,
     ) -> Result<Vec<T>, Fault> {
+        let message = self.ask(name, kind, Manner::default()).await?;
+        let records = message.answers.iter().filter(|record| record.record_type() == kind);
+        Ok(records.filter_map(|record| read(&record.data)).collect())
+    }
+
+    /// The answer, if it says that there is something or nothing.
+    async fn ask(&self, name: &str, kind: RecordType, manner: Manner) -> Result<Message, Fault> {
         let full = full_name(name).map_err(|problem| Fault::new(Reason::ProbeFault, problem))?;
-        let answer = ask_any(&self.servers, &full, kind, self.deadline).await.1;
-        let answer = answer.map_err(|fault| match fault.reason {
+        let answer = ask_any_whole(&self.servers, &full, kind, manner, self.deadline).await.1;
+        let message = answer.map_err(|fault| match fault.reason {
             Reason::ProbeFault | Reason::EgressBlocked => fault,
             _ => Fault::new(Reason::DnsFailure, format!("{name} {kind}: {}", fault.detail)),
         })?;
-        match answer.code {
-            ResponseCode::NoError => {
-                let records = answer.records.iter().filter(|r| r.record_type() == kind);
-                Ok(records.filter_map(|record| read(&record.data)).collect())
-            }
-            ResponseCode::NXDomain => Ok(Vec::new()),
+        match message.metadata.response_code {
+            ResponseCode::NoError | ResponseCode::NXDomain => Ok(message),
             code => {
                 let detail = format!("{name} {kind} was answered with {}", code_word(code));
                 Err(Fault::new(Reason::DnsFailure, detail))

@@ -17,4 +17,6 @@ policy() {
 }
 has "a policy" "$(policy good)" "mode: enforce"
 is "a policy under a foreign certificate" "$(policy sts-name || true)" ""
+has "a resolver that validates" "$(kdig @127.0.0.1 -p "$RESOLVER_PORT" +adflag peers.test MX)" " ad"
+has "and knows nothing else" "$(kdig @127.0.0.1 -p "$RESOLVER_PORT" example.org MX)" "NXDOMAIN"
 exit $FAILED

@@ -1,19 +1,22 @@
 #!/bin/bash
 # Knot, a real name server, on 127.0.0.1:22054 (UDP and TCP), and nginx with the MTA-STS policies
-# of its domains on 22447. The server's own answers stand for a resolver's. Zones:
+# of its domains on 22447. The server's own answers stand for a resolver's; Unbound, a resolver
+# that validates and knows nothing but these zones, is on 22055. Zones:
 #
 #   sign.test        signed; keys.txt in the state directory holds its key as a trust anchor
 #   open.sign.test   not signed, and the zone above says so
 #   elsewhere.test   not signed, and no keys anywhere above it; nothing in it
 #   bad.sign.test    signed, but the zone above names another key
+#   peers.test       signed, its key in keys.txt too; a whole mail service: MX, policies, and SRV
+#                    records for the mail and mailbox peers; webmail.peers.test on 22447
 #
 # Domains below sign.test, one for each way to be right or wrong: good (everything, mail server
 # mx.good with TLSA for $MX_PORT), none (nothing but MX), spf-*, dmarc-*, sts-*, rpt-bad, dane-*.
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-need knotd kdig nginx openssl
+need knotd kdig unbound nginx openssl
 fresh
-need_free "$DNS_PORT" "$POLICY_PORT"
+need_free "$DNS_PORT" "$POLICY_PORT" "$RESOLVER_PORT"
 make_tls
 mkdir -p "$STATE"/{zones,db,run,policy}
 
@@ -107,6 +110,25 @@ mx A 127.0.0.1
 _dmarc TXT "v=DMARC1; p=reject"
 END
 done
+cat >"$STATE/zones/peers.test.zone" <<END
+\$ORIGIN peers.test.
+$soa
+@ MX 10 mail
+@ TXT "v=spf1 mx -all"
+mail A 127.0.0.1
+mta-sts A 127.0.0.1
+webmail A 127.0.0.1
+autodiscover CNAME mail
+selector1._domainkey TXT "v=DKIM1; k=rsa; p=" $(split "$(dkim "$STATE/dkim2048.key")")
+_dmarc TXT "v=DMARC1; p=reject; rua=mailto:dmarc@peers.test"
+_mta-sts TXT "v=STSv1; id=20260101;"
+_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@peers.test"
+_$MX_PORT._tcp.mail TLSA 3 1 1 $spki
+_imaps._tcp SRV 0 1 $IMAPS_PORT mail
+_pop3s._tcp SRV 0 1 $POP3S_PORT mail
+_submission._tcp SRV 0 1 $SUBMISSION_PORT mail
+_submissions._tcp SRV 0 1 $SMTPS_PORT mail
+END
 printf '$ORIGIN elsewhere.test.\n%s\n' "$soa" >"$STATE/zones/elsewhere.test.zone"
 zone() { # NAME SIGNED
     printf '  - domain: %s\n' "$1"
@@ -138,20 +160,47 @@ template:
     zonefile-load: whole
 zone:
 $(zone sign.test yes)
+$(zone peers.test yes)
 $(zone bad.sign.test yes)
 $(zone open.sign.test no)
 $(zone elsewhere.test no)
 END
 knotd -c "$STATE/knot.conf" -d >"$STATE/start.log" 2>&1 || die "knotd did not start: $(cat "$STATE/start.log")"
 wait_port "$DNS_PORT"
-for i in $(seq 1 200); do
-    key=$(kdig +short @127.0.0.1 -p "$DNS_PORT" sign.test DNSKEY 2>/dev/null | head -1)
-    signed=$(kdig +short +dnssec @127.0.0.1 -p "$DNS_PORT" good.sign.test MX 2>/dev/null | grep -c ' sign.test. ' || true)
-    [ -z "$key" ] || [ "$signed" = 0 ] || break
-    sleep 0.05
+for zone in sign peers; do
+    for i in $(seq 1 200); do
+        key=$(kdig +short @127.0.0.1 -p "$DNS_PORT" $zone.test DNSKEY 2>/dev/null | head -1)
+        signed=$(kdig +short +dnssec @127.0.0.1 -p "$DNS_PORT" $zone.test SOA 2>/dev/null | grep -c " $zone.test. " || true)
+        [ -z "$key" ] || [ "$signed" = 0 ] || break
+        sleep 0.05
+    done
+    [ -n "$key" ] || die "$zone.test has no key; see $STATE/knot.log"
+    echo "$zone.test. 3600 IN DNSKEY $key" >>"$STATE/keys.txt"
 done
-[ -n "$key" ] || die "sign.test has no key; see $STATE/knot.log"
-echo "sign.test. 3600 IN DNSKEY $key" >"$STATE/keys.txt"
+
+# a resolver that knows these zones and no other, so that nothing is asked of the internet
+cat >"$STATE/unbound.conf" <<END
+server:
+    interface: 127.0.0.1
+    port: $RESOLVER_PORT
+    directory: "$STATE"
+    chroot: ""
+    username: ""
+    pidfile: "$STATE/unbound.pid"
+    logfile: "$STATE/unbound.log"
+    do-ip6: no
+    do-not-query-localhost: no
+    trust-anchor-file: "$STATE/keys.txt"
+    local-zone: "." static
+$(for zone in sign peers elsewhere; do printf '    local-zone: "%s.test." transparent\n' $zone; done)
+$(for zone in sign peers elsewhere; do
+    printf 'stub-zone:\n    name: "%s.test."\n    stub-addr: 127.0.0.1@%s\n' $zone "$DNS_PORT"
+done)
+remote-control:
+    control-enable: no
+END
+unbound -c "$STATE/unbound.conf" >"$STATE/unbound-start.log" 2>&1 || die "Unbound did not start: $(cat "$STATE/unbound-start.log")"
+wait_port "$RESOLVER_PORT"
 
 policy() { # NAME MX MODE
     printf 'version: STSv1\nmode: %s\nmx: %s\nmax_age: 86400\n' "$3" "$2" >"$STATE/policy/$1"
@@ -161,11 +210,12 @@ policy sts-html mx.sts-html.sign.test enforce
 policy sts-mx "*.other.test" enforce
 policy sts-testing "*.sts-testing.sign.test" testing
 policy sts-name mx.sts-name.sign.test enforce
+policy peers mail.peers.test enforce
 names=$(for n in good sts-gone sts-moved sts-html sts-mx sts-testing; do printf 'DNS:mta-sts.%s.sign.test,' "$n"; done)
 (
     cd "$STATE"
     openssl req -newkey rsa:2048 -nodes -subj /CN=policies -keyout policy.key -out policy.csr
-    echo "subjectAltName=${names%,}" >policy.ext
+    echo "subjectAltName=${names}DNS:mta-sts.peers.test,DNS:webmail.peers.test" >policy.ext
     openssl x509 -req -in policy.csr -CA "$TLS/ca.pem" -CAkey "$TLS/ca.key" -CAcreateserial \
         -days 90 -extfile policy.ext -out policy.pem
 ) >"$STATE/tls.log" 2>&1 || die "the certificate could not be made; see $STATE/tls.log"
@@ -190,6 +240,13 @@ http {
   ssl_certificate $STATE/policy.pem;
   ssl_certificate_key $STATE/policy.key;
 $(serve good text/plain)
+  server { listen 127.0.0.1:$POLICY_PORT ssl; server_name mta-sts.peers.test;
+    types { } default_type text/plain;
+    location = /.well-known/mta-sts.txt { alias $STATE/policy/peers; } }
+  server { listen 127.0.0.1:$POLICY_PORT ssl; server_name webmail.peers.test; default_type text/html;
+    location = / { return 200 '<form><input name="csrf" value="a&amp;b/c d"><input type="password"></form>'; }
+    location = /said { return 200 'you said \$arg_t'; }
+    location / { return 404; } }
 $(serve sts-html text/html)
 $(serve sts-mx text/plain)
 $(serve sts-testing text/plain)
