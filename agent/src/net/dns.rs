@@ -333,9 +333,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_truncated_answer_is_fetched_over_tcp() {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        // a port that is free over UDP may be taken over TCP by a test beside this one
+        let (udp, tcp) = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let address = udp.local_addr().unwrap();
+            if let Ok(tcp) = tokio::net::TcpListener::bind(address).await {
+                break (udp, tcp);
+            }
+        };
         let server = udp.local_addr().unwrap();
-        let tcp = tokio::net::TcpListener::bind(server).await.unwrap();
         let serve = tokio::spawn(async move {
             let mut packet = [0u8; 512];
             let (count, peer) = udp.recv_from(&mut packet).await.unwrap();
