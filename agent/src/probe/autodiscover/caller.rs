@@ -103,12 +103,14 @@ impl<'a> Caller<'a> {
         match self.client.send(&asked, Phases::Whole(phase), trace).await {
             Ok(answer) if answer.status == 401 => {
                 let offers = Offers::of(&answer);
-                if offers.is_empty() {
-                    // against RFC 9110 section 15.5.2: whatever it is, it is not Exchange
-                    return Reply::NotHere(Seen::down(Reason::ProtocolError));
-                }
                 trace.fact("logon_by", offers.words());
-                self.as_account(&asked, &offers, shows, trace).await
+                match self.as_account(&asked, &offers, shows, trace).await {
+                    // against RFC 9110 section 15.5.2: nobody can tell how to go on
+                    Reply::Challenge if offers.is_empty() => {
+                        Reply::NotHere(Seen::down(Reason::ProtocolError))
+                    }
+                    other => other,
+                }
             }
             // no account was shown that could be the cause
             Ok(answer) if answer.status == 403 => {

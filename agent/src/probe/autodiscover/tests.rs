@@ -126,6 +126,8 @@ async fn answers_of_status_200_and_what_they_say() {
         (Trouble::RedirectAddress("nonsense".to_owned()), "down wrong_content", "+a"),
         (Trouble::RejectLogons, "unknown credential", "-a"),
         (Trouble::Offers("Negotiate\nNTLM".to_owned()), "unknown logon_unsupported", ""),
+        // whoever does not say how to log on is shown the account all the same, once
+        (Trouble::Offers(String::new()), "unknown credential", "-a"),
         (Trouble::NoVersion2, "up", "+a"),
     ];
     for (trouble, expect, told) in cases {
