@@ -87,7 +87,7 @@ fn a_screen_reader_comes_upon_things_in_order() {
         "\"99.9 %\"",
         "\"The month day by day\"",
         "Figure:",
-        "TOC (block)",
+        "  TOC\n",
         "\"The months before\"",
         "\"Outages\"",
         "\"High-severity incidents\"",
