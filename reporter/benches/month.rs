@@ -77,7 +77,13 @@ fn catalogue() -> Catalogue {
         hours: Vec::new(),
         levels: (0..COMPONENTS).map(level).collect(),
         maintenance: Maintenance::default(),
-        report: Report { publish: Publish::Manual, publish_on: 5 },
+        report: Report {
+            publish: Publish::Manual,
+            publish_on: 5,
+            publish_at: jiff::civil::Time::constant(9, 0, 0, 0),
+            signing_key: None,
+        },
+        distribution: None,
         tickets_csv: None,
         counts_csv: None,
     }

@@ -177,7 +177,13 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
             cap_per_month: world.cap_ms.map(length),
             notice: world.notice_ms.map(length),
         },
-        report: Report { publish: Publish::Auto, publish_on: 5 },
+        report: Report {
+            publish: Publish::Auto,
+            publish_on: 5,
+            publish_at: jiff::civil::Time::constant(9, 0, 0, 0),
+            signing_key: None,
+        },
+        distribution: None,
         tickets_csv: None,
         counts_csv: None,
     }
