@@ -111,6 +111,17 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mailward distribution list\n  mailward distribution again edition/2026-10/1 --to board@example.org"
     )]
     Distribution(Distribution),
+    /// List runs that failed, and show what they met
+    #[command(
+        after_help = "Examples:\n  mailward failures                                  the last 20 of the last week\n  mailward failures --component owa --last 100\n  mailward failures --probe owa-logon 2026-10-05T08:05:30Z   what that run met\n  mailward failures --from 2026-10-05T00:00:00Z --to 2026-10-06T00:00:00Z --json\n\nWhat a run met is for operators: it may hold names of hosts and answers of servers."
+    )]
+    Failures(Failures),
+    /// List the accounts that checks sign in with, and say that one may be tried again
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mailward credentials list\n  mailward credentials clear owa-probe --by 'A. Manager'"
+    )]
+    Credentials(Credentials),
     /// Enrol agents, and change or end their enrolment
     #[command(subcommand, after_help = "Example:\n  mailward agents add leeds-1 --site internet")]
     Agents(Agents),
@@ -431,6 +442,57 @@ pub(crate) enum Distribution {
         /// To whom
         #[arg(long, value_name = "ADDRESS")]
         to: String,
+        #[command(flatten)]
+        data: StoreArg,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Failures {
+    /// Show in full the runs that were due in the second that this instant lies in
+    #[arg(value_name = "INSTANT")]
+    pub(crate) due: Option<String>,
+    /// Runs of this probe
+    #[arg(long, value_name = "ID")]
+    pub(crate) probe: Option<String>,
+    /// Runs of the probes of this component
+    #[arg(long, value_name = "ID")]
+    pub(crate) component: Option<String>,
+    /// Runs due from this instant on [default: a week ago]
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) from: Option<String>,
+    /// Runs due before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) to: Option<String>,
+    /// The last so many of them
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) last: usize,
+    /// Show each in full
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// Print them as evidence records, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    #[command(flatten)]
+    pub(crate) data: DataArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Credentials {
+    /// List the accounts that agents asked for, and how they stand
+    List {
+        #[command(flatten)]
+        data: StoreArg,
+    },
+    /// Say that an account may be tried again, once what was wrong with it is mended
+    Clear {
+        /// The credential's id
+        id: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME", default_value = "an operator")]
+        by: String,
         #[command(flatten)]
         data: StoreArg,
     },

@@ -3,11 +3,13 @@
 mod agent;
 mod agents;
 mod check;
+mod credentials;
 mod demo;
 mod differing;
 mod distribution;
 mod editions;
 mod evidence;
+mod failures;
 mod init;
 mod keys;
 mod probe;
@@ -46,6 +48,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Editions(command) => editions::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Distribution(command) => distribution::run(&command),
+        Command::Failures(args) => failures::run(&args),
+        Command::Credentials(command) => credentials::run(command),
         Command::Agents(command) => agents::run(command),
         Command::Schema => schema(),
         Command::Completions { shell } => {

@@ -190,6 +190,12 @@ impl Accounts for RunAccounts<'_> {
         self.purse.guard.align(&earlier);
     }
 
+    fn undecided(&self, credential_id: &str) {
+        if let Some(attempt) = self.settled(credential_id) {
+            self.purse.guard.release(credential_id, &attempt);
+        }
+    }
+
     fn proven(&self, credential_id: &str) -> bool {
         self.purse.guard.proven(credential_id)
     }

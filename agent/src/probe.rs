@@ -162,6 +162,12 @@ pub trait Accounts: Send + Sync {
     /// The service refused the account.
     fn rejected(&self, credential_id: &str);
 
+    /// The attempt came to an answer that says nothing of the account, or to none; one that is
+    /// told nothing learns it when the run ends.
+    fn undecided(&self, credential_id: &str) {
+        let _ = credential_id;
+    }
+
     /// Whether the service is known to have taken the account within the last 24 hours. One
     /// that cannot say says no.
     fn proven(&self, credential_id: &str) -> bool {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use mailward_catalogue::Catalogue;
+use mailward_evidence::lease::AccountState;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
@@ -12,6 +13,7 @@ use prometheus::{TEXT_FORMAT, TextEncoder};
 
 pub mod latency;
 
+use crate::leases::Account;
 use crate::report::model::{Availability, Figure, Report};
 use crate::status::MonthEntry;
 use crate::status::evaluate::Evaluation;
@@ -40,6 +42,8 @@ pub struct Facts<'a> {
     pub months: &'a [MonthEntry],
     /// How many letters about published reports are in each state.
     pub letters: &'a [(LetterState, u64)],
+    /// How accounts stand that agents sign in with.
+    pub accounts: &'a [Account],
     /// The instant it holds for.
     pub now_ms: i64,
 }
@@ -59,6 +63,7 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
         incidents(facts),
         differing(facts),
         letters(facts),
+        credentials(facts),
         records(facts),
         last_seen(facts),
         skew(facts),
@@ -210,6 +215,27 @@ fn differing(facts: &Facts<'_>) -> MetricFamily {
     family(
         "mailward_edition_differs",
         "Whether evidence that arrived since changes a figure of the month's latest edition.",
+        MetricType::GAUGE,
+        samples.collect(),
+    )
+}
+
+/// Accounts of one credential's id in several mailboxes are told by the worst of them.
+fn credentials(facts: &Facts<'_>) -> MetricFamily {
+    let mut states: BTreeMap<&str, AccountState> = BTreeMap::new();
+    for account in facts.accounts {
+        let worst = states.entry(&account.credential).or_insert(account.state);
+        *worst = (*worst).max(account.state);
+    }
+    let samples = states.into_iter().flat_map(|(id, state)| {
+        AccountState::ALL.map(|known| {
+            let pairs = [("credential", id), ("state", known.label())];
+            gauge(&pairs, f64::from(u8::from(known == state)))
+        })
+    });
+    family(
+        "mailward_credential_state",
+        "1 for the state an account is in that agents sign in with: good, untried, refused or held.",
         MetricType::GAUGE,
         samples.collect(),
     )

@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mailward_evidence::{AgentName, Clock, ProbeId, Record, wire};
+use mailward_evidence::{AgentName, Clock, Outcome, ProbeId, Record, wire};
 use rusqlite::Connection;
 
 pub use error::StoreError;
@@ -371,6 +371,21 @@ impl Store {
             watch.2 += 1;
         }
         Ok(watch.2)
+    }
+
+    /// Hands over the runs due in the range that were not up, with all that was kept of them, by
+    /// agent and probe. What is past the retention of raw outcomes is not there any more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn for_each_failure(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+        wanted: &dyn Fn(&AgentName, &ProbeId) -> bool,
+        each: &mut dyn FnMut(Outcome),
+    ) -> Result<(), StoreError> {
+        self.read(|conn| View::new(conn, Want::All)?.failures((from_ms, to_ms), wanted, each))
     }
 
     /// Writes evidence as JSON lines: rosters, exclusions, tickets and counts that touch the

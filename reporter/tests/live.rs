@@ -298,6 +298,7 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             latencies: &Latencies::starting(now_ms()),
             months: &months,
             letters: &[(LetterState::Bounced, 2)],
+            accounts: &[],
             now_ms: now_ms(),
         })
         .unwrap()

@@ -7,6 +7,7 @@ mod beyond;
 mod commands;
 mod distribution;
 mod edge;
+mod guard;
 mod init;
 mod kill;
 mod mailboxes;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn mailward() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailward"));
     command.env("NO_COLOR", "1").env_remove("MAILWARD_LOG").stdin(Stdio::null());
+    // what a probe run by hand remembers of accounts is nobody else's affair
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let states = format!("states-{}-{call}", std::process::id());
+    command.env("XDG_STATE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join(states));
     command
 }
 

@@ -220,6 +220,10 @@ impl Accounts for Sparing<'_> {
         self.inner.rejected(credential_id);
     }
 
+    fn undecided(&self, credential_id: &str) {
+        self.inner.undecided(credential_id);
+    }
+
     fn proven(&self, credential_id: &str) -> bool {
         self.inner.proven(credential_id)
     }

@@ -60,6 +60,7 @@ impl<'a> Entry<'a> {
         trace.lap("greeting");
         let (said, offered) = greeting?;
         trace.fact("greeting", format!("{} {}", said.status, said.text));
+        trace.keep_reply(&format!("* {} {}", said.status, said.text));
         match said.status {
             Status::Ok => {}
             // RFC 9051 section 7.1.4: let in without a word, so neither TLS nor logon can follow

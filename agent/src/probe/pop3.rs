@@ -94,6 +94,7 @@ impl Pop3 {
         trace.lap("greeting");
         let greeting = greeting?;
         trace.fact("greeting", &greeting.text);
+        trace.keep_reply(&greeting.text);
         if !greeting.ok {
             return Err(Ended::Judged(judge(At::Greeting, &greeting, trace)));
         }

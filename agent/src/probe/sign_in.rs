@@ -122,7 +122,12 @@ impl<'a> Round<'a> {
                 }
                 None
             }
-            Logon::Ended(seen) => Some(Err(seen)),
+            Logon::Ended(seen) => {
+                if let Some(id) = self.current() {
+                    self.accounts.undecided(id);
+                }
+                Some(Err(seen))
+            }
         }
     }
 

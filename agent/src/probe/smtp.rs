@@ -17,7 +17,8 @@ mod greylist;
 mod judge;
 
 use greylist::Greylist;
-use judge::{At, judge, judge_auth};
+use judge::{At, judge};
+pub(super) use judge::{judge_auth, keep};
 
 struct Smtp {
     net: Arc<Net>,
@@ -146,6 +147,7 @@ impl Smtp {
         trace.lap("banner");
         let greeting = greeting?;
         trace.fact("banner", greeting.text());
+        keep(&greeting, trace);
         if greeting.code != 220 {
             return Err(Ended::Judged(judge(At::Banner, &greeting, trace)));
         }

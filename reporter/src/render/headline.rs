@@ -43,7 +43,7 @@ pub fn headline(status: &Status) -> Headline {
     };
     let mut detail = match state {
         State::Working => all_well(status),
-        State::NoData => silence(status, all),
+        State::NoData => no_data(status, &affected, all),
         _ => since(status, &affected),
     };
     if !all && state != State::Working {
@@ -58,7 +58,7 @@ pub fn headline(status: &Status) -> Headline {
 pub fn explain(status: &Status, row: &Row) -> String {
     match row.now.state {
         State::Working => "Our checks find it working.".to_owned(),
-        State::NoData => silence(status, false),
+        State::NoData => no_data(status, &[row], false),
         _ => since(status, &[row]),
     }
 }
@@ -73,6 +73,18 @@ fn all_well(status: &Status) -> String {
             format!("{watched} The last check reported {}.", words::ago(at, status.now_ms))
         }
         _ => watched,
+    }
+}
+
+/// Why nothing is known, where one reason holds for all of them.
+fn no_data(status: &Status, affected: &[&Row], all: bool) -> String {
+    let why = affected.first().and_then(|row| row.now.why);
+    match why.filter(|why| affected.iter().all(|row| row.now.why == Some(why))) {
+        Some(why) => format!(
+            "{}. That does not mean that it is not working: we cannot tell.",
+            words::sentence(why)
+        ),
+        None => silence(status, all),
     }
 }
 

@@ -170,6 +170,7 @@ impl Refresh {
             latencies: &self.latencies,
             months: &months,
             letters: &self.letters()?,
+            accounts: &self.store.accounts()?,
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);

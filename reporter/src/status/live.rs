@@ -37,6 +37,10 @@ pub fn now(timeline: &ComponentTimeline, rule: Need, planned: Option<Span>) -> (
     (now, if shown.len() > 1 { shown } else { Vec::new() })
 }
 
+/// Why nothing is known where our own account is at fault: no word about whose it is.
+const SPARED: &str = "the account our checks sign in with is being spared, so signing in is not \
+                      checked at the moment";
+
 fn measured(timeline: &ComponentTimeline, sites: &[SiteAt], at_ms: i64) -> Now {
     let Some(step) = timeline.at(at_ms) else {
         return Now::plain(State::NoData, None);
@@ -62,7 +66,11 @@ fn measured(timeline: &ComponentTimeline, sites: &[SiteAt], at_ms: i64) -> Now {
         }
         timeline::State::Unknown if !fails_somewhere => {
             let since = timeline.unknown().around(at_ms).map(|span| span.from_ms);
-            Now::plain(State::NoData, since)
+            let is_spared = |(_, piece): (i64, &Piece)| {
+                matches!(piece.reason, Some(Reason::Credential | Reason::CredentialHeld))
+            };
+            let spared = spoken(timeline, at_ms, Voice::Unknown).any(is_spared);
+            Now { why: spared.then_some(SPARED), ..Now::plain(State::NoData, since) }
         }
         timeline::State::Unknown => failing(timeline, at_ms, Shade::Sites),
         timeline::State::Up if fails_somewhere && works_somewhere => {

@@ -40,6 +40,8 @@ fn note(at: &str, said: &Said, trace: &mut Trace) {
     if !said.text.is_empty() {
         trace.fact("answer", &said.text);
     }
+    let code = if said.code.is_empty() { String::new() } else { format!("[{}] ", said.code) };
+    trace.keep_reply(&format!("{} {code}{}", said.status, said.text));
 }
 
 /// What an answer means that does not let the conversation go on.

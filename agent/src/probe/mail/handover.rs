@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use hickory_proto::rr::{RData, RecordType};
-use mailward_evidence::Reason;
 use mailward_evidence::clock::Reading;
+use mailward_evidence::{Reason, Verdict};
 
 use super::super::sign_in::{Round, show};
+use super::super::smtp::{judge_auth, keep};
 use super::super::{Context, Seen};
 use crate::net::smtp::{Conversation, Offers, Reply, Way};
 use crate::net::{Deadline, Fault, Net, Security, Trace, dns};
@@ -148,6 +149,7 @@ impl Handover {
             class => class,
         };
         trace.fact("refusal_class", class.word());
+        keep(reply, trace);
         trace.fact("answer", text);
         if !self.is_watched {
             return Seen::unknown(Reason::SmtpRefused);
@@ -308,18 +310,23 @@ impl Handover {
         let reply = talk.log_on(&login, way, trace).await;
         trace.lap("auth");
         let reply = reply?;
-        match reply.code {
-            235 => {
-                round.accepted();
-                Ok(())
-            }
-            454 | 421 | 432 => Err(Stop::Refused("auth", reply)),
-            _ => {
-                account.spoil(&login).await;
-                round.rejected();
-                Err(Stop::Seen(round.verdict()))
-            }
+        let said = judge_auth(&reply, trace);
+        // it may be better in a moment, as a mail server would see it; 432 wants a new password
+        let is_later = reply.class() == 4 && reply.code != 432;
+        match round.settle(&account, &login, said).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) if is_later => Err(Stop::Refused("auth", reply)),
+            Some(Err(seen)) => Err(Stop::Seen(self.of_seen(seen))),
+            None => Err(Stop::Seen(round.verdict())),
         }
+    }
+
+    /// What the sender's own provider says is no news of the service that is watched.
+    fn of_seen(&self, mut seen: Seen) -> Seen {
+        if !self.is_watched && seen.verdict == Verdict::Down {
+            seen.verdict = Verdict::Unknown;
+        }
+        seen
     }
 
     async fn hand_in(

@@ -37,6 +37,8 @@ fn note(at: &str, reply: &Reply, trace: &mut Trace) {
     if !reply.text.is_empty() {
         trace.fact("answer", &reply.text);
     }
+    let code = if reply.code.is_empty() { String::new() } else { format!("[{}] ", reply.code) };
+    trace.keep_reply(&format!("-ERR {code}{}", reply.text));
 }
 
 /// What a -ERR means that does not let the conversation go on.

@@ -40,6 +40,19 @@ fn note(at: &str, reply: &Reply, trace: &mut Trace) {
     if !text.is_empty() {
         trace.fact("answer", text);
     }
+    keep(reply, trace);
+}
+
+/// Keeps a reply for operators as it came, line by line.
+pub(in crate::probe) fn keep(reply: &Reply, trace: &mut Trace) {
+    let last = reply.lines.len().saturating_sub(1);
+    for (i, line) in reply.lines.iter().enumerate() {
+        let parted = if i == last { ' ' } else { '-' };
+        trace.keep_reply(&format!("{}{parted}{line}", reply.code));
+    }
+    if reply.lines.is_empty() {
+        trace.keep_reply(&reply.code.to_string());
+    }
 }
 
 /// What a reply means that does not let the conversation go on.
@@ -129,7 +142,7 @@ fn names_a_list(reply: &Reply) -> bool {
 
 /// RFC 4954 sections 4 and 6. Any refusal that is not plainly about something else counts
 /// against the account, because the server may have counted it too.
-pub(super) fn judge_auth(reply: &Reply, trace: &mut Trace) -> Logon {
+pub(in crate::probe) fn judge_auth(reply: &Reply, trace: &mut Trace) -> Logon {
     note("auth", reply, trace);
     match reply.code {
         200..=299 => Logon::Accepted,

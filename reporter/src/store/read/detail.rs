@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mailward_evidence::{AgentName, ProbeId};
+use mailward_evidence::{AgentName, Outcome, ProbeId, Verdict};
 
 use super::{View, raw_gone, sent};
 use crate::segment::{Delivery, Run};
-use crate::store::codec::Key;
+use crate::store::codec::{self, Key};
 use crate::store::error::StoreError;
 use crate::store::run::Want;
 
@@ -81,5 +81,29 @@ impl View<'_> {
         }
         mails.sort_by_key(|(_, _, delivery)| delivery.due_ms);
         Ok(mails)
+    }
+
+    /// Runs due in the range that were not up, by agent and probe; the current version of each.
+    pub(in crate::store) fn failures(
+        &self,
+        (from_ms, to_ms): (i64, i64),
+        wanted: &dyn Fn(&AgentName, &ProbeId) -> bool,
+        each: &mut dyn FnMut(Outcome),
+    ) -> Result<(), StoreError> {
+        let range = (Key::at_ms(from_ms), Key::at_ms(to_ms));
+        for (id, info) in self.ordered() {
+            if !wanted(&info.agent, &info.probe) {
+                continue;
+            }
+            let fresh = self.head.fresh(id);
+            self.raw(id).merged(fresh, range, (Want::All, false), &mut |packed| {
+                if packed.verdict != Verdict::Up {
+                    let outcome = codec::unpack(packed, &info.agent, &info.probe, &self.head.words);
+                    each(outcome.map_err(|b| StoreError::Damaged(format!("an outcome: {b}")))?);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 }
