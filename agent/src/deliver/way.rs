@@ -68,7 +68,6 @@ impl Way {
     }
 
     /// A request to this part of the reporter's `/api/v1`.
-    #[must_use]
     pub fn post(&self, part: &[&str]) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
