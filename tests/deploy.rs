@@ -157,7 +157,7 @@ fn the_containers_have_the_secrets_that_the_definition_names() {
     let declared = DEFINITION.lines().filter(|line| !line.starts_with('#'));
     let named = declared.filter_map(|line| line.split("file = \"").nth(1));
     let paths: Vec<&str> = named.filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(paths.len(), 4);
+    assert_eq!(paths.len(), 5);
     for path in paths {
         assert!(COMPOSE.contains(&format!("target: {path}\n")), "{path}");
     }

@@ -217,7 +217,10 @@ impl Fault {
             (_, Some(error)) => tls::reason_of(error),
             (kind, None) => Self::kind(kind),
         };
-        Self::new(reason, format!("while {doing}: {error}"))
+        let said = error.to_string();
+        // rustls adds where its manual speaks of it
+        let said = said.split_once(": https://").map_or(said.as_str(), |(said, _)| said);
+        Self::new(reason, format!("while {doing}: {said}"))
     }
 
     fn kind(kind: std::io::ErrorKind) -> Reason {

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use mailward_catalogue::{Fault, Gravity};
 use mailward_evidence::SiteName;
+use mailward_reporter::render::words::counted;
 
 use super::open_store;
 use crate::Outcome;
@@ -30,15 +31,20 @@ pub(crate) fn run(args: &Check) -> Outcome {
     let errors = faults.iter().filter(|f| f.gravity == Gravity::Error).count();
     let warnings = faults.len() - errors;
     let Some(catalogue) = parsed.catalogue.filter(|_| errors == 0) else {
-        terminal::line(&format!("{errors} errors, {warnings} warnings"));
+        terminal::line(&format!(
+            "{}, {}",
+            counted(errors as u64, "error"),
+            counted(warnings as u64, "warning")
+        ));
         return Ok(Exit::Usage);
     };
     terminal::line(&format!(
-        "{}: {} components, {} probes, {} levels; no errors, {warnings} warnings",
+        "{}: {}, {}, {}; no errors, {}",
         path.display(),
-        catalogue.components.len(),
-        catalogue.probes.len(),
-        catalogue.levels.len(),
+        counted(catalogue.components.len() as u64, "component"),
+        counted(catalogue.probes.len() as u64, "probe"),
+        counted(catalogue.levels.len() as u64, "level"),
+        counted(warnings as u64, "warning"),
     ));
     Ok(Exit::Ok)
 }

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use mailward_agent::Memory;
 use mailward_evidence::{Outcome as Seen, Record, Verdict, wire};
+use mailward_reporter::render::words::counted;
 
 use super::clock;
 use crate::Outcome;
@@ -86,8 +87,8 @@ pub(super) fn details(outcomes: &[Seen]) -> String {
 pub(super) fn summary(outcomes: &[Seen]) -> String {
     let count = |verdict| outcomes.iter().filter(|o| o.verdict == verdict).count();
     format!(
-        "\n{} probes: {} up, {} degraded, {} down, {} unknown\n",
-        outcomes.len(),
+        "\n{}: {} up, {} degraded, {} down, {} unknown\n",
+        counted(outcomes.len() as u64, "probe"),
         count(Verdict::Up),
         count(Verdict::Degraded),
         count(Verdict::Down),
@@ -148,6 +149,6 @@ mod tests {
         down.facts.set("banner", "\u{1b}[2J220 hi".into());
         let text = render(&[down], false);
         assert!(!text.contains('\u{1b}'), "{text}");
-        assert!(text.contains("1 probes: 0 up, 0 degraded, 1 down, 0 unknown"), "{text}");
+        assert!(text.contains("1 probe: 0 up, 0 degraded, 1 down, 0 unknown"), "{text}");
     }
 }

@@ -52,7 +52,7 @@ fn check(definition: &str) -> Output {
 
 #[test]
 fn check_tells_every_fault_with_its_place() {
-    expect(&check(DEFINITION), 0, &["1 components, 1 probes, 1 levels"]);
+    expect(&check(DEFINITION), 0, &["1 component, 1 probe, 1 level; no errors"]);
     let broken = DEFINITION
         .replace("zone = \"Europe/London\"", "zone = \"Europe/Londn\"")
         .replace("kind = \"http\"", "kind = \"htpp\"")
