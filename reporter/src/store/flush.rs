@@ -38,7 +38,7 @@ pub(super) fn flush(
             write_bounds(conn, stream, info)?;
         }
     }
-    head.outcomes = 0;
+    (head.outcomes, head.rest_bytes) = (0, 0);
     conn.execute("DELETE FROM arrival", []).map_err(StoreError::sql("clear what arrived"))?;
     Ok(())
 }

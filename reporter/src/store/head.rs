@@ -38,6 +38,8 @@ pub(super) struct Head {
     /// By stream, in order.
     pub(super) fresh: BTreeMap<i64, Vec<Packed>>,
     pub(super) outcomes: usize,
+    /// Bytes of what they carry beside their verdicts and times.
+    pub(super) rest_bytes: usize,
 }
 
 impl Head {
@@ -147,6 +149,7 @@ impl Head {
             let before = entries.len();
             run::decode(reader.bytes()?, &self.words, want, entries)?;
             self.outcomes += entries.len() - before;
+            self.rest_bytes += rest_bytes(&entries[before..]);
         }
         Ok(())
     }
@@ -181,6 +184,7 @@ impl Head {
             put_uint(&mut arrival, stream.cast_unsigned());
             put_bytes(&mut arrival, &run::encode(&new, &self.words, None));
             arrived += new.len();
+            self.rest_bytes += rest_bytes(&new);
             touched.extend(new.iter().map(|e| changes::day_of(e.key.due_ms())));
             let fresh = self.fresh.entry(stream).or_default();
             fresh.extend(new);
@@ -263,6 +267,10 @@ impl Head {
         }
         Ok(())
     }
+}
+
+fn rest_bytes(entries: &[Packed]) -> usize {
+    entries.iter().map(|entry| entry.rest.len()).sum()
 }
 
 fn in_order(entries: &mut [Packed]) {

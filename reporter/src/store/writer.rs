@@ -39,6 +39,8 @@ impl Default for Limits {
 
 /// The longest the head gets, however many streams there are: readers go through all of it.
 const MAX_HEAD: usize = 400_000;
+/// The most bytes that they carry: what failed checks met can be kilobytes each.
+const MAX_HEAD_BYTES: usize = 32 << 20;
 
 /// A body of records and where it came from.
 pub(super) struct Body {
@@ -225,7 +227,8 @@ impl Turn<'_, '_> {
 
     fn is_full(&self) -> bool {
         let wanted = self.head.fresh.len() * self.limits.head_per_stream;
-        self.head.outcomes >= wanted.clamp(self.limits.head, MAX_HEAD.max(self.limits.head))
+        let most = wanted.clamp(self.limits.head, MAX_HEAD.max(self.limits.head));
+        self.head.outcomes >= most || self.head.rest_bytes >= MAX_HEAD_BYTES
     }
 }
 
