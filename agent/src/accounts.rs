@@ -13,7 +13,7 @@ use mailward_evidence::{Clock, Reason, Stopwatch};
 
 use crate::causes::causes;
 use crate::deliver::Way;
-use crate::guard::{Attempt, Guard, Memory, Spared};
+use crate::guard::{Attempt, Guard, Memory, Spared, file_name};
 use crate::metrics::Metrics;
 use crate::net::oauth::Tokens;
 use crate::net::tls::Identity;
@@ -76,7 +76,8 @@ impl Purse {
             let key = match &credential.means {
                 Means::Password(place) => Key::Password(place.clone()),
                 Means::OAuth(means) => {
-                    let kept = tokens.as_ref().map(|directory| directory.join(&credential.id));
+                    let name = file_name(&credential.id);
+                    let kept = tokens.as_ref().map(|directory| directory.join(name));
                     Key::Tokens(Arc::new(Tokens::new(means.clone(), kept)))
                 }
                 Means::Certificate => Key::Certificate,

@@ -11,7 +11,7 @@ mod memory;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +53,16 @@ pub enum Memory {
     Beside(PathBuf),
     /// Only until the process ends.
     Passing,
+}
+
+impl Memory {
+    /// The directory that the memory lies in, with whatever else is kept between runs.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        match self {
+            Self::OfAgent(directory) | Self::Beside(directory) => directory.parent(),
+            Self::Passing => None,
+        }
+    }
 }
 
 /// An account that is to be spared.
@@ -365,7 +375,8 @@ impl Guard {
                 return Step::Ask;
             }
             let is_alone = self.lessor.get().is_none();
-            if account.shared && !is_alone && !is_proven {
+            // others may be trying it as well, and nobody counts them all together
+            if account.shared && !is_alone && (!is_proven || rejected_ms.is_some()) {
                 return Step::Held;
             }
             let before = mailbox.kept.clone();
@@ -470,7 +481,6 @@ impl Guard {
         let is_proven = self.at(id, |_, mailbox, now_ms| mailbox.kept.budget.is_proven(id, now_ms));
         is_proven.unwrap_or(false)
     }
-
 }
 
 impl Mailbox {

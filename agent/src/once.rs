@@ -78,7 +78,8 @@ pub async fn probe_once(
     let wanted = |probe: &&Probe| ids.is_empty() || ids.contains(&probe.id);
     let mail = Mail::set_up(catalogue, &wanted, &name, &metrics, clock).await?;
     let (own, shown) = (Arc::clone(clock), Arc::clone(&metrics));
-    let purse = Arc::new(Purse::new(catalogue, memory, None, own, shown));
+    let tokens = memory.home().map(|home| home.join("tokens"));
+    let purse = Arc::new(Purse::new(catalogue, memory, tokens, own, shown));
     let told = mail.start(&net, &purse, clock);
     let runner = Runner {
         overall: Semaphore::new(MAX_CONCURRENT),

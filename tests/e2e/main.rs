@@ -18,6 +18,7 @@ mod real_servers;
 mod reputation;
 mod round_trip;
 mod support;
+mod unseen;
 mod verify;
 mod webmail;
 mod worked_cases;

@@ -123,7 +123,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], surely: bool) -> std::io::Resul
     if surely {
         file.sync_data()?;
     }
-    fs::rename(&fresh, path)
+    fs::rename(&fresh, path)?;
+    match path.parent() {
+        Some(directory) if surely => File::open(directory)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 /// An id as a file's name: what is not a letter, a digit, `-` or `_` is written as `%XX`.

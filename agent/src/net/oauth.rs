@@ -164,8 +164,9 @@ async fn fetch(
     let refresh = declared.as_ref().map(|declared| {
         // whoever declares another one means that one
         replaced.take_if(|replaced| !replaced.stands_for(declared));
-        if replaced.is_none() {
-            *replaced = kept.and_then(|kept| kept.read(declared));
+        // a probe that is run by hand beside the agent may have had it replaced since
+        if let Some(found) = kept.and_then(|kept| kept.read(declared)) {
+            *replaced = Some(found);
         }
         replaced.as_ref().map_or(declared, |replaced| &replaced.token)
     });

@@ -166,8 +166,16 @@ fn forms(text: &str) -> Vec<String> {
     let path = percent_encoding(bytes);
     let json = serde_json::to_string(text).unwrap_or_default();
     let json = json.trim_matches('"').to_owned();
-    let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    vec![text.to_owned(), form, path, json, html]
+    let mut forms = vec![text.to_owned(), form, path, json];
+    // what pages and XML writers make of the five characters differs from one to the next
+    let some = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let most = some.replace('>', "&gt;");
+    for apostrophe in ["&#39;", "&#x27;", "&apos;"] {
+        forms.push(some.replace('\'', apostrophe));
+        forms.push(most.replace('\'', apostrophe));
+    }
+    forms.extend([most.replace("&quot;", "&#34;").replace('\'', "&#39;"), some, most]);
+    forms
 }
 
 fn percent_encoding(bytes: &[u8]) -> String {

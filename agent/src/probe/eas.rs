@@ -164,6 +164,16 @@ impl Eas {
             let mut session = Session::new(way, url, show, device, place);
             let told = self.steps(&mut session, trace).await;
             let taken = session.taken;
+            if self.depth == Depth::Options && told.is_ok() && authorization.is_some() {
+                match session.wants_an_account(trace).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        trace.fact("depth", "to the versions");
+                        return (Ok(Logon::Ended(Seen::up())), session.place);
+                    }
+                    Err(fault) => return (Err(fault), session.place),
+                }
+            }
             let gone = match &told {
                 Err(Stop::Fault(fault)) => !fault.is_ours() && !taken,
                 Err(Stop::Judged(_)) => matches!(session.http_status, 404 | 410 | 421 | 501),

@@ -179,7 +179,7 @@ async fn a_run_that_is_cut_off_leaves_nothing() {
 async fn a_password_is_given_and_never_kept() {
     let script = "echo \"as $MAILWARD_USERNAME with $SECRET | 'of $SECRET'=1\"\nexit $CODE";
     let directory = program(script);
-    for (code, told) in [(0, vec!["+a".to_owned()]), (2, vec![])] {
+    for code in [0, 2] {
         let more =
             format!("credential = \"a\"\npassword_env = \"SECRET\"\nenv = {{ CODE = \"{code}\" }}");
         let accounts = good_accounts();
@@ -187,6 +187,7 @@ async fn a_password_is_given_and_never_kept() {
         let seen = run_in(directory.path(), &more, &accounts, patience).await;
         assert_eq!(fact(&seen, "output"), "as probe@example.test with [removed]");
         assert!(!format!("{seen:?}").contains("correct horse"), "{seen:?}");
-        assert_eq!(accounts.told(), told, "{code}");
+        // whether it signed in at all is not known
+        assert!(accounts.told().is_empty(), "{code}");
     }
 }

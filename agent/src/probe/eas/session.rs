@@ -132,6 +132,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whether OPTIONS wants an account at all: a server that answers anybody has not looked at
+    /// the one it was shown. Phase `options`.
+    pub(super) async fn wants_an_account(&mut self, trace: &mut Trace) -> Result<bool, Fault> {
+        let mut ask = Ask::get(self.url.clone());
+        ask.method = Method::OPTIONS;
+        Ok(self.visitor.send(&ask, Phases::Whole("options"), trace).await?.status != 200)
+    }
+
     /// Sends a command and gives its answer, `None` for an empty one; acknowledges a policy or
     /// says what the device is where the server demands it, each once in a run. Phase `phase`.
     pub(super) async fn command(
