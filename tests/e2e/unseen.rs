@@ -101,7 +101,7 @@ fn what_a_failed_run_met_is_for_operators_alone() {
     let at = line.find("http://").expect("an address");
     let base = line[at..].trim_end_matches('/').to_owned();
     wait_for("the page to tell that it does not work", || {
-        get(&format!("{base}/api/v1/status")).1.contains("\"down\"").then_some(())
+        get(&format!("{base}/api/v1/status")).1.contains("\"not_working\"").then_some(())
     });
     let editions = format!("/performance/{month}/editions/1");
     let places = [
