@@ -104,6 +104,12 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether a directory holds a store. Nothing is opened or made.
+    #[must_use]
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(schema::FILE).is_file()
+    }
+
     /// The directory it is in.
     #[must_use]
     pub fn data_dir(&self) -> &Path {

@@ -18,12 +18,24 @@ pub(crate) fn run(command: &Keys) -> Outcome {
         Keys::New { out } => new(out),
         Keys::Show { config, data } => {
             let definition = definition::load(&config.config)?;
-            let store = open_store(&data.data)?;
             let place = definition.catalogue.report.signing_key.as_ref();
+            // a mistyped directory must not come to a store and a key of its own
+            if place.is_none() && !data.data.join(sign::FILE).is_file() {
+                return Err(Failure::usage(anyhow!(
+                    "{}: expected {}, got none; it is made when it is first needed, by the \
+                     reporter or `mailward publish`",
+                    data.data.display(),
+                    sign::FILE
+                )));
+            }
+            let store = match Store::is_in(&data.data) {
+                true => Some(open_store(&data.data)?),
+                false => None,
+            };
             let key = SigningKey::of(place, &data.data)
                 .context("get the key that signs editions")
                 .map_err(Failure::io)?;
-            show(&store, key.public())
+            show(store.as_ref(), key.public())
         }
     }
 }
@@ -51,10 +63,11 @@ fn new(out: &Path) -> Outcome {
 }
 
 /// The key in use first, then those that earlier editions were signed with.
-fn show(store: &Store, current: &PublicKey) -> Outcome {
+fn show(store: Option<&Store>, current: &PublicKey) -> Outcome {
     let pem = current.to_pem();
     terminal::line(&format!("key {} (signs editions now)\n{pem}", current.id()));
-    let known = store.signing_keys().context("read the public keys").map_err(Failure::io)?;
+    let known = store.map(Store::signing_keys).transpose();
+    let known = known.context("read the public keys").map_err(Failure::io)?.unwrap_or_default();
     for (_, earlier) in known.iter().filter(|(_, known)| *known != pem) {
         let id = PublicKey::from_pem(earlier).map(|key| key.id()).unwrap_or_default();
         terminal::line(&format!("key {id} (signed earlier editions)\n{earlier}"));

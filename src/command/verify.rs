@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use mailward_reporter::publish::manifest::{MANIFEST, PARTS, PUBLIC_KEY, SIGNATURE, sha256};
+use mailward_reporter::publish::manifest::{
+    MANIFEST, Manifest, PARTS, PUBLIC_KEY, SIGNATURE, sha256,
+};
 use mailward_reporter::publish::verify::{self, Files, Found, Verdict};
 use mailward_reporter::sign::PublicKey;
 
@@ -20,7 +22,7 @@ const MAX_BYTES: u64 = 1 << 30;
 const MAX_FILES: usize = 100;
 
 pub(crate) fn run(args: &Verify) -> Outcome {
-    let pinned = args.key.as_deref().map(key).transpose()?;
+    let known = args.key.as_deref().map(keys).transpose()?;
     let whole = args.path.is_dir();
     let directory = match whole {
         true => args.path.as_path(),
@@ -28,7 +30,8 @@ pub(crate) fn run(args: &Verify) -> Outcome {
     };
     let mut files = read_all(directory, whole)?;
     let own = (!whole).then(|| beside(&args.path, &mut files)).transpose()?;
-    let mut found = verify::check(&files, pinned.as_ref(), whole);
+    let pinned = known.as_deref().and_then(|known| of_edition(known, &files));
+    let mut found = verify::check(&files, pinned, whole);
     if let Some(Some(check)) = own {
         found.checks.push(check);
     }
@@ -36,19 +39,45 @@ pub(crate) fn run(args: &Verify) -> Outcome {
     Ok(if found.holds() { Exit::Ok } else { Exit::Finding })
 }
 
-fn key(path: &Path) -> Result<PublicKey, Failure> {
-    let pem = std::fs::read_to_string(path)
-        .with_context(|| format!("read the key {}", path.display()))
-        .map_err(Failure::io)?;
-    PublicKey::from_pem(&pem).with_context(|| path.display().to_string()).map_err(Failure::usage)
+/// The keys of a file: the service's page lists the one in use first, then earlier ones.
+fn keys(path: &Path) -> Result<Vec<PublicKey>, Failure> {
+    const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+    let pem = read(path)?;
+    let pem = String::from_utf8_lossy(&pem);
+    let mut starts: Vec<usize> = pem.match_indices(BEGIN).map(|(at, _)| at).collect();
+    if starts.is_empty() {
+        starts.push(0);
+    }
+    let ends = starts.iter().skip(1).copied().chain([pem.len()]);
+    let each = starts.iter().zip(ends).map(|(from, to)| PublicKey::from_pem(&pem[*from..to]));
+    let read: Result<_, _> = each.collect();
+    read.with_context(|| path.display().to_string()).map_err(Failure::usage)
 }
 
-/// The files of a directory: all of them where it is one edition's, else those an edition has.
+/// Of keys that are known, that which signed; where none did, the first.
+fn of_edition<'a>(known: &'a [PublicKey], files: &Files) -> Option<&'a PublicKey> {
+    let signed = |key: &&PublicKey| match (files.get(MANIFEST), files.get(SIGNATURE)) {
+        (Some(manifest), Some(signature)) => key.verifies(manifest, signature),
+        _ => false,
+    };
+    known.iter().find(signed).or(known.first())
+}
+
+/// The files of an edition's directory: what the manifest names and what signs it, else what an
+/// edition has. Where the directory is one edition's, others are in the answer by name, unread.
 fn read_all(directory: &Path, whole: bool) -> Result<Files, Failure> {
     let reading = || format!("read {}", directory.display());
     let entries = std::fs::read_dir(directory).with_context(reading).map_err(Failure::io)?;
-    let known =
-        |name: &str| PARTS.contains(&name) || [MANIFEST, SIGNATURE, PUBLIC_KEY].contains(&name);
+    let path = directory.join(MANIFEST);
+    let manifest = path.is_file().then(|| read(&path)).transpose()?;
+    let manifest = manifest.and_then(|bytes| Manifest::parse(&bytes).ok());
+    let known = |name: &str| {
+        let part = match &manifest {
+            Some(manifest) => manifest.parts.iter().any(|(part, _)| part == name),
+            None => PARTS.contains(&name),
+        };
+        part || [MANIFEST, SIGNATURE, PUBLIC_KEY].contains(&name)
+    };
     let mut files = Files::new();
     for entry in entries {
         let entry = entry.with_context(reading).map_err(Failure::io)?;
@@ -61,7 +90,8 @@ fn read_all(directory: &Path, whole: bool) -> Result<Files, Failure> {
             let text = format!("{}: expected the files of one edition", directory.display());
             return Err(Failure::usage(anyhow!("{text}, got more than {MAX_FILES}")));
         }
-        files.insert(name, read(&path)?);
+        let bytes = if known(&name) { read(&path)? } else { Vec::new() };
+        files.insert(name, bytes);
     }
     Ok(files)
 }
@@ -116,7 +146,10 @@ fn print(found: &Found) {
     }
     let failed = found.checks.iter().filter(|check| check.result == Verdict::Fails).count();
     terminal::line(&match failed {
-        0 => "Nothing was altered, as far as was checked.".to_owned(),
+        0 if found.known_signer => "Nothing was altered, as far as was checked.".to_owned(),
+        0 => "Who signed this is not verified: whoever forged it could have signed it. Check with \
+              --key FILE, the key from the service's own page, /performance/keys.pem."
+            .to_owned(),
         1 => "1 check failed: do not rely on this edition.".to_owned(),
         n => format!("{n} checks failed: do not rely on this edition."),
     });

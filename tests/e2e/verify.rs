@@ -124,6 +124,13 @@ fn the_guides_commands_find_what_was_altered() {
     let (code, said) = verify(&whole, &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("1 level follows from the evidence, recomputed"), "{said}");
+    assert!(said.contains("not checked against a known key"), "{said}");
+    assert!(said.lines().last().is_some_and(|l| l.contains("not verified")), "{said}");
+    assert!(!said.contains("Nothing was altered"), "{said}");
+    let own = whole.join("public-key.pem").display().to_string();
+    let (code, said) = verify(&whole, &["--key", &own]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("Nothing was altered, as far as was checked.\n"), "{said}");
     let keys = run_ok(place.args(&["keys", "show"]));
     assert!(keys.contains(&std::fs::read_to_string(whole.join("public-key.pem")).expect("a key")));
 
@@ -187,6 +194,13 @@ fn keys_are_openssls_and_change_without_harm() {
     {
         let (got, said) = verify(edition, &["--key", key]);
         assert_eq!(got, Some(code), "{said}");
+    }
+    // all the keys in one file, as the service's page has them
+    let both = [&new, &old].map(|path| std::fs::read_to_string(path).expect("a key")).concat();
+    let both = write(place.0.path(), "keys.pem", &both).display().to_string();
+    for edition in [&first, &second] {
+        let (got, said) = verify(edition, &["--key", &both]);
+        assert_eq!(got, Some(0), "{said}");
     }
     let shown = run_ok(place.args(&["keys", "show"]));
     assert_eq!(shown.matches("BEGIN PUBLIC KEY").count(), 2, "{shown}");
@@ -268,6 +282,23 @@ for name in ["outages.csv", "daily.csv", "levels.csv", "months.csv"]:
         .output()
         .expect("run python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn showing_keys_makes_nothing() {
+    let scratch = scratch();
+    let config = write(scratch.path(), "probes.toml", &definition(""));
+    let data = scratch.path().join("mistyped");
+    let output = run([
+        "keys".as_ref(),
+        "show".as_ref(),
+        "--config".as_ref(),
+        config.as_os_str(),
+        "--data".as_ref(),
+        data.as_os_str(),
+    ]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(!data.exists());
 }
 
 #[test]

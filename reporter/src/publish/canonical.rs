@@ -18,6 +18,9 @@ const VERSION: u32 = 2;
 const LEVEL: i32 = 12;
 /// The most that is unpacked; a month of a large service is a hundredth of it.
 const MAX_BYTES: u64 = 4 << 30;
+/// The longest line that is unpacked. The longest that is packed holds the mails of a level: a
+/// mail every second of a month takes 58 MiB.
+const MAX_LINE: u64 = 64 << 20;
 
 /// Why packed evidence cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,14 @@ pub enum UnpackError {
         /// Why.
         #[source]
         source: serde_json::Error,
+    },
+    /// A line is longer than any that is packed.
+    #[error("line {line} of the evidence: expected at most {max} bytes, got more")]
+    Long {
+        /// Which, from 1.
+        line: usize,
+        /// The most there may be.
+        max: u64,
     },
     /// It is of another version.
     #[error("expected evidence of version 1 or {VERSION}, got {0}")]
@@ -145,9 +156,13 @@ fn lines(evidence: &Evidence) -> Vec<Line> {
 pub fn unpack(bytes: &[u8]) -> Result<(Evidence, Tallies), UnpackError> {
     let decoder = zstd::Decoder::new(bytes).map_err(UnpackError::Unpack)?;
     let (mut evidence, mut tallies) = (Evidence::default(), Tallies::default());
-    for (i, text) in std::io::BufReader::new(decoder.take(MAX_BYTES)).lines().enumerate() {
-        let text = text.map_err(UnpackError::Unpack)?;
-        let line = serde_json::from_str(&text)
+    let mut texts = std::io::BufReader::new(decoder.take(MAX_BYTES));
+    let mut text = Vec::new();
+    for i in 0.. {
+        if !next_line(&mut texts, i + 1, MAX_LINE, &mut text)? {
+            break;
+        }
+        let line = serde_json::from_slice(&text)
             .map_err(|source| UnpackError::Line { line: i + 1, source })?;
         match line {
             Line::Version(1 | VERSION) if i == 0 => {}
@@ -177,6 +192,21 @@ pub fn unpack(bytes: &[u8]) -> Result<(Evidence, Tallies), UnpackError> {
         }
     }
     Ok((evidence, tallies))
+}
+
+/// Reads one line; false at the end. A line that is too long is never held.
+fn next_line(
+    texts: &mut impl BufRead,
+    line: usize,
+    max: u64,
+    text: &mut Vec<u8>,
+) -> Result<bool, UnpackError> {
+    text.clear();
+    let read = texts.take(max + 1).read_until(b'\n', text).map_err(UnpackError::Unpack)?;
+    match read as u64 > max {
+        true => Err(UnpackError::Long { line, max }),
+        false => Ok(read > 0),
+    }
 }
 
 impl From<&Segment> for SegmentLine {
@@ -309,6 +339,21 @@ mod tests {
             "{\"stream\":{\"agent\":\"a\",\"probe\":\"p\",\"first_due_ms\":1}}\n",
             "expected evidence of version 1 or 2, got none",
         );
+    }
+
+    #[test]
+    fn a_line_is_bounded() {
+        let check = |text: &str, max: u64, expect: Result<bool, &str>| {
+            let mut read = Vec::new();
+            let got = next_line(&mut text.as_bytes(), 7, max, &mut read);
+            assert_eq!(got.map_err(|e| e.to_string()), expect.map_err(str::to_owned), "{text:?}");
+            assert!(read.len() as u64 <= max + 1);
+        };
+        let long = Err("line 7 of the evidence: expected at most 4 bytes, got more");
+        check("", 4, Ok(false));
+        check("abc\nmore", 4, Ok(true));
+        check("abcd\n", 4, long);
+        check("abcdefgh", 4, long);
     }
 
     proptest! {

@@ -23,9 +23,11 @@ pub const SIGNATURE: &str = "manifest.sig";
 pub const PUBLIC_KEY: &str = "public-key.pem";
 /// The parts of an edition, in the order in which they are listed.
 pub const PARTS: [&str; 6] =
-    ["daily.csv", "definition.toml", EVIDENCE, "outages.csv", REPORT, "report.pdf"];
+    ["daily.csv", DEFINITION, EVIDENCE, "outages.csv", REPORT, "report.pdf"];
 /// The evidence: JSON lines, packed with zstd.
 pub const EVIDENCE: &str = "evidence.zst";
+/// What was promised, and by which rules it was judged.
+pub const DEFINITION: &str = "definition.toml";
 /// The figures.
 pub const REPORT: &str = "report.json";
 
@@ -34,7 +36,7 @@ pub const REPORT: &str = "report.json";
 pub fn part<'a>(edition: &'a NewEdition, name: &str) -> Option<&'a [u8]> {
     Some(match name {
         "daily.csv" => edition.daily_csv.as_bytes(),
-        "definition.toml" => edition.definition_toml.as_bytes(),
+        DEFINITION => edition.definition_toml.as_bytes(),
         EVIDENCE => &edition.segments,
         "outages.csv" => edition.outages_csv.as_bytes(),
         REPORT => edition.report_json.as_bytes(),

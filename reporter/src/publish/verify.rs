@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::figures::sentence;
-use super::manifest::{self, EVIDENCE, MANIFEST, Manifest, PARTS, PUBLIC_KEY, REPORT, SIGNATURE};
+use super::manifest::{
+    self, DEFINITION, EVIDENCE, MANIFEST, Manifest, PARTS, PUBLIC_KEY, REPORT, SIGNATURE,
+};
 use super::recompute::unfounded;
 use crate::report::model::Report;
 use crate::sign::PublicKey;
@@ -12,6 +14,11 @@ use crate::store::NewEdition;
 
 /// The files of an edition by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// The check of the signature.
+const SIGNED: &str = "signature";
+/// The check of the figures.
+const FIGURES: &str = "figures";
 
 /// One thing that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +49,9 @@ pub struct Found {
     pub edition: String,
     /// All that was checked, in order.
     pub checks: Vec<Check>,
+    /// Whether the signature was checked against a key that is known from elsewhere. Where not,
+    /// nothing shows who signed.
+    pub known_signer: bool,
 }
 
 impl Found {
@@ -64,11 +74,13 @@ impl Found {
 }
 
 /// Checks the files of an edition. `pinned` is the public key that the signature must hold
-/// under, known from elsewhere; without it the key among the files is taken, and that is said.
-/// Where not `whole`, parts that are missing are no finding.
+/// under, known from elsewhere; without it the key among the files is taken, which shows nothing
+/// about who signed, and that is said. Where not `whole`, parts that are missing are no finding.
+/// Evidence that is not what was signed is not unpacked.
 #[must_use]
 pub fn check(files: &Files, pinned: Option<&PublicKey>, whole: bool) -> Found {
-    let mut found = Found { edition: String::new(), checks: Vec::new() };
+    let mut found =
+        Found { edition: String::new(), checks: Vec::new(), known_signer: pinned.is_some() };
     let report: Option<Report> =
         files.get(REPORT).and_then(|bytes| serde_json::from_slice(bytes).ok());
     if let Some(report) = &report {
@@ -78,13 +90,35 @@ pub fn check(files: &Files, pinned: Option<&PublicKey>, whole: bool) -> Found {
     match files.get(MANIFEST) {
         Some(bytes) => signed(files, bytes, pinned, whole, report.as_ref(), &mut found),
         None => found.add(
-            "signature",
+            SIGNED,
             Verdict::Fails,
             format!("unsigned: there is no {MANIFEST}, so nothing shows who made these files"),
         ),
     }
-    figures(files, report.as_ref(), whole, &mut found);
+    match files.get(MANIFEST).is_none_or(|bytes| intact(files, bytes, &found)) {
+        true => figures(files, report.as_ref(), whole, &mut found),
+        false => found.add(
+            FIGURES,
+            Verdict::NotChecked,
+            "not recomputed: the evidence is not what was signed",
+        ),
+    }
     found
+}
+
+/// Whether the signature holds, and the parts that figures are recomputed from are what it was
+/// given for. A part that is not here is for [`figures`] to tell.
+fn intact(files: &Files, manifest: &[u8], found: &Found) -> bool {
+    let holds =
+        found.checks.iter().any(|check| check.what == SIGNED && check.result == Verdict::Holds);
+    let Ok(manifest) = Manifest::parse(manifest) else { return false };
+    let as_signed = |name: &str| {
+        files.get(name).is_none_or(|bytes| {
+            let digest = manifest::sha256(bytes);
+            manifest.parts.iter().any(|(part, known)| part == name && *known == digest)
+        })
+    };
+    holds && [REPORT, DEFINITION, EVIDENCE].into_iter().all(as_signed)
 }
 
 fn signed(
@@ -154,30 +188,28 @@ fn signature(
     }
     let Some(key) = pinned.copied().or(own.flatten()) else {
         let detail = format!("there is no {PUBLIC_KEY} to check it with; give one with --key");
-        found.add("signature", Verdict::Fails, detail);
+        found.add(SIGNED, Verdict::Fails, detail);
         return None;
     };
     let from = match pinned {
         Some(_) => format!("by key {}, the one given", key.id()),
         None => format!(
-            "by key {}, taken from beside the edition: compare it with the key that the supplier \
-             made known, or give that one with --key",
+            "not checked against a known key: it holds under key {}, which came with the edition",
             key.id()
         ),
     };
     match files.get(SIGNATURE) {
         Some(signature) => {
             let ill = format!("does not hold under key {}", key.id());
-            found.settle("signature", key.verifies(manifest, signature), &from, ill);
+            found.settle(SIGNED, key.verifies(manifest, signature), &from, ill);
         }
-        None => found.add("signature", Verdict::Fails, format!("there is no {SIGNATURE}")),
+        None => found.add(SIGNED, Verdict::Fails, format!("there is no {SIGNATURE}")),
     }
     Some(key)
 }
 
 /// Judges the month again from its evidence.
 fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Found) {
-    const WHAT: &str = "figures";
     let text = |name: &str| {
         let bytes = files.get(name)?;
         Some(std::str::from_utf8(bytes).ok()?.to_owned())
@@ -188,13 +220,12 @@ fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Foun
             (false, true) => (Verdict::Fails, "there is no report.json"),
             (false, false) => (Verdict::NotChecked, "there is no report.json"),
         };
-        return found.add(WHAT, result, detail);
+        return found.add(FIGURES, result, detail);
     };
-    let (Some(definition_toml), Some(segments)) = (text("definition.toml"), files.get(EVIDENCE))
-    else {
+    let (Some(definition_toml), Some(segments)) = (text(DEFINITION), files.get(EVIDENCE)) else {
         let result = if whole { Verdict::Fails } else { Verdict::NotChecked };
         let detail = "not recomputed: the definition and the evidence are not both here";
-        return found.add(WHAT, result, detail);
+        return found.add(FIGURES, result, detail);
     };
     let edition = NewEdition {
         month: report.month.clone(),
@@ -216,12 +247,12 @@ fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Foun
             let levels = report.levels.len();
             let plural = if levels == 1 { "level follows" } else { "levels follow" };
             let detail = format!("{levels} {plural} from the evidence, recomputed");
-            found.add(WHAT, Verdict::Holds, detail);
+            found.add(FIGURES, Verdict::Holds, detail);
         }
         Ok(differing) => {
             let sentences: Vec<String> = differing.iter().map(sentence).collect();
             let detail = format!("the evidence gives otherwise: {}", sentences.join("; "));
-            found.add(WHAT, Verdict::Fails, detail);
+            found.add(FIGURES, Verdict::Fails, detail);
         }
         Err(error) => {
             let mut detail = format!("cannot be recomputed: {error}");
@@ -230,7 +261,7 @@ fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Foun
                 detail.push_str(&format!(": {why}"));
                 source = why.source();
             }
-            found.add(WHAT, Verdict::Fails, detail);
+            found.add(FIGURES, Verdict::Fails, detail);
         }
     }
 }
