@@ -55,24 +55,39 @@ struct Course {
 /// Reads a ticket's clock at `now_ms`; events at or after it do not exist.
 #[must_use]
 pub fn read(ticket: &Ticket, promise: &Promise<'_>, now_ms: i64) -> Reading {
-    let opened_ms = ticket.opened.ms();
-    let mut course = Course {
-        state: Clock::Running,
-        since_ms: opened_ms,
-        last_start_ms: opened_ms,
-        done: Vec::new(),
-        ignored: Vec::new(),
-    };
-    let mut events: Vec<&TicketEvent> =
-        ticket.events.iter().filter(|event| event.at.ms() < now_ms).collect();
-    events.sort_by_key(|event| event.at);
-    for event in events {
-        course.take(event, promise.reopen_within_ms);
-    }
-    course.read(promise, now_ms)
+    Course::of(ticket, promise.reopen_within_ms, now_ms).read(promise, now_ms)
+}
+
+/// When a ticket was last resolved as known at `now_ms`, by the same events that [`read`] counts;
+/// `None` while it is open.
+#[must_use]
+pub fn resolved_ms(ticket: &Ticket, reopen_within_ms: Option<i64>, now_ms: i64) -> Option<i64> {
+    Course::of(ticket, reopen_within_ms, now_ms).resolved_ms()
 }
 
 impl Course {
+    fn of(ticket: &Ticket, reopen_within_ms: Option<i64>, now_ms: i64) -> Self {
+        let opened_ms = ticket.opened.ms();
+        let mut course = Self {
+            state: Clock::Running,
+            since_ms: opened_ms,
+            last_start_ms: opened_ms,
+            done: Vec::new(),
+            ignored: Vec::new(),
+        };
+        let mut events: Vec<&TicketEvent> =
+            ticket.events.iter().filter(|event| event.at.ms() < now_ms).collect();
+        events.sort_by_key(|event| event.at);
+        for event in events {
+            course.take(event, reopen_within_ms);
+        }
+        course
+    }
+
+    fn resolved_ms(&self) -> Option<i64> {
+        (self.state == Clock::Resolved).then_some(self.since_ms)
+    }
+
     fn take(&mut self, event: &TicketEvent, reopen_within_ms: Option<i64>) {
         use TicketEventKind::{Paused, Reopened, Resolved, Resumed};
         let at_ms = event.at.ms();
@@ -109,7 +124,7 @@ impl Course {
             spans.map(|(span, _)| (promise.hours)(*span).len_ms()).sum()
         };
         Reading {
-            resolved_ms: (self.state == Clock::Resolved).then_some(self.since_ms),
+            resolved_ms: self.resolved_ms(),
             used_ms: in_hours(Clock::Running),
             paused_ms: in_hours(Clock::Paused),
             due_ms,

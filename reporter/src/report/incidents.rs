@@ -1,10 +1,11 @@
 //! Incidents that were declared: tickets of the severities that outages open, each beside the
 //! outages it touches. Whether they were resolved in time is `resolution`'s.
 
-use mailward_evidence::{Ticket, TicketEventKind};
+use mailward_evidence::Ticket;
 
-use super::Case;
 use super::model::{At, Incident, Ms};
+use super::{Case, resolution};
+use crate::clock::ticket::resolved_ms;
 use crate::interval::Span;
 
 /// The incidents that touch the period, in order of their opening.
@@ -19,7 +20,8 @@ pub(super) fn incidents(case: &Case<'_>) -> Vec<Incident> {
 
 fn incident(case: &Case<'_>, ticket: &Ticket) -> Option<Incident> {
     let opened = ticket.opened.ms();
-    let resolved = resolved_ms(ticket, case.now_ms);
+    let limit_ms = resolution::reopen_within_ms(&case.catalogue.levels, ticket);
+    let resolved = resolved_ms(ticket, limit_ms, case.now_ms);
     let declared = Span::new(opened, resolved.unwrap_or(case.now_ms));
     // one that was opened and resolved at once still touches the instant it was opened at
     let touches = !declared.clip(case.period).is_empty() || case.period.contains(opened);
@@ -43,20 +45,13 @@ fn incident(case: &Case<'_>, ticket: &Ticket) -> Option<Incident> {
     })
 }
 
-/// When it was last resolved, unless it was re-opened since.
-fn resolved_ms(ticket: &Ticket, now_ms: i64) -> Option<i64> {
-    let mut events: Vec<_> = ticket.events.iter().filter(|event| event.at.ms() < now_ms).collect();
-    events.sort_by_key(|event| event.at);
-    events.iter().fold(None, |resolved, event| match event.what {
-        TicketEventKind::Resolved => resolved.or(Some(event.at.ms())),
-        TicketEventKind::Reopened => None,
-        TicketEventKind::Paused | TicketEventKind::Resumed => resolved,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Month;
+    use crate::report::model::Figure;
+    use crate::report::{Tallies, build};
+    use crate::segment::Evidence;
 
     #[test]
     fn an_incident_lasts_until_it_stays_resolved() {
@@ -73,7 +68,7 @@ mod tests {
         let at = |text: &str| mailward_evidence::Instant::parse(text).unwrap().ms();
         let now = at("2019-03-01T00:00:00Z");
         let check = |events: &[(&str, &str)], expect: Option<&str>| {
-            assert_eq!(resolved_ms(&ticket(events), now), expect.map(at), "{events:?}");
+            assert_eq!(resolved_ms(&ticket(events), None, now), expect.map(at), "{events:?}");
         };
         check(&[], None);
         check(&[("15T08:00:00", "paused")], None);
@@ -83,5 +78,53 @@ mod tests {
             &[("15T08:00:00", "resolved"), ("16T08:00:00", "resolved")],
             Some("2019-02-15T08:00:00Z"),
         );
+    }
+
+    /// A re-open that the level of its severity does not count is none here either.
+    #[test]
+    fn incident_and_level_agree_on_a_late_reopen() {
+        let check = |level: &str, expect: Option<&str>| {
+            let definition = format!(
+                "[service]\nname = \"Post\"\nzone = \"UTC\"\n[[component]]\nid = \"owa\"\n\
+                 name = \"Web\"\nseverity = \"2\"\n[[probe]]\nid = \"page\"\n\
+                 component = \"owa\"\nkind = \"http\"\nurl = \"http://192.0.2.1/\"\n\
+                 every = \"1h\"\n[[level]]\nid = \"fixed\"\nmeasure = \"resolution\"\n\
+                 target = \"90%\"\nwithin = \"8h\"\n{level}"
+            );
+            let parsed = mailward_catalogue::parse("definition", &definition);
+            assert!(parsed.faults.is_empty(), "{:?}", parsed.faults);
+            let ticket: Ticket = serde_json::from_value(serde_json::json!({
+                "id": "INC1", "severity": "2", "component": "owa", "opened": "2019-02-14T08:00:00Z",
+                "events": [
+                    {"at": "2019-02-14T10:00:00Z", "what": "resolved"},
+                    {"at": "2019-02-20T10:00:00Z", "what": "reopened"},
+                ],
+            }))
+            .unwrap();
+            let evidence = Evidence { tickets: vec![ticket], ..Evidence::default() };
+            let now = mailward_evidence::Instant::parse("2019-03-02T00:00:00Z").unwrap().ms();
+            let month: Month = "2019-02".parse().unwrap();
+            let catalogue = parsed.catalogue.unwrap();
+            let report = build(&catalogue, month, &evidence, &Tallies::default(), now).unwrap();
+            let resolved = report.incidents[0].resolved.map(|at| at.0);
+            let expect = expect.map(|at| mailward_evidence::Instant::parse(at).unwrap().ms());
+            assert_eq!(resolved, expect, "{level}");
+            let Figure::Resolution(figure) = &report.levels.last().unwrap().figure else {
+                panic!("no figure")
+            };
+            if let [ticket] = figure.tickets.as_slice() {
+                assert_eq!(ticket.met, Some(resolved.is_some()), "{level}");
+            }
+        };
+        let first = Some("2019-02-14T10:00:00Z");
+        check("severity = \"2\"\nreopen_within = \"5d\"\n", first);
+        check("severity = \"2\"\nreopen_within = \"6d\"\n", None);
+        check("severity = \"2\"\n", None);
+        // no level promises anything of its severity: every re-open counts
+        check("severity = \"3\"\nreopen_within = \"5d\"\n", None);
+        // the level of its component goes before that of all
+        let own = "[[level]]\nid = \"own\"\ncomponent = \"owa\"\nmeasure = \"resolution\"\n\
+                   target = \"90%\"\nwithin = \"8h\"\nseverity = \"2\"\nreopen_within = \"5d\"\n";
+        check(&format!("severity = \"2\"\nreopen_within = \"30d\"\n{own}"), first);
     }
 }

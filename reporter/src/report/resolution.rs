@@ -56,6 +56,20 @@ pub(super) fn figure(case: &Case<'_>, level: &Level) -> Result<Judged, ReportErr
     Ok(Judged::share(Figure::Resolution(figure), ratio, *target))
 }
 
+/// How late a ticket can be re-opened, by the level that promises its resolution: one of its
+/// component before one of all. `None`: there is no such level, or it sets no limit.
+pub(super) fn reopen_within_ms(levels: &[Level], ticket: &Ticket) -> Option<i64> {
+    let promised = levels.iter().filter_map(|level| match &level.measure {
+        Measure::Resolution { severity, reopen_within, .. }
+            if concerns(level, severity, ticket) =>
+        {
+            Some((level.component.is_none(), reopen_within.map(duration_ms)))
+        }
+        _ => None,
+    });
+    promised.min_by_key(|(general, _)| *general).and_then(|(_, limit)| limit)
+}
+
 fn concerns(level: &Level, severity: &str, ticket: &Ticket) -> bool {
     let component = ticket.component.as_ref().map(|component| component.as_str());
     &*ticket.severity == severity
