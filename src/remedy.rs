@@ -56,6 +56,20 @@ pub(crate) const fn of(reason: &Reason) -> Option<&'static str> {
             "try the account by hand, and put the right password where the definition says"
         }
         R::CredentialMissing => "put the password where the definition says it is",
+        R::CredentialHeld => {
+            "mend the password, then say so with `mailward credentials clear ID`; until then the \
+             account is spared, so that it is not locked"
+        }
+        R::LogonUnsupported => {
+            "allow Basic for the check's account or give it an access token (`oauth`); the fact \
+             `logon_by` says what the server offers"
+        }
+        R::DeviceBlocked => {
+            "allow the check's device on the server, where it may wait in quarantine; the fact \
+             `device` names it"
+        }
+        R::DeviceLimit => "remove devices from the account that are not used any more",
+        R::AccountUnready => "sign in with the account by hand once, as its owner would",
         R::Isolated => "check this machine's own network",
         _ => return None,
     })

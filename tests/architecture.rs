@@ -32,6 +32,8 @@ const UNSPOKEN: &[(&str, &[&str])] = &[
     ("reporter/src/interval", &["crate::", "SystemClock", "rusqlite", "tokio"]),
     ("reporter/src/report", &["crate::store", "SystemClock", "rusqlite", "tokio"]),
     ("reporter/src/render", &["crate::store", "SystemClock", "rusqlite", "tokio"]),
+    ("reporter/src/leases", &["crate::store", "SystemClock", "rusqlite", "tokio"]),
+    ("evidence/src/lease", &["SystemClock", "rusqlite", "tokio"]),
     ("reporter/src/store", &["crate::availability", "crate::report", "crate::render"]),
     ("reporter/src/ingest", &["crate::availability", "crate::report", "rusqlite"]),
     ("agent/src/schedule", &["crate::probe", "crate::outbox", "SystemClock"]),

@@ -76,10 +76,9 @@ fn mobile(scope: &Scope, hosts: &[String]) -> Slot {
 /// How Outlook finds the mailbox's server.
 fn outlook(scope: &Scope, found: &Published) -> Slot {
     let offered = found.services.get("autodiscover").is_some_and(|offers| !offers.is_empty());
-    let is_known = mailward_catalogue::probe::kinds::kind("autodiscover").is_some();
     let named = found.autodiscover_alias.is_some()
         || found.hosts.contains(&format!("autodiscover.{}", scope.domain));
-    if !is_known || !(offered || named) {
+    if !(offered || named) {
         return guessed(Vec::new());
     }
     let about = match &found.autodiscover_alias {
