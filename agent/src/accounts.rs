@@ -180,8 +180,11 @@ impl Accounts for RunAccounts<'_> {
     }
 
     fn rejected(&self, credential_id: &str) {
-        let Some(attempt) = self.settled(credential_id) else { return };
-        self.purse.guard.rejected(credential_id, &attempt);
+        match self.settled(credential_id) {
+            Some(attempt) => self.purse.guard.rejected(credential_id, &attempt),
+            // the run showed it elsewhere too, after it was taken
+            None => self.purse.guard.rejected_unasked(credential_id),
+        }
         let earlier = {
             let mut run = self.run();
             let earlier = run.rejected.clone();
@@ -226,7 +229,10 @@ mod tests {
     }
 
     fn purse(secret: SecretRef) -> Purse {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        purse_at(secret, Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)))
+    }
+
+    fn purse_at(secret: SecretRef, clock: Arc<dyn Clock>) -> Purse {
         let username = "probe1@example.org".to_owned();
         let held =
             Held { username: username.clone(), key: Key::Password(secret), certificate: None };
@@ -252,6 +258,32 @@ mod tests {
         assert!(purse.for_run().account("owa", soon()).await.is_ok());
         let nobody = other.account("nobody", soon()).await;
         assert_eq!(nobody.unwrap_err(), Reason::CredentialMissing);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_after_an_acceptance_in_one_run_counts() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"secret\n").unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let purse = purse_at(SecretRef::File(file.path().to_owned()), clock.clone());
+        let run = purse.for_run();
+        assert!(run.account("owa", soon()).await.is_ok());
+        run.accepted("owa");
+        run.rejected("owa");
+        drop(run);
+        let again = async || {
+            let run = purse.for_run();
+            let given = run.account("owa", soon()).await.is_ok();
+            if given {
+                run.rejected("owa");
+            }
+            given
+        };
+        assert!(!again().await, "it is spared");
+        clock.advance(Duration::from_secs(310));
+        assert!(again().await, "one refusal: it is tried once more");
+        clock.advance(Duration::from_secs(310_000));
+        assert!(!again().await, "and then not until it is cleared");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ mod memory;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -403,6 +404,14 @@ impl Guard {
     /// The service refused the account.
     pub fn rejected(&self, id: &str, attempt: &Attempt) {
         self.settle(id, attempt, Said::Rejected);
+    }
+
+    /// The service refused the account when it was shown once more than it was asked for.
+    pub fn rejected_unasked(&self, id: &str) {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-unasked-{count}", self.now_ms()).into();
+        self.settle(id, &Attempt { name, leased: false }, Said::Rejected);
     }
 
     /// The attempt came to no answer: nothing is known, and the account may be asked for again.
