@@ -109,6 +109,10 @@ async fn fetch(
     }
     let everywhere = |_: &Url, _: &Url| true;
     let landed = visitor.follow(ask, everywhere, phases, trace).await?;
+    if let Some(away) = &landed.away {
+        let detail = format!("redirected to {} with what was sent", away.authority());
+        trace.fact("detail", detail);
+    }
     Ok((landed.url, landed.answer))
 }
 

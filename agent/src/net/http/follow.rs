@@ -22,6 +22,9 @@ pub struct Visitor<'a> {
     pub client: Client<'a>,
     /// The cookies.
     pub jar: Jar,
+    /// Whether a body is sent once only, since it shows an account: a redirect that wants it
+    /// again is not followed.
+    pub sends_once: bool,
 }
 
 /// Where a walk along redirects ended.
@@ -39,7 +42,7 @@ impl<'a> Visitor<'a> {
     /// One that has been nowhere yet.
     #[must_use]
     pub fn new(net: &'a Net, deadline: Deadline) -> Self {
-        Self { client: Client::new(net, deadline), jar: Jar::default() }
+        Self { client: Client::new(net, deadline), jar: Jar::default(), sends_once: false }
     }
 
     /// Forgets cookies and connection, as somebody else would come.
@@ -88,12 +91,13 @@ impl<'a> Visitor<'a> {
                 return Ok(Landed { url: ask.url, answer, away: None });
             }
             let to = next_hop(&ask.url, &answer)?;
-            if !goes(&ask.url, &to) {
+            let method = next_method(&ask.method, answer.status);
+            let again = method != Method::GET && !ask.body.is_empty();
+            if !goes(&ask.url, &to) || again && self.sends_once {
                 return Ok(Landed { url: ask.url, answer, away: Some(to) });
             }
             trace.fact("redirects", (redirects + 1).to_string());
             trace.fact("landed", &to[..url::Position::AfterPath]);
-            let method = next_method(&ask.method, answer.status);
             let body = if method == Method::GET { Default::default() } else { ask.body };
             let same = to.origin() == declared.0;
             if !same && !body.is_empty() {
@@ -135,12 +139,15 @@ pub fn next_hop(from: &Url, answer: &Answer) -> Result<Url, Fault> {
 /// # Errors
 /// As [`next_hop`].
 pub fn next_place(from: &Url, reference: &str) -> Result<Url, Fault> {
-    let refused = |why: &str| {
-        let detail = format!("sent on to {reference:?}: {why}");
-        Err(Fault::new(Reason::RedirectRefused, detail))
-    };
     let Ok(to) = from.join(reference) else {
-        return refused("not a URL");
+        let detail = "sent on to what is not a URL";
+        return Err(Fault::new(Reason::RedirectRefused, detail));
+    };
+    // names, passwords, paths and queries may be secrets
+    let refused = |why: &str| {
+        let host = to.host_str().map(|host| format!("//{host}")).unwrap_or_default();
+        let detail = format!("sent on to {}:{host}: {why}", to.scheme());
+        Err(Fault::new(Reason::RedirectRefused, detail))
     };
     if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
         return refused("expected http or https");

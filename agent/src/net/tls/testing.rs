@@ -161,6 +161,17 @@ impl Endpoint {
 pub(crate) async fn endpoint(
     answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
 ) -> Endpoint {
+    endpoint_saying(move |body| {
+        let (status, json) = answer(body);
+        format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{json}", json.len())
+    })
+    .await
+}
+
+/// The same, where the whole answer is made for the test.
+pub(crate) async fn endpoint_saying(
+    answer: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> Endpoint {
     let made = authority();
     let acceptor = acceptor(&made, made.leaf(30), rustls::ALL_VERSIONS);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -173,11 +184,9 @@ pub(crate) async fn endpoint(
             tokio::spawn(async move {
                 let Ok(mut stream) = acceptor.accept(tcp).await else { return };
                 let body = request_body(&mut stream).await;
-                let (status, json) = answer(&body);
+                let said = answer(&body);
                 kept.lock().unwrap().push(body);
-                let length = json.len();
-                let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n\r\n");
-                let _ = stream.write_all(format!("{head}{json}").as_bytes()).await;
+                let _ = stream.write_all(said.as_bytes()).await;
                 let _ = stream.shutdown().await;
             });
         }

@@ -187,6 +187,8 @@ impl Transaction {
             let detail = format!("step {} would show an account without encryption", step.name);
             return Err(Fault::new(Reason::ProbeFault, detail));
         }
+        // an account that is refused by a redirect would be refused at every one of them
+        visitor.sends_once = step.shows_account;
         fetch(visitor, ask, step.follow, Phases::Whole(&step.name), trace).await
     }
 

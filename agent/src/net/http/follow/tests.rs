@@ -37,6 +37,22 @@ fn redirects_lead_to_http_only() {
 }
 
 #[test]
+fn a_refused_place_is_told_by_scheme_and_host() {
+    let base = Url::parse("https://mail.example.org/owa/").unwrap();
+    let check = |reference: &str, expect: &str| {
+        let fault = next_place(&base, reference).unwrap_err();
+        assert_eq!(&*fault.detail, expect, "{reference}");
+    };
+    check(
+        "https://name:hush@other.example.org/hush?code=hush#hush",
+        "sent on to https://other.example.org: it carries a name or a password",
+    );
+    check("ftp://x:hush@ftp.test/hush", "sent on to ftp://ftp.test: expected http or https");
+    check("javascript:hush", "sent on to javascript:: expected http or https");
+    check("https://name:hush@[", "sent on to what is not a URL");
+}
+
+#[test]
 fn no_redirect_leads_into_another_kind_of_network() {
     let check = |first: &str, to: &str, expect: bool| {
         let (first, to) = (first.parse().unwrap(), to.parse().unwrap());

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::net::tls::testing::endpoint_saying;
 use crate::probe::Seen;
 use crate::probe::trial::{
-    Table, answers, fact, good_accounts, lab, plain_net, run, run_for, word,
+    Table, answers, fact, good_accounts, lab, plain_net, run, run_for, trusting, word,
 };
 use mailward_lab::{Fault, Lab, Part};
 
@@ -208,4 +209,25 @@ async fn an_account_is_carried_to_no_other_origin() {
     assert_eq!(word(&seen), "down redirect_refused", "{seen:?}");
     let seen = plain("step = [{ path = \"/x\" }]", &first).await;
     assert_eq!(word(&seen), "up", "{seen:?}");
+}
+
+/// A refusal by a redirect that keeps the form would be one at every place it leads to.
+#[tokio::test]
+async fn a_form_with_an_account_is_sent_once() {
+    for (status, to) in [(307, "/again"), (308, "/again"), (307, "https://other.test/")] {
+        let server = endpoint_saying(move |_| {
+            format!("HTTP/1.1 {status} x\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
+        })
+        .await;
+        let keys = format!(
+            "kind = \"http\"\nurl = \"https://{}/\"\ncredential = \"a\"\n\
+             step = [{{ form = {{ user = \"{{username}}\", password = \"{{password}}\" }} }}]",
+            server.address
+        );
+        let accounts = good_accounts();
+        let seen = run(&trusting(&server.pem), &accounts, &keys).await;
+        assert_eq!(word(&seen), "unknown credential", "{status} {to}: {seen:?}");
+        assert_eq!(accounts.told(), ["-a"]);
+        assert_eq!(server.bodies().len(), 1, "{status} {to}");
+    }
 }
