@@ -125,7 +125,19 @@ impl<'a> Client<'a> {
     /// A client without a connection yet.
     #[must_use]
     pub const fn new(net: &'a Net, deadline: Deadline) -> Self {
-        Self { net, deadline, open: None, first_peer: None, identity: None, is_hushed: false }
+        Self::led_by(net, deadline, None)
+    }
+
+    /// The same for whoever was led here by `first_peer`, from which none may lead inwards.
+    #[must_use]
+    pub const fn led_by(net: &'a Net, deadline: Deadline, first_peer: Option<IpAddr>) -> Self {
+        Self { net, deadline, open: None, first_peer, identity: None, is_hushed: false }
+    }
+
+    /// The peer of the first connection, or who led here.
+    #[must_use]
+    pub const fn first_peer(&self) -> Option<IpAddr> {
+        self.first_peer
     }
 
     /// Ends the connection, so that what comes next has one of its own.

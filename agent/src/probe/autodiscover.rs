@@ -91,8 +91,8 @@ enum Ended {
     Ways(Ways),
     /// At a request for an account, and there is none to show.
     Challenge,
-    /// The mailbox has another address.
-    Address(String),
+    /// The mailbox has another address; whether a place says so that an account may be shown.
+    Address { to: String, trusted: bool },
     /// Nobody there knows: the next place is tried.
     NotHere(Seen),
     /// Nothing else will say more.
@@ -111,20 +111,25 @@ impl Autodiscover {
             let (ended, place) = searched.await;
             match ended {
                 Ended::Ways(ways) => {
-                    return Ok(self.judge(ways, &email, place, &mut caller, trace).await);
+                    let shows = place.as_ref().is_some_and(|place| trust.allows(place));
+                    return Ok(self.judge(ways, &email, place, shows, &mut caller, trace).await);
                 }
                 Ended::Challenge => {
                     return Ok(self.judge_way(&email, place, &mut caller, trace).await);
                 }
                 Ended::NotHere(seen) | Ended::Judged(seen) => return Ok(seen),
-                Ended::Address(to) => {
+                Ended::Address { to, trusted } => {
                     let Some(next) = domain_of(&to) else {
                         trace.fact("detail", "the server names an address that is none");
                         return Ok(Seen::down(Reason::WrongContent));
                     };
                     trace.fact("redirect_address", &to);
-                    // a host that TLS proved says so for its domain
-                    trust.add(&next);
+                    // only a host that the domain answers for says whose the mailbox is:
+                    // anybody else would name a domain of his own, and have the account
+                    if trusted {
+                        trust.add(&next);
+                    }
+                    caller.led_on();
                     (email, domain) = (to, next);
                 }
             }
@@ -187,7 +192,9 @@ impl Autodiscover {
                 Reply::Ended(seen) => return (Ended::Judged(seen), Some(place)),
                 Reply::NotHere(seen) => return (Ended::NotHere(seen), Some(place)),
                 Reply::Pox(Pox::Ways(ways)) => return (Ended::Ways(ways), Some(place)),
-                Reply::Pox(Pox::Address(to)) => return (Ended::Address(to), Some(place)),
+                Reply::Pox(Pox::Address(to)) => {
+                    return (Ended::Address { to, trusted: shows }, Some(place));
+                }
                 Reply::Pox(Pox::Error(error)) => {
                     return (Ended::Judged(error.judge(trace)), Some(place));
                 }
@@ -215,12 +222,14 @@ impl Autodiscover {
         }
     }
 
-    /// What was found, held against what is expected.
+    /// What was found, held against what is expected; `shows` says whether the place that told
+    /// it may be shown an account.
     async fn judge(
         &self,
         mut ways: Ways,
         email: &str,
         place: Option<Place>,
+        shows: bool,
         caller: &mut Caller<'_>,
         trace: &mut Trace,
     ) -> Seen {
@@ -232,7 +241,10 @@ impl Autodiscover {
         {
             ways.eas = self.ask_json(caller.client(), &place.url, email, "ActiveSync", trace).await;
             if ways.eas.is_none() {
-                ways.eas = caller.ask_mobile(email, &place.url, trace).await;
+                ways.eas = match caller.ask_mobile(email, &place.url, shows, trace).await {
+                    Ok(eas) => eas,
+                    Err(refused) => return refused,
+                };
             }
         }
         self.expected(&ways, place.as_ref(), trace)

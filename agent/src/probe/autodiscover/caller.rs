@@ -2,6 +2,8 @@
 //! request for one and the place may be shown it. Each account is shown once; one that was taken
 //! is the one that is shown further on.
 
+use std::net::IpAddr;
+
 use hyper::Method;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -39,6 +41,8 @@ pub(super) struct Caller<'a> {
     /// Until when the step that runs may take.
     until: Deadline,
     client: Client<'a>,
+    /// Who named the address that is searched for, from whom no step may lead inwards.
+    led_by: Option<IpAddr>,
     round: Round<'a>,
     /// The account that is shown now, and whether it was taken.
     current: Option<(Account, Login, bool)>,
@@ -48,13 +52,20 @@ pub(super) struct Caller<'a> {
 impl<'a> Caller<'a> {
     pub(super) fn new(net: &'a Net, deadline: Deadline, round: Round<'a>) -> Self {
         let client = Client::new(net, deadline);
-        Self { net, deadline, until: deadline, client, round, current: None, shown: false }
+        let until = deadline;
+        Self { net, deadline, until, client, led_by: None, round, current: None, shown: false }
     }
 
     /// Begins a step, with its share of the time that is left.
     pub(super) fn begin(&mut self, share: u32) {
         self.until = self.deadline.within(self.deadline.left() / share.max(1));
-        self.client = Client::new(self.net, self.until);
+        self.client = Client::led_by(self.net, self.until, self.led_by);
+    }
+
+    /// The place that was asked last named another address: the steps from here on are as its
+    /// redirects.
+    pub(super) const fn led_on(&mut self) {
+        self.led_by = self.client.first_peer();
     }
 
     /// Until when the step that runs may take.
@@ -160,15 +171,7 @@ impl<'a> Caller<'a> {
                 return Reply::Ended(Seen::unknown(Reason::LogonUnsupported));
             }
             self.shown = true;
-            let (said, reply) = match self.show(asked, &login, trace).await {
-                Ok(answer) if answer.status == 401 => (unauthorized(&answer, &login, trace), None),
-                Ok(answer) => (Logon::Accepted, Some(reply(&asked.url, &answer, trace))),
-                Err(fault) if fault.reason == Reason::Credential => {
-                    trace.fact("detail", &*fault.detail);
-                    (Logon::Rejected(None), None)
-                }
-                Err(fault) => (Logon::Ended(Seen::fault(&fault)), None),
-            };
+            let (said, reply) = self.said_to(asked, &login, trace).await;
             // only the service's own answer shows that the account was taken
             let proves = matches!(reply, Some(Reply::Pox(_)));
             match (said, reply) {
@@ -200,6 +203,24 @@ impl<'a> Caller<'a> {
         false
     }
 
+    /// What is said to an account, and the answer where it is no refusal.
+    async fn said_to(
+        &mut self,
+        asked: &Ask,
+        login: &Login,
+        trace: &mut Trace,
+    ) -> (Logon, Option<Reply>) {
+        match self.show(asked, login, trace).await {
+            Ok(answer) if answer.status == 401 => (unauthorized(&answer, login, trace), None),
+            Ok(answer) => (Logon::Accepted, Some(reply(&asked.url, &answer, trace))),
+            Err(fault) if fault.reason == Reason::Credential => {
+                trace.fact("detail", &*fault.detail);
+                (Logon::Rejected(None), None)
+            }
+            Err(fault) => (Logon::Ended(Seen::fault(&fault)), None),
+        }
+    }
+
     async fn show(
         &mut self,
         asked: &Ask,
@@ -213,20 +234,35 @@ impl<'a> Caller<'a> {
         self.client.send(&asked, Phases::Whole("logon"), trace).await
     }
 
-    /// Asks for what telephones are told, as the account that was taken.
+    /// Asks for what telephones are told, as the account that was taken; `shows` says
+    /// whether the place may be shown it, else nothing is asked.
+    ///
+    /// # Errors
+    /// When the account is refused there: what it means.
     pub(super) async fn ask_mobile(
         &mut self,
         email: &str,
         url: &Url,
+        shows: bool,
         trace: &mut Trace,
-    ) -> Option<Url> {
-        let (account, login, taken) = self.current.take()?;
+    ) -> Result<Option<Url>, Seen> {
+        if !shows {
+            return Ok(None);
+        }
+        let Some((account, login, taken)) = self.current.take() else { return Ok(None) };
         let asked = request(email, url, Schema::MobileSync);
-        let answer = self.show(&asked, &login, trace).await;
-        self.current = Some((account, login, taken));
-        match reply(url, &answer.ok()?, trace) {
-            Reply::Pox(Pox::Ways(ways)) => ways.eas,
-            _ => None,
+        match self.said_to(&asked, &login, trace).await {
+            (Logon::Rejected(because), _) => {
+                self.round.settle(&account, &login, Logon::Rejected(because)).await;
+                Err(self.round.verdict())
+            }
+            (_, reply) => {
+                self.current = Some((account, login, taken));
+                Ok(match reply {
+                    Some(Reply::Pox(Pox::Ways(ways))) => ways.eas,
+                    _ => None,
+                })
+            }
         }
     }
 }
@@ -268,3 +304,6 @@ fn reply(from: &Url, answer: &Answer, trace: &mut Trace) -> Reply {
         Err(seen) => Reply::NotHere(seen),
     }
 }
+
+#[cfg(test)]
+mod tests;

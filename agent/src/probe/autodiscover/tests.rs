@@ -7,8 +7,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::net::testing::zone;
+use crate::net::tls::testing::endpoint;
 use crate::net::xml;
-use crate::probe::trial::{Table, answers, fact, good_accounts, lab, plain_net, run, word};
+use crate::probe::trial::{
+    Table, answers, fact, good_accounts, lab, plain_net, run, trusting, word,
+};
 
 const DOMAIN: (&str, &str) = ("example.test. A", "127.0.0.1");
 const HOST: (&str, &str) = ("autodiscover.example.test. A", "127.0.0.1");
@@ -81,6 +84,47 @@ async fn every_step_leads_to_the_settings() {
     let seen = search((&lab, &net), &[HOST], shut, &good_accounts(), &declared).await;
     found(&seen, "redirect");
     assert_eq!(lab.account("probe@example.test").unwrap().rejected, 0);
+}
+
+/// Whoever is not trusted cannot make a domain of his own trusted by naming it.
+#[tokio::test]
+async fn an_address_from_a_stranger_is_not_trusted() {
+    let stranger = endpoint(|body| {
+        let moved = "<Autodiscover><Response><Account><Action>redirectAddr</Action>\
+                     <RedirectAddr>x@localhost</RedirectAddr></Account></Response></Autodiscover>";
+        let is_first = body.contains("probe@example.test");
+        if is_first { (200, moved.to_owned()) } else { (401, String::new()) }
+    })
+    .await;
+    let port = stranger.address.port();
+    let path = "autodiscover/autodiscover.xml";
+    let sent = format!(
+        "HTTP/1.1 302 x\r\nLocation: https://localhost:{port}/{path}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let http = answers(sent.into_bytes()).await;
+    let net = Arc::new(trusting(&stranger.pem).asking(zone(&[HOST]).await).unwrap());
+    let accounts = good_accounts();
+    let keys = format!(
+        "kind = \"autodiscover\"\nemail = \"probe@example.test\"\nport = {port}\n\
+         http_port = {}\ncredential = \"a\"",
+        http.port()
+    );
+    let seen = run(&net, &accounts, &keys).await;
+    assert_eq!(fact(&seen, "redirect_address"), "x@localhost", "{seen:?}");
+    assert_eq!(word(&seen), "unknown redirect_refused", "{seen:?}");
+    assert!(accounts.told().is_empty(), "{:?}", accounts.told());
+    assert_eq!(stranger.bodies().len(), 2, "one request each, and none as an account");
+}
+
+#[tokio::test]
+async fn another_address_leads_no_further_inwards() {
+    let (lab, net) = lab().await;
+    let to = Trouble::RedirectAddress("probe@inner.test".to_owned());
+    lab.set(Part::Outlook, to).await.unwrap();
+    let records = [DOMAIN, ("autodiscover.inner.test. A", "10.0.0.1")];
+    let port = lab.addresses().outlook.port();
+    let seen = search((&lab, &net), &records, port, &good_accounts(), "credential = \"a\"").await;
+    assert_eq!(word(&seen), "down redirect_refused", "{seen:?}");
 }
 
 #[tokio::test]
