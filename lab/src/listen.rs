@@ -146,7 +146,11 @@ async fn accept(
 ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(limit).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, _)) => {
+            // a socket that refuses it only answers later
+            let _ = stream.set_nodelay(true);
+            Some((stream, permit))
+        }
         Err(error) => {
             tracing::debug!(%error, "the lab could not accept a connection");
             tokio::time::sleep(Duration::from_millis(50)).await;
