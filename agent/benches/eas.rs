@@ -75,7 +75,7 @@ async fn measure() {
          url=\"https://{address}/Microsoft-Server-ActiveSync\"\n"
     );
     let catalogue = mailward_catalogue::parse("x.toml", &text).catalogue.unwrap();
-    let probe = build(&catalogue.probes[0], &catalogue, &net).unwrap();
+    let probe = build(&catalogue.probes[0], &net).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let devices = Devices::new("bench", Some(directory.path().to_owned()));
     runs(probe.as_ref(), &devices, 100).await;

@@ -17,6 +17,7 @@ pub mod dial;
 pub mod dns;
 pub mod dnssec;
 mod egress;
+pub mod escapes;
 pub mod http;
 pub mod imap;
 pub mod names;

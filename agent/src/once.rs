@@ -98,7 +98,7 @@ pub async fn probe_once(
         if !ids.is_empty() && !ids.contains(&probe.id) {
             continue;
         }
-        let runnable = hosts.runnable(probe, catalogue, &net)?;
+        let runnable = hosts.runnable(probe, &net)?;
         let next_ms = match &probe.schedule {
             Schedule::Every(every) => i64::try_from(every.as_millis()).ok(),
             Schedule::Cron(_) => rhythm(probe, name.as_str(), catalogue)?

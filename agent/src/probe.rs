@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use mailward_catalogue::{Catalogue, Probe, Secret};
+use mailward_catalogue::{Probe, Secret};
 use mailward_evidence::record::Pairs;
 use mailward_evidence::{Exhibit, Listing, Reason, Verdict};
 use regex::bytes::Regex;
@@ -397,12 +397,7 @@ pub(crate) fn http_capture(bytes: &[u8]) {
 ///
 /// # Errors
 /// When its kind is not in the registry, or a key cannot be used.
-pub fn build(
-    probe: &Probe,
-    catalogue: &Catalogue,
-    net: &Arc<Net>,
-) -> Result<Box<dyn Observe>, BuildError> {
-    let _ = catalogue;
+pub fn build(probe: &Probe, net: &Arc<Net>) -> Result<Box<dyn Observe>, BuildError> {
     let name = probe.kind.name;
     let Some((_, build)) = REGISTRY.iter().find(|(kind, _)| *kind == name) else {
         return Err(BuildError::Kind { probe: probe.id.clone(), kind: name });

@@ -318,7 +318,7 @@ impl Parts {
             let rhythm = rhythm(probe, settings.agent.as_str(), catalogue)?;
             let retry_every_ms = i64::try_from(probe.retry_every.as_millis()).unwrap_or(i64::MAX);
             let course = Course::new(rhythm, retry_every_ms, now_ms);
-            let runnable = hosts.runnable(probe, catalogue, &net)?;
+            let runnable = hosts.runnable(probe, &net)?;
             let shown = metrics.of_probe(&probe.id, &probe.component, probe.kind.name);
             let cron = matches!(probe.schedule, Schedule::Cron(_));
             watched.push(Watched::new(runnable, course, shown, cron));
@@ -360,13 +360,8 @@ impl Hosts {
     }
 
     /// Builds a probe, with its share of its host's slots.
-    pub(crate) fn runnable(
-        &mut self,
-        probe: &Probe,
-        catalogue: &Catalogue,
-        net: &Arc<Net>,
-    ) -> Result<Runnable, RunError> {
-        let observe = probe::build(probe, catalogue, net)?;
+    pub(crate) fn runnable(&mut self, probe: &Probe, net: &Arc<Net>) -> Result<Runnable, RunError> {
+        let observe = probe::build(probe, net)?;
         let most = self.most;
         let host = Arc::clone(
             self.slots

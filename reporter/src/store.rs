@@ -56,7 +56,7 @@ pub(crate) use read::detail::Wanted;
 use run::Want;
 use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
-/// The store. Clones share one writer; all methods but `ingest_async` block.
+/// The store. Clones share one writer; all methods but `ingest_told` block.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -140,19 +140,10 @@ impl Store {
         self.work(Work::Body(Body { records, source, skew_ms: None }))
     }
 
-    /// [`Store::ingest`] for callers that must not block.
+    /// [`Store::ingest`] for callers that must not block, with how far the sender's clock is ahead.
     ///
     /// # Errors
     /// As [`Store::ingest`], and when too much waits to be written already.
-    pub async fn ingest_async(
-        &self,
-        records: Vec<Record>,
-        source: Source,
-    ) -> Result<Accepted, StoreError> {
-        self.ingest_told(records, source, None).await
-    }
-
-    /// [`Store::ingest_async`] with how far the sender's clock is ahead.
     pub(crate) async fn ingest_told(
         &self,
         records: Vec<Record>,

@@ -10,6 +10,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use mailward_catalogue::Secret;
 
+use super::escapes::percent_encoded;
+
 /// What stands where a secret stood.
 pub const HIDDEN: &str = "[removed]";
 /// Reads base64 without padding, whatever the bits left over.
@@ -163,7 +165,7 @@ impl Redactor {
 fn forms(text: &str) -> Vec<String> {
     let bytes = text.as_bytes();
     let form: String = url::form_urlencoded::byte_serialize(bytes).collect();
-    let path = percent_encoding(bytes);
+    let path = percent_encoded(bytes);
     let json = serde_json::to_string(text).unwrap_or_default();
     let json = json.trim_matches('"').to_owned();
     let mut forms = vec![text.to_owned(), form, path, json];
@@ -176,20 +178,6 @@ fn forms(text: &str) -> Vec<String> {
     }
     forms.extend([most.replace("&quot;", "&#34;").replace('\'', "&#39;"), some, most]);
     forms
-}
-
-fn percent_encoding(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len() * 3);
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(*byte));
-        } else {
-            // writing to a String cannot fail
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// `text` without `needle`, in whatever case.
@@ -356,7 +344,7 @@ mod tests {
             let messages = [
                 format!("{before}{password}"),
                 format!("{before} {}", STANDARD.encode(&password)),
-                format!("{before} {}", percent_encoding(password.as_bytes())),
+                format!("{before} {}", percent_encoded(password.as_bytes())),
             ];
             for message in messages {
                 let kept = redactor.text(&message);

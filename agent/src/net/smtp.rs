@@ -31,9 +31,6 @@ pub fn patience(command: &str) -> Duration {
     Duration::from_secs(if verb.eq_ignore_ascii_case("DATA") { 120 } else { 300 })
 }
 
-/// How long the reply to a whole message is waited for (RFC 5321 section 4.5.3.2.6).
-pub const MESSAGE_PATIENCE: Duration = Duration::from_secs(600);
-
 /// What the server offers after EHLO: keywords in upper case, with their parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offers(Vec<String>);

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use mailward_evidence::Reason;
 
 use super::sign_in::{Logon, Round, show};
-use super::web::{note_status, status_reason, unauthorized};
+use super::web::{note_headers, note_status, status_reason, unauthorized};
 use super::{Account, Context, Seen};
 use crate::net::http::authorize::{Offers, authorize};
-use crate::net::http::later::{MAX_RETRY_AFTER, retry_after};
+use crate::net::http::later::{MAX_RETRY_AFTER, ahead, retry_after};
 use crate::net::http::{Answer, Ask, Client, Phases};
 use crate::net::{Fault, Net, Trace};
 
@@ -122,14 +122,9 @@ impl Door {
 
     fn note(&self, answer: &Answer, trace: &mut Trace) {
         note_status(answer, trace);
-        for (header, fact) in
-            [("x-feserver", "frontend"), ("x-beserver", "backend"), ("request-id", "request_id")]
-        {
-            let value = answer.header(header);
-            if !value.is_empty() {
-                trace.fact(fact, value);
-            }
-        }
+        let named =
+            [("x-feserver", "frontend"), ("x-beserver", "backend"), ("request-id", "request_id")];
+        note_headers(answer, &named, trace);
         if matches!(answer.status.as_u16(), 429 | 503) {
             let now = self.net.clock.now();
             self.keep_peace(retry_after(answer.header(RETRY_AFTER.as_str()), now));
@@ -151,9 +146,7 @@ impl Door {
     fn peace(&self) -> Option<Timestamp> {
         let now = self.net.clock.now();
         let until = (*self.peace.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let left = Duration::try_from(until.duration_since(now)).ok()?;
-        // what lies further ahead than any server can ask for, another clock has said
-        (!left.is_zero() && left <= MAX_RETRY_AFTER).then_some(until)
+        ahead(until, now)
     }
 }
 

@@ -3,7 +3,6 @@
 //! credential it looks at the way to the logon.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,12 +12,13 @@ use mailward_catalogue::Probe;
 use mailward_evidence::Reason;
 use url::Url;
 
+use super::door::challenged;
 use super::sign_in::{Logon, Round, show};
 use super::web::{note_status, web_address};
 use super::{BuildError, Context, Observe, Seen};
 use crate::devices::Place;
-use crate::net::http::authorize::{Offers, authorization};
-use crate::net::http::later::MAX_RETRY_AFTER;
+use crate::net::http::authorize::authorization;
+use crate::net::http::later::ahead;
 use crate::net::http::{Answer, Ask, Client, Phases};
 use crate::net::sasl::Login;
 use crate::net::{Fault, Net, Trace};
@@ -132,12 +132,9 @@ impl Eas {
         Ok(seen)
     }
 
-    /// Until when the server does not want to be asked. What lies further ahead than any server
-    /// can ask for was written down by another clock.
+    /// Until when the server does not want to be asked.
     fn peace(&self, place: &Place) -> Option<Timestamp> {
-        let now = self.net.clock.now();
-        let until = place.not_before.filter(|until| now < *until)?;
-        (Duration::try_from(until.duration_since(now)).ok()? <= MAX_RETRY_AFTER).then_some(until)
+        ahead(place.not_before?, self.net.clock.now())
     }
 
     /// One account's way, from where the server sent its device before or, if nobody is there
@@ -254,16 +251,7 @@ fn judge_anonymous(answer: &Answer, trace: &mut Trace) -> Seen {
             trace.fact("depth", "to the versions");
             Seen::up()
         }
-        401 => {
-            let offered = Offers::of(answer);
-            if offered.is_empty() {
-                // RFC 9110 section 15.5.2: a 401 must say how to log on
-                return Seen::down(Reason::ProtocolError);
-            }
-            trace.fact("logon_by", offered.words());
-            trace.fact("depth", "to the request for a password");
-            Seen::up()
-        }
+        401 => challenged(answer, trace),
         301 | 302 | 303 | 307 | 308 | 451 => Seen::unknown(Reason::RedirectRefused),
         _ => judge::status(answer, trace),
     }

@@ -17,7 +17,7 @@ use mailward_evidence::{Reason, Verdict};
 use url::Url;
 
 use super::sign_in::{Logon, Round};
-use super::web::{note_status, status_reason, web_address};
+use super::web::{note_headers, note_status, status_reason, web_address};
 use super::{BuildError, Context, Observe, Seen};
 use crate::net::http::authorize::Offers;
 use crate::net::http::follow::{Landed, Visitor};
@@ -305,14 +305,9 @@ fn sign_in_form(page: &str) -> Option<Form> {
 
 /// Which servers answered, as Exchange says in its header lines.
 fn note_servers(answer: &Answer, trace: &mut Trace) {
-    for (header, fact) in
-        [("x-feserver", "frontend"), ("x-beserver", "backend"), ("x-owa-version", "owa_version")]
-    {
-        let value = answer.header(header);
-        if !value.is_empty() {
-            trace.fact(fact, value);
-        }
-    }
+    let named =
+        [("x-feserver", "frontend"), ("x-beserver", "backend"), ("x-owa-version", "owa_version")];
+    note_headers(answer, &named, trace);
 }
 
 #[cfg(test)]

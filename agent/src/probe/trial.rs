@@ -92,7 +92,7 @@ pub(super) async fn run_with(
     keys: &str,
 ) -> Seen {
     let catalogue = catalogue(keys);
-    let probe = build(&catalogue.probes[0], &catalogue, net).unwrap();
+    let probe = build(&catalogue.probes[0], net).unwrap();
     let turn = Turn { due_ms: 0, attempt: 0 };
     let deadline = Deadline::after(timeout);
     let cx = Context { deadline, accounts, turn, post: None, devices };

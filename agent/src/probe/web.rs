@@ -53,6 +53,16 @@ pub(super) fn note_status(answer: &Answer, trace: &mut Trace) {
     }
 }
 
+/// Notes what header lines say, each as the fact beside it; those that are not there are not.
+pub(super) fn note_headers(answer: &Answer, named: &[(&str, &str)], trace: &mut Trace) {
+    for (header, fact) in named {
+        let value = answer.header(header);
+        if !value.is_empty() {
+            trace.fact(fact, value);
+        }
+    }
+}
+
 /// The body as XML, or what it means that it is none.
 pub(super) fn xml(answer: &Answer, trace: &mut Trace) -> Result<Element, Seen> {
     read(&answer.body).map_err(|error| {

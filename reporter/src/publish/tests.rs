@@ -47,6 +47,11 @@ pub(crate) fn catalogue() -> Catalogue {
     parsed.catalogue.unwrap_or_else(|| panic!("{:?}", parsed.faults))
 }
 
+/// Publishes by [`DEFINITION`].
+fn publisher<'a>(store: &'a Store, catalogue: &'a Catalogue) -> Publisher<'a> {
+    Publisher { store, catalogue, definition: DEFINITION, demo: false, key: key() }
+}
+
 pub(crate) fn ms(text: &str) -> i64 {
     mailward_evidence::Instant::parse(text).unwrap().ms()
 }
@@ -94,13 +99,7 @@ const NOW: &str = "2026-11-06T09:00:00Z";
 fn an_edition_holds_all_it_was_judged_by() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     let edition = publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
     assert_eq!((edition.number, edition.supersedes), (1, None));
     let kept = store.edition("2026-10", None).unwrap().unwrap();
@@ -160,13 +159,7 @@ fn a_later_edition_says_why_and_leaves_the_earlier_as_it_was() {
 fn what_is_refused_leaves_nothing_behind() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     let check = |month: &str, by: &str, now: &str, expect: &str| {
         let error = publisher.publish(month.parse().unwrap(), by, None, ms(now)).unwrap_err();
         assert_eq!(error.to_string(), expect);
@@ -191,13 +184,7 @@ fn what_is_refused_leaves_nothing_behind() {
 fn two_at_once_never_share_a_number() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     let numbers: Vec<u32> = std::thread::scope(|scope| {
         let publish = || match publisher.publish(october(), "A", Some("again"), ms(NOW)) {
             Ok(edition) => Some(edition.number),
@@ -220,13 +207,7 @@ fn two_at_once_never_share_a_number() {
 fn a_draft_is_no_edition() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     let draft = publisher.draft(october(), ms("2026-10-20T00:00:00Z")).unwrap();
     assert_eq!((draft.edition, draft.to_date), (None, true));
     assert!(store.editions(None).unwrap().is_empty());

@@ -112,25 +112,6 @@ impl Histogram {
         self.sum_us as f64 / 1000.0
     }
 
-    /// The duration in milliseconds that the share `q` (0 to 1) of runs did not exceed: the
-    /// upper edge of the bucket that holds the nearest rank. `None` of no runs.
-    #[must_use]
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rank between 1 and the count"
-    )]
-    pub fn quantile_ms(&self, q: f64) -> Option<f64> {
-        let count = self.count();
-        let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).clamp(1, count.max(1));
-        let mut seen = 0;
-        self.buckets.iter().find_map(|(bucket, n)| {
-            seen += n;
-            (seen >= rank).then(|| edge_ms(*bucket))
-        })
-    }
-
     /// How many took at most `ms`, counting only buckets that lie below it as a whole: exact
     /// for numbers of two digits.
     #[must_use]

@@ -22,6 +22,14 @@ pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// `until`, while it lies ahead of `now`. What lies further ahead than any server can ask for,
+/// another clock has said.
+#[must_use]
+pub fn ahead(until: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let left = Duration::try_from(until.duration_since(now)).ok()?;
+    (!left.is_zero() && left <= MAX_RETRY_AFTER).then_some(until)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -100,7 +100,7 @@ async fn the_life_of_a_listing_is_told() {
         format!("kind = \"dnsbl\"\nresolver = \"{resolver}\"\nlists = [\"{list}\"]\n{ADDRESS}")
     };
     let catalogue = crate::probe::trial::catalogue(&keys(lists::BLOCKLIST));
-    let probe = build(&catalogue.probes[0], &catalogue, &net).unwrap();
+    let probe = build(&catalogue.probes[0], &net).unwrap();
     let table = Table::default();
     let round = async || {
         let deadline = Deadline::after(Duration::from_secs(2));

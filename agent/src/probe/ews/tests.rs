@@ -84,7 +84,7 @@ async fn a_busy_server_is_left_in_peace() {
         "kind = \"ews\"\nurl = \"https://{}/EWS/Exchange.asmx\"\ncredential = \"a\"",
         lab.addresses().outlook
     ));
-    let probe = build(&definition.probes[0], &definition, &net).unwrap();
+    let probe = build(&definition.probes[0], &net).unwrap();
     let accounts = good_accounts();
     let devices = Devices::new("trial", None);
     let turn = Turn { due_ms: 0, attempt: 0 };

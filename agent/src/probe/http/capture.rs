@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 use serde_json_path::JsonPath;
 
 use super::pattern;
+use crate::net::escapes::without_references;
 use crate::net::http::Answer;
 use crate::probe::BuildError;
 
@@ -85,55 +86,10 @@ fn in_json(path: &JsonPath, body: &[u8]) -> Option<String> {
     }
 }
 
-/// A text of a page with its character references replaced: numbers, and the names that
-/// attributes need (HTML, "Character references"). What is no reference stays.
-pub(crate) fn without_references(text: &str) -> String {
-    /// The longest reference that is looked for, in bytes.
-    const MAX_REFERENCE: usize = 10;
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(MAX_REFERENCE).position(|b| b == b';');
-        match end.and_then(|end| Some((end, character(&rest[1..end])?))) {
-            Some((end, character)) => {
-                out.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn character(reference: &str) -> Option<char> {
-    let Some(number) = reference.strip_prefix('#') else {
-        return Some(match reference {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "quot" => '"',
-            "apos" => '\'',
-            "nbsp" => '\u{a0}',
-            _ => return None,
-        });
-    };
-    let code = match number.strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => number.parse(),
-    };
-    char::from_u32(code.ok()?)
-}
-
 /// Drives everything here that reads foreign bytes.
 pub(crate) fn drive(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    without_references(&text);
+    drop(without_references(&text));
     if let Ok(path) = JsonPath::parse("$..token") {
         in_json(&path, bytes);
     }

@@ -16,6 +16,7 @@ use url::Url;
 use super::capture::Capture;
 use super::{Expect, headers, is_among, method, pattern};
 use crate::net::Fault;
+use crate::net::escapes::percent_encoded;
 use crate::net::http::{Answer, Ask};
 use crate::probe::{Account, BuildError};
 
@@ -193,7 +194,8 @@ impl Step {
         let joined = match &self.target {
             Target::Base => return Ok(base.clone()),
             Target::Url(template) => {
-                let text = template.fill(|name| Ok(percent_encoded(&values.get(name)?)))?;
+                let text =
+                    template.fill(|name| Ok(percent_encoded(values.get(name)?.as_bytes())))?;
                 base.join(&text)
             }
             Target::Captured(template) => here.join(&template.fill(|name| values.get(name))?),
@@ -287,19 +289,6 @@ impl Escape {
     }
 }
 
-/// A value as a part of a URL (RFC 3986 section 2.3: all but unreserved characters).
-fn percent_encoded(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -313,7 +302,7 @@ mod tests {
         assert_eq!(Escape::Form.value(odd), "a%22b%5Cc%26%3Cd%3E+%C3%A9%2F%0A%27");
         assert_eq!(Escape::Xml.value(odd), "a&quot;b\\c&amp;&lt;d&gt; é/\n&apos;");
         assert_eq!(Escape::None.value(odd), odd);
-        assert_eq!(percent_encoded(odd), "a%22b%5Cc%26%3Cd%3E%20%C3%A9%2F%0A%27");
+        assert_eq!(percent_encoded(odd.as_bytes()), "a%22b%5Cc%26%3Cd%3E%20%C3%A9%2F%0A%27");
         let check = |kind: &str, expect| assert_eq!(Escape::of(kind), expect, "{kind}");
         check("application/json", Escape::Json);
         check("application/vnd.api+JSON; charset=utf-8", Escape::Json);
@@ -328,7 +317,7 @@ mod tests {
             let body = format!("{{\"a\":\"{}\"}}", Escape::Json.value(&value));
             let json: serde_json::Value = serde_json::from_str(&body).unwrap();
             prop_assert_eq!(json["a"].as_str(), Some(value.as_str()));
-            let url = format!("https://example.org/x?a={}&b=1", percent_encoded(&value));
+            let url = format!("https://example.org/x?a={}&b=1", percent_encoded(value.as_bytes()));
             let url = Url::parse(&url).unwrap();
             let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
             prop_assert_eq!(&pairs[0].1, &value);

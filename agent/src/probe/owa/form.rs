@@ -1,7 +1,7 @@
 //! Forms of a web page, as far as signing in needs them: where they go and what they hold. A
 //! scanner, no HTML parser: bounded, linear, and untroubled by whatever it is given.
 
-use std::borrow::Cow;
+use crate::net::escapes::without_references;
 
 /// The most forms that are kept of a page.
 const MAX_FORMS: usize = 16;
@@ -107,7 +107,7 @@ pub(crate) fn forms(page: &str) -> Vec<Form> {
 }
 
 fn field(tag: &Tag<'_>) -> Option<Field> {
-    let name = tag.text("name").into_owned();
+    let name = tag.text("name");
     let kind = match tag.text("type").trim().to_ascii_lowercase().as_str() {
         "hidden" => FieldKind::Hidden,
         "password" => FieldKind::Password,
@@ -118,7 +118,7 @@ fn field(tag: &Tag<'_>) -> Option<Field> {
     };
     let value = match (tag.text("value"), kind) {
         (value, FieldKind::Ticked) if value.is_empty() => "on".to_owned(),
-        (value, _) => value.into_owned(),
+        (value, _) => value,
     };
     (!name.is_empty()).then_some(Field { name, value, kind })
 }
@@ -142,12 +142,12 @@ impl Tag<'_> {
     }
 
     /// An attribute's value, cut to what is kept; empty where it is absent.
-    fn text(&self, name: &str) -> Cow<'_, str> {
+    fn text(&self, name: &str) -> String {
         let found = self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         let value = found.map_or("", |(_, value)| *value);
         let end =
             (0..=value.len().min(MAX_TEXT_BYTES)).rev().find(|at| value.is_char_boundary(*at));
-        unescaped(&value[..end.unwrap_or(0)])
+        without_references(&value[..end.unwrap_or(0)])
     }
 }
 
@@ -229,47 +229,6 @@ fn value(text: &str) -> (&str, &str) {
     }
     let end = text.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(text.len());
     text.split_at(end)
-}
-
-/// The references that addresses and values bear, made plain.
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('&') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let end = rest.bytes().take(10).position(|b| b == b';');
-        match end.and_then(|end| Some((reference(&rest[..end])?, end))) {
-            Some((c, end)) => {
-                out.push(c);
-                rest = &rest[end + 1..];
-            }
-            None => out.push('&'),
-        }
-    }
-    out.push_str(rest);
-    Cow::Owned(out)
-}
-
-fn reference(word: &str) -> Option<char> {
-    if let Some(number) = word.strip_prefix('#') {
-        let number = match number.strip_prefix(['x', 'X']) {
-            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(number);
-    }
-    Some(match word {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -223,13 +223,7 @@ fn every_figure_follows_from_the_edition_alone() {
 fn an_edition_that_was_altered_does_not_follow() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     let edition = store.edition("2026-10", None).unwrap().unwrap();
     let altered = NewEdition {

@@ -33,13 +33,7 @@ fn flagged(store: &Store, now: &str) -> Vec<String> {
 fn late_evidence_flags_an_edition_and_leaves_it_alone() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     let first = store.edition("2026-10", Some(1)).unwrap();
     assert_eq!(flagged(&store, NOW), [""; 0]);

@@ -13,13 +13,7 @@ const NOT_SIGNED: &str = "not recomputed: the evidence is not what was signed";
 fn files() -> Files {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
     files_of(&store.edition("2026-10", None).unwrap().unwrap())
 }
@@ -122,13 +116,7 @@ fn an_edition_that_was_never_signed_is_said_to_be() {
 fn an_altered_month_that_is_signed_anew_is_found() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     let published = publisher.publish(october(), "A. Manager", None, ms(NOW)).unwrap();
     let mut edition = store.edition("2026-10", None).unwrap().unwrap();
     edition.report_json = edition.report_json.replace("99.597", "99.999");
@@ -149,13 +137,7 @@ fn an_altered_month_that_is_signed_anew_is_found() {
 fn a_manifest_of_another_edition_does_not_fit() {
     let (_dir, store) = october_store(clock_at(NOW));
     let catalogue = catalogue();
-    let publisher = Publisher {
-        store: &store,
-        catalogue: &catalogue,
-        definition: DEFINITION,
-        demo: false,
-        key: key(),
-    };
+    let publisher = publisher(&store, &catalogue);
     publisher.publish(october(), "A", None, ms(NOW)).unwrap();
     publisher.publish(october(), "A", Some("again"), ms(NOW) + 1000).unwrap();
     let first = files_of(&store.edition("2026-10", Some(1)).unwrap().unwrap());
