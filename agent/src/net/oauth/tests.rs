@@ -142,7 +142,7 @@ async fn a_refresh_token_that_can_be_used_once_outlives_the_program() {
     assert!(matches!(get(&forgetful).await, Err(NoToken::Refused(_))));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_out_of_time_does_not_lose_the_answer() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("m365");
@@ -150,7 +150,14 @@ async fn a_run_that_is_out_of_time_does_not_lose_the_answer() {
     std::fs::write(&secret, "s3cret").unwrap();
     let rotated = r#"{"access_token":"ya29","expires_in":3600,"token_type":"Bearer",
                       "refresh_token":"newer"}"#;
-    let endpoint = endpoint(move |_| (200, rotated.to_owned())).await;
+    // the answer is held back until the run has gone
+    let (gone, wait) = std::sync::mpsc::channel();
+    let wait = std::sync::Mutex::new(wait);
+    let endpoint = endpoint(move |_| {
+        let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        (200, rotated.to_owned())
+    })
+    .await;
     let net = trusting(&endpoint.pem);
     let means = OAuth {
         token_url: format!("https://{}/token", endpoint.address),
@@ -163,6 +170,7 @@ async fn a_run_that_is_out_of_time_does_not_lose_the_answer() {
     let soon = Deadline::after(Duration::ZERO);
     let late = tokens.get(&net, soon, &mut Trace::start()).await;
     assert_eq!(late, Err(NoToken::Unavailable("no answer in time".into())));
+    gone.send(()).unwrap();
     let deadline = Deadline::after(Duration::from_secs(20));
     assert_eq!(tokens.get(&net, deadline, &mut Trace::start()).await.unwrap().expose(), "ya29");
     assert_eq!(endpoint.bodies().len(), 1);
