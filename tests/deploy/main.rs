@@ -1,0 +1,4 @@
+//! What `deploy/` holds fits the program: one module for each thing that is deployed.
+
+mod units;
+mod watching;
