@@ -9,7 +9,6 @@ mod distribution;
 mod edge;
 mod guard;
 mod init;
-mod kill;
 mod mailboxes;
 mod pdf;
 mod plugins;

@@ -86,7 +86,13 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
         let mut command = mailward();
-        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(args);
+        Self::of(command)
+    }
+
+    /// The same for a command that something stands before, or around, the binary.
+    pub(crate) fn of(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start mailward");
         let lines = Arc::new(Mutex::new(Vec::new()));
         if let Some(out) = child.stdout.take() {
@@ -114,7 +120,23 @@ impl Running {
         })
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Its number in the system.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said so far, on both of its streams.
+    pub(crate) fn said(&self) -> String {
+        self.lines.lock().expect("lines").join("\n")
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait_for("mailward to end", || child.try_wait().expect("wait for mailward"))
+    }
+
+    /// Ends it at once: SIGKILL.
     pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
