@@ -18,7 +18,7 @@ const BANNED: &[(&str, &[&str])] = &[
     ("catalogue", &["tokio", "hyper", "reqwest", "axum", "rusqlite", "hickory-resolver"]),
     ("evidence", &["tokio", "hyper", "reqwest", "axum", "rusqlite", "toml"]),
     ("agent", &["rusqlite", "askama", "printpdf"]),
-    ("reporter", &["hickory-proto", "rustls-native-certs", "tokio-rustls"]),
+    ("reporter", &["hickory-proto", "rustls-native-certs", "mail-parser", "quick-xml"]),
     ("lab", &["rusqlite", "hickory-proto", "askama"]),
 ];
 

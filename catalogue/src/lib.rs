@@ -9,6 +9,7 @@ pub mod fault;
 pub mod hours;
 pub mod key;
 pub mod level;
+pub mod network;
 pub mod probe;
 pub mod quantity;
 pub mod read;

@@ -13,6 +13,7 @@ pub mod interval;
 pub mod leases;
 pub mod metrics;
 pub mod month;
+pub mod outward;
 pub mod post;
 pub mod publish;
 pub mod render;

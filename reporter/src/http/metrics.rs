@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use mailward_catalogue::network::lies_in;
 
 use super::Shared;
 use super::serve::Peer;
@@ -27,22 +28,7 @@ pub(super) async fn metrics(State(site): Shared, request: Request) -> Response {
 
 fn may_read(ip: IpAddr, networks: &[(IpAddr, u8)]) -> bool {
     let ip = ip.to_canonical();
-    ip.is_loopback() || networks.iter().any(|(network, bits)| contains(*network, *bits, ip))
-}
-
-fn contains(network: IpAddr, bits: u8, ip: IpAddr) -> bool {
-    let bits = u32::from(bits);
-    match (network.to_canonical(), ip) {
-        (IpAddr::V4(network), IpAddr::V4(ip)) => {
-            let shift = 32u32.saturating_sub(bits);
-            (u32::from(network) ^ u32::from(ip)).checked_shr(shift).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(network), IpAddr::V6(ip)) => {
-            let shift = 128u32.saturating_sub(bits);
-            (u128::from(network) ^ u128::from(ip)).checked_shr(shift).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
+    ip.is_loopback() || lies_in(ip, networks)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -17,6 +16,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use mailward_catalogue::{Relay, RelayTls};
 use tokio::time::timeout;
 
+use crate::outward::addresses;
 use crate::render::columns::clean;
 
 /// How much of a message is written at once.
@@ -285,20 +285,6 @@ fn tls(relay: &Relay) -> Result<TlsParameters, String> {
         builder = builder.add_root_certificate(authority);
     }
     builder.build_rustls().map_err(|error| told(&error))
-}
-
-/// The addresses of a name; a literal is its own.
-async fn addresses(host: &str, resolver: &TokioResolver) -> Result<Vec<IpAddr>, String> {
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = literal.parse() {
-        return Ok(vec![address]);
-    }
-    // RFC 6761 section 6.3
-    if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
-        return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
-    }
-    let found = resolver.lookup_ip(host).await;
-    found.map(|found| found.iter().collect()).map_err(|error| format!("look {host} up: {error}"))
 }
 
 /// An error with its reasons, in a line.

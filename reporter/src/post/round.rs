@@ -47,8 +47,7 @@ impl Sender {
         service: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PostError> {
-        let resolver = TokioResolver::builder_tokio()
-            .and_then(hickory_resolver::ResolverBuilder::build)
+        let resolver = crate::outward::resolver()
             .map_err(|error| PostError::Setup(format!("the resolver: {error}")))?;
         let limits = Limits::default();
         let service = service.to_owned();

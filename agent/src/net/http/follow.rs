@@ -2,10 +2,11 @@
 //! away from http, around in circles, or inwards from a server outside. What the place it ends
 //! at means is the probes'.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use hyper::{Method, StatusCode};
+use mailward_catalogue::network::inner;
 use mailward_evidence::Reason;
 use url::Url;
 
@@ -158,51 +159,10 @@ pub fn next_place(from: &Url, reference: &str) -> Result<Url, Fault> {
     Ok(to)
 }
 
-/// Which addresses are no place for the public to be sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inner {
-    /// This machine.
-    Loopback,
-    /// Its link, where clouds keep their machines' secrets.
-    Link,
-    /// A private network.
-    Private,
-}
-
 /// Whether a redirect from a server at `first` to one at `to` leads inwards, where it must not
 /// take a check: into a kind of network that `first` is not in itself (RFC 6890).
 pub(super) fn leads_inwards(first: IpAddr, to: IpAddr) -> bool {
     inner(to).is_some_and(|kind| inner(first) != Some(kind))
-}
-
-fn inner(address: IpAddr) -> Option<Inner> {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => inner_v4(v4),
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => Some(Inner::Loopback),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(Inner::Link),
-        IpAddr::V6(v6) if v6.is_unique_local() => Some(Inner::Private),
-        IpAddr::V6(v6) => match v6.segments() {
-            // the well-known prefix of NAT64 (RFC 6052 section 2.1)
-            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-                inner_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
-            }
-            _ => None,
-        },
-    }
-}
-
-fn inner_v4(v4: Ipv4Addr) -> Option<Inner> {
-    let [a, b, ..] = v4.octets();
-    if v4.is_loopback() || a == 0 {
-        Some(Inner::Loopback)
-    } else if v4.is_link_local() {
-        Some(Inner::Link)
-    } else if v4.is_private() || (a == 100 && (64..128).contains(&b)) {
-        // the second is shared address space, behind carriers' NAT (RFC 6598)
-        Some(Inner::Private)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
