@@ -158,6 +158,8 @@ pub enum Shape {
     Targets,
     /// A path; a relative one starts at the directory of the file it stands in.
     Path,
+    /// `"en"`, the path of a language's file, or a table of its texts.
+    Language,
     /// `24x7`, the name of an `[hours.NAME]`, or `not NAME`.
     Hours,
     /// A cron with five to seven fields.
@@ -223,8 +225,10 @@ pub enum Value {
     Spans(Vec<Span>),
     /// Networks.
     Networks(Vec<(IpAddr, u8)>),
-    /// Path.
+    /// Path; a Language that is one.
     Path(PathBuf),
+    /// A Language that is a table.
+    Wording(Vec<crate::read::Offhand>),
     /// Group.
     Group(Settings),
     /// Groups.

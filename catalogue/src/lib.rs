@@ -17,6 +17,7 @@ pub mod schema;
 pub mod section;
 pub mod service;
 pub mod template;
+pub mod wording;
 
 pub use credential::{ClientCertificate, Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
@@ -32,3 +33,4 @@ pub use schema::schema;
 pub use service::{
     Agent, Catalogue, Component, Maintenance, Need, Publish, Report, Reporter, Service, Sink,
 };
+pub use wording::{Phrase, Wording, Written};

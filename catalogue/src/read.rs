@@ -21,6 +21,7 @@ mod source;
 mod surprise;
 mod text;
 mod value;
+mod wording;
 
 use draft::{Draft, Fields, Reader};
 use faults::{Faults, Place};
@@ -28,7 +29,8 @@ use source::{MAX_BYTES, Source};
 use value::default_of;
 
 pub use surprise::EnrolledAt;
-pub(crate) use text::nearest;
+pub use text::nearest;
+pub use wording::{Offhand, read as wording};
 
 use crate::credential::SecretRef;
 use crate::fault::{Fault, Gravity};
@@ -89,7 +91,7 @@ pub fn parse(file: &str, text: &str) -> Parsed {
 pub fn load(path: &Path) -> std::io::Result<Parsed> {
     let name = path.display().to_string();
     let definition = match read_text(path)? {
-        Ok(text) => Definition::default().with_main(&name, &text),
+        Ok(text) => Definition::default().with_main(&name, &text).with_language(),
         Err(message) => Definition::default().with_unreadable(&name, message),
     };
     if definition.draft.seen.contains(AGENT.name) {
@@ -170,6 +172,7 @@ impl Definition {
 
     fn finish(mut self) -> Parsed {
         self.add_defaults();
+        self.add_wording();
         // Tables come in the order of their names; hours have an order of their own.
         self.draft.hours.sort_by_key(|hours| hours.place);
         cross::check(&mut self.draft, &mut self.faults);

@@ -135,6 +135,7 @@ fn of_shape(shape: Shape) -> Json {
         | Shape::Zone
         | Shape::Listen
         | Shape::Path => text(),
+        Shape::Language => json!({ "anyOf": [text(), { "type": "object" }] }),
         Shape::Sender => json!({ "type": "string" }),
         Shape::Url => matching("^https?://"),
         Shape::Port => whole(1, 65_535),

@@ -523,5 +523,11 @@ pub static REPORT: Section = Section {
             "where the key that signs editions is kept: Ed25519, PKCS #8, PEM; one in the data \
             directory, made when it is first needed, where absent",
         ),
+        Key::optional(
+            "language",
+            Shape::Language,
+            "the words, numbers and dates of pages, reports and letters: \"en\", the file of a \
+            language of one's own, or a table of its texts; English where absent",
+        ),
     ],
 };

@@ -9,6 +9,7 @@ use crate::distribution::Distribution;
 use crate::hours::Hours;
 use crate::level::Level;
 use crate::probe::{Effect, Probe};
+use crate::wording::Wording;
 
 /// A validated probes.toml. Every reference inside it resolves.
 #[derive(Clone, Debug)]
@@ -253,6 +254,8 @@ pub struct Report {
     pub publish_at: jiff::civil::Time,
     /// Where the key that signs editions is kept; `None`: in the data directory.
     pub signing_key: Option<SecretRef>,
+    /// Words of one's own for pages and reports; `None`: English.
+    pub language: Option<Wording>,
 }
 
 /// Who publishes a month.

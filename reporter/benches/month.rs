@@ -82,6 +82,7 @@ fn catalogue() -> Catalogue {
             publish_on: 5,
             publish_at: jiff::civil::Time::constant(9, 0, 0, 0),
             signing_key: None,
+            language: None,
         },
         distribution: None,
         tickets_csv: None,

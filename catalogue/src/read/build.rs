@@ -33,7 +33,7 @@ pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
         hours: draft.hours.iter().map(hours).collect(),
         levels: draft.levels.iter().map(level).collect::<Option<_>>()?,
         maintenance: once("maintenance").map(maintenance).unwrap_or_default(),
-        report: report(once("report")?)?,
+        report: report(once("report")?, draft, faults)?,
         distribution: match once("distribution") {
             Some(settings) => Some(super::distribution::distribution(settings)?),
             None => None,
@@ -249,7 +249,7 @@ fn maintenance(settings: &Settings) -> Maintenance {
     }
 }
 
-fn report(settings: &Settings) -> Option<Report> {
+fn report(settings: &Settings, draft: &Draft, faults: &Faults) -> Option<Report> {
     Some(Report {
         publish: match settings.text("publish")? {
             "manual" => Publish::Manual,
@@ -258,6 +258,7 @@ fn report(settings: &Settings) -> Option<Report> {
         publish_on: u8::try_from(settings.integer("publish_on")?).ok()?,
         publish_at: settings.text("publish_at")?.parse().ok()?,
         signing_key: settings.secret("signing_key").cloned(),
+        language: draft.wording.as_ref().map(|texts| super::wording::wording(texts, faults)),
     })
 }
 

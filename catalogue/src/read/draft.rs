@@ -93,6 +93,8 @@ pub(crate) struct Draft {
     pub(crate) sinks: Vec<Fields>,
     pub(crate) hours: Vec<HoursDraft>,
     pub(crate) levels: Vec<LevelDraft>,
+    /// Words of one's own, each with its place.
+    pub(crate) wording: Option<Vec<(Place, super::wording::Offhand)>>,
 }
 
 type Given<'a> = Spanned<DeValue<'a>>;

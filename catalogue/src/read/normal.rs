@@ -5,6 +5,7 @@
 use toml::{Table, Value as Toml};
 
 use super::draft::{Draft, HoursDraft};
+use super::wording;
 use crate::credential::SecretRef;
 use crate::hours::Span;
 use crate::key::{Key, Settings, Shape, Value};
@@ -24,7 +25,15 @@ pub(super) fn text(draft: &Draft) -> Option<String> {
             let mut settings = fields.settings.clone();
             // where the key that signs is kept is about one machine
             settings.0.retain(|_, value| !matches!(value, Value::Secret(_)));
-            whole.insert(section.name.to_owned(), table(&settings, &[section.keys]).into());
+            let mut written = table(&settings, &[section.keys]);
+            if let (Some(texts), "report") = (&draft.wording, section.name) {
+                // the words themselves: a file may say something else by and by
+                written.insert(
+                    "language".to_owned(),
+                    wording::normal(texts.iter().map(|(_, text)| text)).into(),
+                );
+            }
+            whole.insert(section.name.to_owned(), written.into());
         }
     }
     let mut list = |name: &str, tables: Vec<Table>| {
@@ -100,6 +109,7 @@ fn written(shape: Option<Shape>, value: &Value) -> Toml {
         Value::Spans(list) => texts(&mut list.iter().map(|s| span(*s))),
         Value::Networks(list) => texts(&mut list.iter().map(|(ip, bits)| format!("{ip}/{bits}"))),
         Value::Path(path) => path.display().to_string().into(),
+        Value::Wording(texts) => wording::normal(texts).into(),
         Value::Credits(tiers) => Toml::Array(tiers.iter().map(credit).collect()),
         Value::Group(settings) => match shape {
             Some(Shape::Group(keys)) => Toml::Table(table(settings, &[keys])),

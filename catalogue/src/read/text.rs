@@ -396,7 +396,8 @@ fn minute_of_day(text: &str) -> Option<u16> {
 }
 
 /// The candidate nearest to what was written.
-pub(crate) fn nearest<'a>(
+#[must_use]
+pub fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -110,6 +110,7 @@ impl Values<'_> {
                 self.filled(given, "text", list).map(Value::Texts)
             }
             Shape::Secret => self.secret(given),
+            Shape::Language => self.language(given),
             _ => self.single(key, given),
         }
     }
@@ -350,6 +351,27 @@ impl Values<'_> {
             "env" => SecretRef::Env(place),
             _ => SecretRef::Systemd(place),
         }))
+    }
+
+    fn language(&mut self, given: &Given<'_>) -> Option<Value> {
+        let directory = self.directory;
+        match given.get_ref() {
+            DeValue::Table(table) => {
+                let base = given.span().start;
+                let (mut texts, wrong) = super::wording::texts(table);
+                let sound = wrong.is_empty();
+                self.wrong.extend(wrong);
+                texts.iter_mut().for_each(|text| text.at = text.at.saturating_sub(base));
+                sound.then_some(Value::Wording(texts))
+            }
+            DeValue::String(_) => self.text(given, |written| {
+                Ok(match written {
+                    "en" => Value::Text(written.to_owned()),
+                    path => Value::Path(directory.join(text::any(path)?)),
+                })
+            }),
+            _ => self.expected(given, "\"en\", the file of a language, or a table of its texts"),
+        }
     }
 
     fn list<T>(

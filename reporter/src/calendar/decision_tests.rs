@@ -19,7 +19,7 @@ const AUTO: ReportRules = rules(Publish::Auto, 5, Time::constant(0, 0, 0, 0));
 const MANUAL: ReportRules = rules(Publish::Manual, 5, Time::constant(0, 0, 0, 0));
 
 const fn rules(publish: Publish, publish_on: u8, publish_at: Time) -> ReportRules {
-    ReportRules { publish, publish_on, publish_at, signing_key: None }
+    ReportRules { publish, publish_on, publish_at, signing_key: None, language: None }
 }
 
 fn check(now: &str, done: &[&str], rules: ReportRules, first: &str, expect: &[&str]) {
