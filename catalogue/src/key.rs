@@ -63,6 +63,11 @@ impl Key {
 pub enum Shape {
     /// Any text that is not empty.
     Text,
+    /// One line of at most this many characters: no control characters, and none that turn the
+    /// direction of what follows.
+    Line(usize),
+    /// A colour such as `"#005eb8"`.
+    Colour,
     /// An absolute http or https URL.
     Url,
     /// A host name or an IP address.
@@ -192,7 +197,7 @@ pub struct Wrong {
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours, Clock; a
+    /// Text, Line, Colour (in small letters), Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours, Clock; a
     /// Pool's word; a Cron, always with seconds.
     Text(String),
     /// Port, Integer; a Size in bytes.

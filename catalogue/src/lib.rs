@@ -2,6 +2,7 @@
 //! not know how a probe is run, how evidence is stored, or what time it is.
 
 pub mod blocklist;
+pub mod branding;
 pub mod credential;
 pub mod desk;
 pub mod distribution;
@@ -19,6 +20,7 @@ pub mod service;
 pub mod template;
 pub mod wording;
 
+pub use branding::{Branding, Colour};
 pub use credential::{ClientCertificate, Credential, Grant, Means, OAuth, Secret, SecretRef};
 pub use desk::{CountsCsv, CsvForm, TicketLayout, TicketState, TicketsCsv};
 pub use distribution::{Distribution, Relay, RelayTls};

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+mod branding;
 mod build;
 mod credentials;
 mod cross;
@@ -51,11 +52,19 @@ pub struct Parsed {
     pub normal: String,
     /// Secrets by reference: what each is for, where it is kept, where that is said.
     secrets: Vec<(String, SecretRef, Fault)>,
-    /// Where components and credentials stand, for what is judged later.
+    /// Where components, credentials and the logo stand, for what is judged later.
     places: BTreeMap<(&'static str, String), Fault>,
 }
 
 impl Parsed {
+    /// A fault of the logo's file, which the catalogue does not read, in the place that names it;
+    /// `None` where there is no `[branding]`.
+    #[must_use]
+    pub fn logo_fault(&self, why: &str) -> Option<Fault> {
+        let place = self.places.get(&("branding", "logo".to_owned()))?;
+        Some(Fault { message: format!("logo: {why}"), ..place.clone() })
+    }
+
     /// Whether the definition is refused.
     #[must_use]
     pub fn is_refused(&self) -> bool {
@@ -193,7 +202,11 @@ impl Definition {
         };
         let components = draft.components.iter().filter_map(|c| place("component", c));
         let credentials = draft.credentials.iter().filter_map(|c| place("credential", c));
-        let places = components.chain(credentials).collect();
+        let logo = draft.once.get("branding").map(|fields| {
+            let fault = faults.at(fields.place("logo"), Gravity::Error, String::new());
+            (("branding", "logo".to_owned()), fault)
+        });
+        let places = components.chain(credentials).chain(logo).collect();
         Parsed { catalogue, faults: faults.finish(), normal, secrets, places }
     }
 

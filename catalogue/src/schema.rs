@@ -136,6 +136,8 @@ fn of_shape(shape: Shape) -> Json {
         | Shape::Listen
         | Shape::Path => text(),
         Shape::Language => json!({ "anyOf": [text(), { "type": "object" }] }),
+        Shape::Line(most) => json!({ "type": "string", "minLength": 1, "maxLength": most }),
+        Shape::Colour => matching("^#[0-9A-Fa-f]{6}$"),
         Shape::Sender => json!({ "type": "string" }),
         Shape::Url => matching("^https?://"),
         Shape::Port => whole(1, 65_535),

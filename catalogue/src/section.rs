@@ -1,6 +1,7 @@
 //! The sections of probes.toml and their keys: the table from which reading, advice, the JSON
 //! schema and the reference follow. The keys of probe kinds stand in `probe/kinds`.
 
+use crate::branding;
 use crate::desk;
 use crate::distribution;
 use crate::key::{Key, Shape};
@@ -70,6 +71,7 @@ pub const SECTIONS: &[&Section] = &[
     &LEVEL,
     &MAINTENANCE,
     &REPORT,
+    &branding::BRANDING,
     &distribution::DISTRIBUTION,
     &desk::TICKETS,
     &desk::COUNTS,

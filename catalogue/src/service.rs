@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::branding::Branding;
 use crate::credential::{Credential, SecretRef};
 use crate::desk::{CountsCsv, TicketsCsv};
 use crate::distribution::Distribution;
@@ -36,6 +37,8 @@ pub struct Catalogue {
     pub maintenance: Maintenance,
     /// When reports are published.
     pub report: Report,
+    /// Whose name, logo and colours page and report bear.
+    pub branding: Option<Branding>,
     /// To whom published reports are mailed.
     pub distribution: Option<Distribution>,
     /// How a service desk's export of tickets is read.

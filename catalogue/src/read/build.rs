@@ -34,6 +34,10 @@ pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
         levels: draft.levels.iter().map(level).collect::<Option<_>>()?,
         maintenance: once("maintenance").map(maintenance).unwrap_or_default(),
         report: report(once("report")?, draft, faults)?,
+        branding: match once("branding") {
+            Some(settings) => Some(super::branding::branding(settings)?),
+            None => None,
+        },
         distribution: match once("distribution") {
             Some(settings) => Some(super::distribution::distribution(settings)?),
             None => None,

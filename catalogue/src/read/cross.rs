@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::branding;
 use super::credentials;
 use super::desk;
 use super::distribution;
@@ -36,6 +37,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     accounts(draft, faults);
     agent_site(draft, faults);
     desk::check(draft, &names.components, faults);
+    branding::check(draft, faults);
     distribution::check(draft, faults);
     smtp_references(draft, faults);
     for sink in &draft.sinks {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use crate::branding::Colour;
 use crate::hours::Span;
 use crate::quantity::{Percent, parse_duration, parse_size};
 
@@ -37,6 +38,29 @@ pub(crate) fn any(text: &str) -> Judged<String> {
         return Err(format!("expected at most {MAX_TEXT_BYTES} bytes, got {}", text.len()));
     }
     Ok(text.to_owned())
+}
+
+/// One line of at most `most` characters, which are all seen as they stand.
+pub(crate) fn line(text: &str, most: usize) -> Judged<String> {
+    // marks that turn the direction of text, and separators of lines and paragraphs
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if let Some(odd) = text.chars().find(|c| c.is_control() || turns(*c)) {
+        let form = "one line of text without control characters";
+        return Err(format!("expected {form}; got U+{:04X} in it", u32::from(odd)));
+    }
+    let length = text.chars().count();
+    if length > most {
+        return Err(format!("expected at most {most} characters, got {length}"));
+    }
+    any(text)
+}
+
+/// `#rrggbb`, in small letters.
+pub(crate) fn colour(text: &str) -> Judged<String> {
+    match Colour::parse(text) {
+        Some(colour) => Ok(colour.to_string()),
+        None => refuse("a colour such as \"#005eb8\"", text),
+    }
 }
 
 pub(crate) fn id(text: &str) -> Judged<String> {

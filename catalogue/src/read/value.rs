@@ -120,6 +120,8 @@ impl Values<'_> {
         let directory = self.directory;
         self.text(given, |written| {
             Ok(match key.shape {
+                Shape::Line(most) => Value::Text(text::line(written, most)?),
+                Shape::Colour => Value::Text(text::colour(written)?),
                 Shape::Url => Value::Text(text::url(written)?),
                 Shape::Host => Value::Text(text::host(written)?),
                 Shape::Name => Value::Text(text::dns_name(written)?),
