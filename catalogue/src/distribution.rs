@@ -53,6 +53,27 @@ pub enum RelayTls {
     Implicit,
 }
 
+pub(crate) const PORT: Key = Key::optional(
+    "port",
+    Shape::Port,
+    "its port; 465 with tls = \"implicit\", 587 with a username, else 25, where absent",
+);
+pub(crate) const TLS: Key = Key::optional(
+    "tls",
+    Shape::Word(&["none", "starttls", "implicit"]),
+    "how the connection is encrypted",
+)
+.or("\"starttls\"");
+pub(crate) const USERNAME: Key =
+    Key::optional("username", Shape::Text, "the account it is used with; needs password");
+pub(crate) const PASSWORD: Key =
+    Key::optional("password", Shape::Secret, "where the account's password is kept");
+pub(crate) const TRUST: Key = Key::optional(
+    "trust",
+    Shape::Path,
+    "PEM file of authorities that may have signed its certificate, beside the public ones",
+);
+
 /// `[distribution]`
 pub static DISTRIBUTION: Section = Section {
     name: "distribution",
@@ -68,24 +89,11 @@ pub static DISTRIBUTION: Section = Section {
         )
         .or("\"{service}: Performance Summary, {month}\""),
         Key::required("host", Shape::Host, "the relay: the mail server that takes it"),
-        Key::optional(
-            "port",
-            Shape::Port,
-            "its port; 465 with tls = \"implicit\", 587 with a username, else 25, where absent",
-        ),
-        Key::optional(
-            "tls",
-            Shape::Word(&["none", "starttls", "implicit"]),
-            "how the connection is encrypted",
-        )
-        .or("\"starttls\""),
-        Key::optional("username", Shape::Text, "the account it is used with; needs password"),
-        Key::optional("password", Shape::Secret, "where the account's password is kept"),
-        Key::optional(
-            "trust",
-            Shape::Path,
-            "PEM file of authorities that may have signed its certificate, beside the public ones",
-        ),
+        PORT,
+        TLS,
+        USERNAME,
+        PASSWORD,
+        TRUST,
         Key::optional(
             "digest",
             Shape::Word(&DAYS),

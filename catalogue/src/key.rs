@@ -70,6 +70,8 @@ pub enum Shape {
     Colour,
     /// An absolute http or https URL.
     Url,
+    /// The same, or where one is kept that is a secret.
+    UrlOrSecret,
     /// A host name or an IP address.
     Host,
     /// 1 to 65535.
@@ -197,7 +199,8 @@ pub struct Wrong {
 /// A validated value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, Line, Colour (in small letters), Url, Host, Word, Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours, Clock; a
+    /// Text, Line, Colour (in small letters), Url, UrlOrSecret that is written out, Host, Word,
+    /// Pattern, Name, Mailbox, Sender, Id, Label, Zone, Hours, Clock; a
     /// Pool's word; a Cron, always with seconds.
     Text(String),
     /// Port, Integer; a Size in bytes.
@@ -216,7 +219,7 @@ pub enum Value {
     Statuses(Vec<(u16, u16)>),
     /// Table, Headers, HeaderPatterns, WordTable.
     Table(BTreeMap<String, String>),
-    /// Secret.
+    /// Secret, UrlOrSecret.
     Secret(SecretRef),
     /// Percent.
     Percent(Percent),

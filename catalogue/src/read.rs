@@ -18,6 +18,7 @@ mod draft;
 mod faults;
 mod hours;
 mod normal;
+mod notify;
 mod source;
 mod surprise;
 mod text;

@@ -140,6 +140,9 @@ fn of_shape(shape: Shape) -> Json {
         Shape::Colour => matching("^#[0-9A-Fa-f]{6}$"),
         Shape::Sender => json!({ "type": "string" }),
         Shape::Url => matching("^https?://"),
+        Shape::UrlOrSecret => {
+            json!({ "anyOf": [of_shape(Shape::Url), of_shape(Shape::Secret)] })
+        }
         Shape::Port => whole(1, 65_535),
         Shape::Integer(from, to) => whole(from, to),
         Shape::Bool => json!({ "type": "boolean" }),

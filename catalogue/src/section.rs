@@ -5,6 +5,7 @@ use crate::branding;
 use crate::desk;
 use crate::distribution;
 use crate::key::{Key, Shape};
+use crate::notify;
 
 /// A section of probes.toml.
 #[derive(Debug)]
@@ -73,6 +74,7 @@ pub const SECTIONS: &[&Section] = &[
     &REPORT,
     &branding::BRANDING,
     &distribution::DISTRIBUTION,
+    &notify::NOTIFY,
     &desk::TICKETS,
     &desk::COUNTS,
 ];

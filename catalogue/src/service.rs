@@ -9,6 +9,7 @@ use crate::desk::{CountsCsv, TicketsCsv};
 use crate::distribution::Distribution;
 use crate::hours::Hours;
 use crate::level::Level;
+use crate::notify::Notify;
 use crate::probe::{Effect, Probe};
 use crate::wording::Wording;
 
@@ -41,6 +42,8 @@ pub struct Catalogue {
     pub branding: Option<Branding>,
     /// To whom published reports are mailed.
     pub distribution: Option<Distribution>,
+    /// Who is told what happens, and how.
+    pub notify: Vec<Notify>,
     /// How a service desk's export of tickets is read.
     pub tickets_csv: Option<TicketsCsv>,
     /// How exported counts are read.

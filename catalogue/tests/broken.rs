@@ -80,6 +80,83 @@ sun = "09:00-12:00"
 }
 
 #[test]
+fn a_channel_has_the_keys_of_its_kind_and_may_end_its_silence() {
+    let text = format!(
+        "{HEAD}{}",
+        r#"
+[hours.night]
+daily = "22:00-06:00"
+[hours.always]
+daily = "00:00-24:00"
+
+[[notify]]
+id = "mail"
+kind = "mail"
+url = "https://hooks.example.org/"
+quiet_hours = "nihgt"
+
+[[notify]]
+id = "mail"
+kind = "mial"
+
+[[notify]]
+id = "hook"
+kind = "webhook"
+on = ["down", "agent_silent"]
+url = "http://hooks.example.org/hush"
+bearer = "hush"
+quiet_except = "9"
+repeat_interval = "1m"
+
+[[notify]]
+id = "chat"
+kind = "slack"
+url = "https://hooks.example.org/hush"
+headers = { X-A = "b" }
+to = "a@example.org"
+components = ["owa"]
+quiet_hours = "always"
+
+[[notify]]
+id = "late"
+kind = "teams"
+
+[[notify]]
+id = "other"
+kind = "mail"
+to = "a@example.org"
+from = "b@example.org"
+port = 25
+username = "u"
+"#
+    );
+    insta::assert_snapshot!(told(&text), @r##"
+    probes.toml:10:1: [[notify]] of kind mail needs the key "from": there is no [distribution] whose sender could be used
+    probes.toml:10:1: [[notify]] of kind mail needs the key "host": there is no [distribution] whose relay could be used
+    probes.toml:10:1: [[notify]] of kind mail needs the key "to"
+    probes.toml:13:7: key "url" does not belong to [[notify]] of kind mail
+    probes.toml:14:15: unknown hours "nihgt"; did you mean "night"?
+    probes.toml:17:6: id "mail" is taken by the [[notify]] whose id stands on line 11
+    probes.toml:18:8: kind: expected "mail", "webhook", "slack" or "teams", got "mial"; did you mean "mail"?
+    probes.toml:23:15: on: expected "down", "degraded", "agent-silent", "listed", "certificate", "budget", "letter-failed" or "held-credential", got "agent_silent"; did you mean "agent-silent"?
+    probes.toml:24:7: warning: url: the token travels unencrypted; expected an https:// URL
+    probes.toml:25:10: bearer: a secret never stands in this file: expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:26:16: quiet_except: expected the key "quiet_hours" beside it
+    probes.toml:26:16: warning: quiet_except: no component has the severity "9"
+    probes.toml:27:19: warning: repeat_interval is shorter than group_interval, which holds
+    probes.toml:32:7: warning: url: whoever reads this file may write there; expected { file = "PATH" }, { env = "NAME" } or { systemd = "NAME" }
+    probes.toml:33:11: key "headers" does not belong to [[notify]] of kind slack
+    probes.toml:34:6: key "to" does not belong to [[notify]] of kind slack
+    probes.toml:35:14: unknown component "owa"; there is no [[component]]
+    probes.toml:36:15: quiet_hours never end: nothing would be told
+    probes.toml:38:1: [[notify]] of kind teams needs the key "url"
+    probes.toml:42:1: [[notify]] of kind mail needs the key "host": there is no [distribution] whose relay could be used
+    probes.toml:47:8: port: expected the key "host" beside it
+    probes.toml:48:12: username: expected the key "host" beside it
+    "##);
+}
+
+#[test]
 fn broken_toml_hides_nothing_but_what_follows_from_it() {
     let text = r#"
 [service]

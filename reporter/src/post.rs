@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use mailward_catalogue::{Catalogue, Distribution};
+use mailward_catalogue::Distribution;
 use mailward_evidence::Clock;
 use tokio::sync::watch;
 
@@ -20,10 +20,8 @@ use crate::report::model::Report;
 use crate::store::{Addressee, LetterState, NewLetter, Store, StoreError};
 
 pub use relay::Limits;
-pub use round::Sender;
+pub use round::{Outgoing, Sender};
 
-/// How often the queue is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How long a letter that is being handed over may take once the program is to stop.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// The line of the ledger that holds the instant from which editions are mailed: that at which
@@ -126,6 +124,8 @@ fn queue(
         text: written.text,
         html: written.html,
         edition,
+        via: String::new(),
+        body: None,
         made_ms: now_ms,
         to,
         about,
@@ -139,13 +139,19 @@ fn queue(
 /// # Errors
 /// When the store cannot be read or written.
 pub fn again(store: &Store, about: &str, address: &str, now_ms: i64) -> Result<bool, StoreError> {
-    let ended = [LetterState::Bounced, LetterState::GivenUp, LetterState::Uncertain];
-    let all = store.addressees()?;
-    let Some(known) =
-        all.iter().find(|a| a.about == about && a.address == address && ended.contains(&a.state))
-    else {
+    let all = store.addressees("")?;
+    let known = all.iter().find(|a| a.about == about && a.address == address);
+    known.map_or(Ok(false), |known| wait_again(store, known, now_ms))
+}
+
+/// Lets a letter wait again that did not surely arrive; false where it did or still may.
+///
+/// # Errors
+/// When the store cannot be written.
+pub fn wait_again(store: &Store, known: &Addressee, now_ms: i64) -> Result<bool, StoreError> {
+    if !known.state.is_final() || known.state == LetterState::Sent {
         return Ok(false);
-    };
+    }
     let waiting = Addressee {
         state: LetterState::Waiting,
         attempts: 0,
@@ -168,19 +174,20 @@ impl Post {
     /// When the thread or what it needs cannot be had.
     pub fn start(
         store: Store,
-        catalogue: &Arc<Catalogue>,
+        outgoing: Outgoing,
+        service: &str,
         clock: Arc<dyn Clock>,
         shutdown: watch::Receiver<bool>,
-    ) -> Result<Option<Self>, PostError> {
-        let Some(distribution) = catalogue.distribution.clone() else { return Ok(None) };
-        let sender = Sender::new(store, distribution, &catalogue.service.name, clock)?;
+    ) -> Result<Self, PostError> {
+        let look_every = outgoing.look_every;
+        let sender = Sender::new(store, outgoing, service, clock)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| PostError::Setup(error.to_string()))?;
         let (tell, ended) = tokio::sync::oneshot::channel();
         let work = move || {
-            runtime.block_on(keep_sending(sender, shutdown));
+            runtime.block_on(keep_sending(sender, look_every, shutdown));
             // nobody may be waiting any more
             let _ = tell.send(());
         };
@@ -188,7 +195,7 @@ impl Post {
             .name("post".to_owned())
             .spawn(work)
             .map_err(|error| PostError::Setup(error.to_string()))?;
-        Ok(Some(Self { ended }))
+        Ok(Self { ended })
     }
 
     /// Waits until it has ended.
@@ -197,7 +204,7 @@ impl Post {
     }
 }
 
-async fn keep_sending(sender: Sender, mut shutdown: watch::Receiver<bool>) {
+async fn keep_sending(sender: Sender, look_every: Duration, mut shutdown: watch::Receiver<bool>) {
     let said = |result: Result<usize, PostError>| {
         if let Err(error) = result {
             let error: &dyn std::error::Error = &error;
@@ -222,7 +229,7 @@ async fn keep_sending(sender: Sender, mut shutdown: watch::Receiver<bool>) {
                 }
             }
         }
-        if let Ok(Ok(_)) = tokio::time::timeout(LOOK_EVERY, shutdown.wait_for(|a| *a)).await {
+        if let Ok(Ok(_)) = tokio::time::timeout(look_every, shutdown.wait_for(|a| *a)).await {
             return;
         }
     }

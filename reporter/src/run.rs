@@ -17,7 +17,7 @@ use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
 use crate::http::{Site, asset_addresses, leases, router, serve};
 use crate::ingest;
-use crate::post::{Post, PostError};
+use crate::post::{Outgoing, Post, PostError};
 use crate::render::page::Shell;
 use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
@@ -106,7 +106,14 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         data,
         key: Arc::new(key),
     };
-    let post = Post::start(store.clone(), &catalogue, clock, shutdown.clone())?;
+    let post = match &catalogue.distribution {
+        Some(distribution) => {
+            let reports = Outgoing::reports(distribution);
+            let name = &catalogue.service.name;
+            Some(Post::start(store.clone(), reports, name, clock, shutdown.clone())?)
+        }
+        None => None,
+    };
     let waking = calendar.wake().await?;
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();

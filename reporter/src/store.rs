@@ -17,6 +17,7 @@ mod head;
 mod histogram;
 mod leases;
 mod letters;
+mod notices;
 mod raw;
 mod read;
 mod recount;
@@ -45,7 +46,7 @@ use rusqlite::Connection;
 pub use error::StoreError;
 pub use histogram::Histogram;
 pub use types::{
-    Accepted, Addressee, AgentSeen, EditionHead, EnrolledAgent, HourHistogram, LetterState,
+    Accepted, Addressee, AgentSeen, ChannelCounts, EditionHead, EnrolledAgent, HourHistogram, LetterState,
     LiveStream, NewEdition, NewLetter, RunsOf, Seal, Source, Tally,
 };
 

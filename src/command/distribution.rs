@@ -15,7 +15,7 @@ pub(crate) fn run(command: &Distribution) -> Outcome {
     match command {
         Distribution::List { data } => {
             let store = open_store(&data.data)?;
-            let all = store.addressees().context("read the queue").map_err(Failure::io)?;
+            let all = store.addressees("").context("read the queue").map_err(Failure::io)?;
             Ok(list(&all))
         }
         Distribution::Again { about, to, data } => {

@@ -42,6 +42,7 @@ pub(crate) fn catalogue(draft: &Draft, faults: &Faults) -> Option<Catalogue> {
             Some(settings) => Some(super::distribution::distribution(settings)?),
             None => None,
         },
+        notify: super::notify::notify(draft)?,
         tickets_csv: once("tickets").and_then(super::desk::tickets),
         counts_csv: once("counts").and_then(super::desk::counts),
     })

@@ -10,6 +10,7 @@ use super::desk;
 use super::distribution;
 use super::draft::{Draft, Fields, HoursDraft, LevelDraft, ProbeDraft, advice};
 use super::faults::{Faults, Place};
+use super::notify;
 use super::text;
 use crate::fault::Gravity;
 use crate::hours::cover_all;
@@ -39,6 +40,7 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
     desk::check(draft, &names.components, faults);
     branding::check(draft, faults);
     distribution::check(draft, faults);
+    notify::check(draft, &names, faults);
     smtp_references(draft, faults);
     for sink in &draft.sinks {
         sink_needs(sink, draft, faults);
@@ -46,13 +48,13 @@ pub(crate) fn check(draft: &mut Draft, faults: &mut Faults) {
 }
 
 /// The ids of each list.
-struct Names {
-    components: BTreeSet<String>,
+pub(super) struct Names {
+    pub(super) components: BTreeSet<String>,
     credentials: BTreeSet<String>,
     sinks: BTreeSet<String>,
-    hours: BTreeSet<String>,
+    pub(super) hours: BTreeSet<String>,
     /// Those of them that cover every minute of every day.
-    always: BTreeSet<String>,
+    pub(super) always: BTreeSet<String>,
     users: Users,
 }
 
@@ -87,6 +89,7 @@ impl Names {
         unique("[[probe]]", draft.probes.iter().map(|probe| &probe.fields), faults);
         let credentials = unique("[[credential]]", draft.credentials.iter(), faults);
         let sinks = unique("[[sink]]", draft.sinks.iter(), faults);
+        unique("[[notify]]", draft.notify.iter(), faults);
         unique("[[level]]", draft.levels.iter().map(|level| &level.fields), faults);
         let hours = draft.hours.iter().map(|hours| hours.name.clone()).collect();
         let whole = |hours: &&HoursDraft| {
@@ -118,7 +121,7 @@ fn unique<'f>(
     first.into_keys().collect()
 }
 
-fn resolve(
+pub(super) fn resolve(
     what: &str,
     section: &str,
     written: &str,

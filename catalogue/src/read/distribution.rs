@@ -3,7 +3,7 @@
 
 use jiff::civil::Weekday;
 
-use super::draft::Draft;
+use super::draft::{Draft, Fields};
 use super::faults::Faults;
 use crate::distribution::{Distribution, Relay, RelayTls};
 use crate::key::Settings;
@@ -11,7 +11,13 @@ use crate::section::DAYS;
 
 /// Checks the section, where it is written.
 pub(super) fn check(draft: &Draft, faults: &mut Faults) {
-    let Some(fields) = draft.once.get("distribution") else { return };
+    if let Some(fields) = draft.once.get("distribution") {
+        account(fields, faults);
+    }
+}
+
+/// Checks the account of a relay: a name and a password go together, and travel encrypted.
+pub(super) fn account(fields: &Fields, faults: &mut Faults) {
     for (key, other) in [("username", "password"), ("password", "username")] {
         if fields.is_written(key) && !fields.is_meant(other) {
             let message = format!("{key}: expected the key {other:?} beside it");
@@ -28,30 +34,36 @@ pub(super) fn check(draft: &Draft, faults: &mut Faults) {
 /// The section as it was written.
 pub(super) fn distribution(settings: &Settings) -> Option<Distribution> {
     let text = |key| settings.text(key).map(str::to_owned);
+    Some(Distribution {
+        to: settings.texts("to").to_vec(),
+        from: text("from")?,
+        subject: text("subject")?,
+        relay: relay(settings)?,
+        digest: settings.text("digest").and_then(weekday),
+        give_up_after: settings.duration("give_up_after")?,
+    })
+}
+
+/// The relay that these keys tell of.
+pub(super) fn relay(settings: &Settings) -> Option<Relay> {
     let tls = match settings.text("tls")? {
         "none" => RelayTls::None,
         "implicit" => RelayTls::Implicit,
         _ => RelayTls::StartTls,
     };
-    let account = text("username").zip(settings.secret("password").cloned());
+    let username = settings.text("username").map(str::to_owned);
+    let account = username.zip(settings.secret("password").cloned());
     let usual = match tls {
         RelayTls::Implicit => 465,
         _ if account.is_some() => 587,
         _ => 25,
     };
-    Some(Distribution {
-        to: settings.texts("to").to_vec(),
-        from: text("from")?,
-        subject: text("subject")?,
-        relay: Relay {
-            host: text("host")?,
-            port: settings.port("port").unwrap_or(usual),
-            tls,
-            account,
-            trust: settings.path("trust").map(std::path::Path::to_owned),
-        },
-        digest: settings.text("digest").and_then(weekday),
-        give_up_after: settings.duration("give_up_after")?,
+    Some(Relay {
+        host: settings.text("host")?.to_owned(),
+        port: settings.port("port").unwrap_or(usual),
+        tls,
+        account,
+        trust: settings.path("trust").map(std::path::Path::to_owned),
     })
 }
 

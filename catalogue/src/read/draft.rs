@@ -95,6 +95,7 @@ pub(crate) struct Draft {
     pub(crate) levels: Vec<LevelDraft>,
     /// Words of one's own, each with its place.
     pub(crate) wording: Option<Vec<(Place, super::wording::Offhand)>>,
+    pub(crate) notify: Vec<Fields>,
 }
 
 type Given<'a> = Spanned<DeValue<'a>>;
@@ -255,6 +256,7 @@ impl Reader<'_> {
         match section.name {
             "component" => self.draft.components.push(fields),
             "credential" => self.draft.credentials.push(fields),
+            "notify" => self.draft.notify.push(fields),
             _ => self.draft.sinks.push(fields),
         }
     }

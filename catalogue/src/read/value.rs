@@ -111,6 +111,7 @@ impl Values<'_> {
             }
             Shape::Secret => self.secret(given),
             Shape::Language => self.language(given),
+            Shape::UrlOrSecret if given.get_ref().is_table() => self.secret(given),
             _ => self.single(key, given),
         }
     }
@@ -123,6 +124,10 @@ impl Values<'_> {
                 Shape::Line(most) => Value::Text(text::line(written, most)?),
                 Shape::Colour => Value::Text(text::colour(written)?),
                 Shape::Url => Value::Text(text::url(written)?),
+                // whose address is a secret does not want it repeated, even where it is wrong
+                Shape::UrlOrSecret => Value::Text(text::url(written).map_err(|_| {
+                    "expected a URL that starts with http:// or https://".to_owned()
+                })?),
                 Shape::Host => Value::Text(text::host(written)?),
                 Shape::Name => Value::Text(text::dns_name(written)?),
                 Shape::Mailbox => Value::Text(text::mailbox(written)?),

@@ -117,7 +117,7 @@ fn what_is_due_is_queued_once_at_the_local_time_across_a_clock_change() {
     let queued = |at: &str| {
         world.turn(at);
         world.turn(at);
-        let all = world.store.addressees().unwrap();
+        let all = world.store.addressees("").unwrap();
         let mut about: Vec<String> = all.iter().map(|at| at.about.clone()).collect();
         about.dedup();
         assert_eq!(all.len(), 2 * about.len(), "one for each recipient");

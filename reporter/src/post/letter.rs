@@ -95,6 +95,8 @@ mod tests {
             text: "Grüße\n".to_owned(),
             html: "<p>Grüße</p>".to_owned(),
             edition: None,
+            via: String::new(),
+            body: None,
             made_ms: 1_794_000_000_000,
             to: Vec::new(),
         }
@@ -104,6 +106,7 @@ mod tests {
         Addressee {
             letter: 1,
             about: String::new(),
+            via: String::new(),
             address: address.to_owned(),
             message_id: message_id("edition/2026-10/1", address, "reports@example.org", 7),
             state: LetterState::Waiting,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use lettre::Address;
-use mailward_catalogue::Distribution;
+use mailward_catalogue::{Distribution, Relay};
 use mailward_evidence::Clock;
 
 use super::PostError;
@@ -26,10 +26,43 @@ const LONGEST_WAIT_ACCOUNT_MS: i64 = 86_400_000;
 /// How long between two tries to note that a letter is at the dot.
 const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
+/// Which letters a sender sends, from whom and through whom.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The way that the letters take; empty for published reports.
+    pub via: String,
+    /// Who they are from: the envelope's sender, and the header's.
+    pub from: String,
+    /// The relay.
+    pub relay: Relay,
+    /// How long one that is put off is tried again.
+    pub give_up_after: Duration,
+    /// How often the queue is looked at.
+    pub look_every: Duration,
+    /// Whether a letter is sent again, under the same id, of which nobody knows whether it
+    /// arrived: twice is better than never.
+    pub rather_twice: bool,
+}
+
+impl Outgoing {
+    /// Published reports: those of which nobody knows are not sent again by themselves.
+    #[must_use]
+    pub fn reports(distribution: &Distribution) -> Self {
+        Self {
+            via: String::new(),
+            from: distribution.from.clone(),
+            relay: distribution.relay.clone(),
+            give_up_after: distribution.give_up_after,
+            look_every: Duration::from_secs(15),
+            rather_twice: false,
+        }
+    }
+}
+
 /// Sends what stands in the queue.
 pub struct Sender {
     store: Store,
-    distribution: Distribution,
+    outgoing: Outgoing,
     service: String,
     clock: Arc<dyn Clock>,
     resolver: TokioResolver,
@@ -43,7 +76,7 @@ impl Sender {
     /// When the system's resolver cannot be set up.
     pub fn new(
         store: Store,
-        distribution: Distribution,
+        outgoing: Outgoing,
         service: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PostError> {
@@ -51,7 +84,7 @@ impl Sender {
             .map_err(|error| PostError::Setup(format!("the resolver: {error}")))?;
         let limits = Limits::default();
         let service = service.to_owned();
-        Ok(Self { store, distribution, service, clock, resolver, limits })
+        Ok(Self { store, outgoing, service, clock, resolver, limits })
     }
 
     /// The same with other limits.
@@ -67,9 +100,12 @@ impl Sender {
     /// When the queue cannot be read or written.
     pub fn recover(&self) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
-        for at in self.store.addressees()? {
+        for at in self.store.addressees(&self.outgoing.via)? {
             let (state, said) = match at.state {
                 LetterState::Begun => (LetterState::Waiting, "broken off before the final dot"),
+                LetterState::AtTheDot if self.outgoing.rather_twice => {
+                    (LetterState::Waiting, "broken off at the final dot")
+                }
                 LetterState::AtTheDot => (LetterState::Uncertain, "broken off at the final dot"),
                 _ => continue,
             };
@@ -87,9 +123,9 @@ impl Sender {
     pub async fn round(&self) -> Result<usize, PostError> {
         let now_ms = self.now_ms();
         let mut due = Vec::new();
-        for at in self.store.addressees_due(now_ms, MAX_ROUND)? {
+        for at in self.store.addressees_due(&self.outgoing.via, now_ms, MAX_ROUND)? {
             let age_ms = now_ms.saturating_sub(at.made_ms);
-            if at.attempts > 0 && age_ms > duration_ms(self.distribution.give_up_after) {
+            if at.attempts > 0 && age_ms > duration_ms(self.outgoing.give_up_after) {
                 self.settle(at.state, Addressee { state: LetterState::GivenUp, ..at })?;
             } else {
                 due.push(at);
@@ -98,7 +134,7 @@ impl Sender {
         if due.is_empty() {
             return Ok(0);
         }
-        let (relay, from) = (&self.distribution.relay, &self.distribution.from);
+        let (relay, from) = (&self.outgoing.relay, &self.outgoing.from);
         let session = Session::open(relay, from, self.limits, &self.resolver).await;
         let mut session = match session {
             Ok(session) => session,
@@ -123,7 +159,7 @@ impl Sender {
 
     async fn send(&self, session: &mut Session, waiting: Addressee) -> Result<bool, PostError> {
         let parsed =
-            (self.distribution.from.parse::<Address>(), waiting.address.parse::<Address>());
+            (self.outgoing.from.parse::<Address>(), waiting.address.parse::<Address>());
         let (message, from, to) = match (self.message(&waiting)?, parsed) {
             (Ok(message), (Ok(from), Ok(to))) => (message, from, to),
             (message, _) => {
@@ -164,7 +200,7 @@ impl Sender {
                 tracing::warn!(about, address, said, "the relay refuses a letter for good");
                 self.note_for_good(was, &self.now(end(LetterState::Bounced, said)));
             }
-            Handed::Unknown(said) => {
+            Handed::Unknown(said) if !self.outgoing.rather_twice => {
                 tracing::warn!(
                     about,
                     address,
@@ -174,7 +210,7 @@ impl Sender {
                 );
                 self.note_for_good(was, &self.now(end(LetterState::Uncertain, said)));
             }
-            Handed::PutOff(said) => {
+            Handed::PutOff(said) | Handed::Unknown(said) => {
                 let wait_ms = wait_ms(at.attempts, false);
                 tracing::warn!(about, address, said, wait_s = wait_ms / 1000, "put off");
                 let next_ms = self.now_ms().saturating_add(wait_ms);
@@ -199,7 +235,7 @@ impl Sender {
             return Ok(Err("the letter is gone".to_owned()));
         };
         let pdf = self.pdf(&letter)?;
-        let from = From { name: &self.service, address: &self.distribution.from };
+        let from = From { name: &self.service, address: &self.outgoing.from };
         let written = letter::message(&letter, to, &from, pdf);
         Ok(written.map_err(|error| error.to_string()))
     }

@@ -64,18 +64,18 @@ fn sender(store: &Store, to: &Distribution, clock: &Arc<ManualClock>) -> Sender 
     let short = Duration::from_millis(300);
     let limits =
         Limits { connect: short, greeting: short, command: short, body: short, dot: short };
-    Sender::new(store.clone(), to.clone(), "Post", clock.clone()).unwrap().within(limits)
+    Sender::new(store.clone(), Outgoing::reports(to), "Post", clock.clone()).unwrap().within(limits)
 }
 
 impl World {
     /// State, tries and what was said, by recipient.
     fn states(&self) -> Vec<(String, LetterState, u32)> {
-        let all = self.store.addressees().unwrap().into_iter();
+        let all = self.store.addressees("").unwrap().into_iter();
         all.map(|at| (at.address, at.state, at.attempts)).collect()
     }
 
     fn said(&self) -> String {
-        self.store.addressees().unwrap()[0].said.clone().unwrap_or_default()
+        self.store.addressees("").unwrap()[0].said.clone().unwrap_or_default()
     }
 
     /// The program ends here, and another begins.

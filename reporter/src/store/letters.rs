@@ -4,6 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::StoreError;
+use super::notices;
 use super::writer::Turn;
 use super::{Accepted, Addressee, LetterState, NewLetter, Store};
 
@@ -37,7 +38,7 @@ impl Store {
     pub fn letter(&self, id: i64) -> Result<Option<NewLetter>, StoreError> {
         self.read(|conn| {
             conn.query_row(
-                "SELECT about, subject, text, html, month, edition, made_ms FROM letter \
+                "SELECT about, subject, text, html, month, edition, made_ms, via, body FROM letter \
                  WHERE id = ?1",
                 [id],
                 letter_of,
@@ -47,28 +48,34 @@ impl Store {
         })
     }
 
-    /// Recipients of all letters in this state whose time has come, longest due first, at most
-    /// `limit`.
+    /// Recipients of letters that wait and take this way, whose time has come, longest due first,
+    /// at most `limit`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn addressees_due(&self, now_ms: i64, limit: u32) -> Result<Vec<Addressee>, StoreError> {
+    pub fn addressees_due(
+        &self,
+        via: &str,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<Addressee>, StoreError> {
         self.read(|conn| {
-            let order = "WHERE state = 'waiting' AND next_ms <= ?1 ORDER BY next_ms, letter, \
-                         address LIMIT ?2";
-            addressees(conn, order, params![now_ms, limit])
+            let order = "WHERE state = 'waiting' AND next_ms <= ?1 AND via = ?3 \
+                         ORDER BY next_ms, letter, address LIMIT ?2";
+            addressees(conn, order, params![now_ms, limit, via])
         })
     }
 
-    /// Every recipient of every letter, newest letter first.
+    /// Every recipient of every letter that takes this way, newest letter first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn addressees(&self) -> Result<Vec<Addressee>, StoreError> {
-        self.read(|conn| addressees(conn, "ORDER BY letter DESC, address", []))
+    pub fn addressees(&self, via: &str) -> Result<Vec<Addressee>, StoreError> {
+        let order = "WHERE via = ?1 ORDER BY letter DESC, address";
+        self.read(|conn| addressees(conn, order, [via]))
     }
 
-    /// How many recipients are in each state.
+    /// How many recipients of published reports are in each state.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -77,7 +84,8 @@ impl Store {
             let failed = StoreError::sql("count letters");
             let count = |state: LetterState| {
                 conn.query_row(
-                    "SELECT count(*) FROM addressee WHERE state = ?1",
+                    "SELECT count(*) FROM addressee JOIN letter ON letter.id = addressee.letter \
+                     WHERE state = ?1 AND via = ''",
                     [state.word()],
                     |row| row.get(0).map(|n: i64| (state, n.unsigned_abs())),
                 )
@@ -136,11 +144,14 @@ fn letter_of(row: &Row<'_>) -> rusqlite::Result<NewLetter> {
         html: row.get(3)?,
         edition: month.zip(edition),
         made_ms: row.get(6)?,
+        via: row.get(7)?,
+        body: row.get(8)?,
         to: Vec::new(),
     })
 }
 
-fn put(turn: &Turn<'_, '_>, new: &NewLetter) -> Result<Accepted, StoreError> {
+/// Takes a letter in, unless one about the same is there.
+pub(super) fn put(turn: &Turn<'_, '_>, new: &NewLetter) -> Result<Accepted, StoreError> {
     let failed = StoreError::sql("queue a letter");
     let (month, edition) = match &new.edition {
         Some((month, edition)) => (Some(month), Some(edition)),
@@ -149,9 +160,19 @@ fn put(turn: &Turn<'_, '_>, new: &NewLetter) -> Result<Accepted, StoreError> {
     let known = turn
         .conn
         .execute(
-            "INSERT OR IGNORE INTO letter (about, subject, text, html, month, edition, made_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![new.about, new.subject, new.text, new.html, month, edition, new.made_ms],
+            "INSERT OR IGNORE INTO letter (about, subject, text, html, month, edition, made_ms, \
+             via, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                new.about,
+                new.subject,
+                new.text,
+                new.html,
+                month,
+                edition,
+                new.made_ms,
+                new.via,
+                new.body
+            ],
         )
         .map_err(&failed)?
         == 0;
@@ -171,7 +192,8 @@ fn put(turn: &Turn<'_, '_>, new: &NewLetter) -> Result<Accepted, StoreError> {
     Ok(Accepted { accepted: 1, ..Accepted::default() })
 }
 
-fn addressees(
+/// Recipients with what their letter is about; `order` says which, and in what order.
+pub(super) fn addressees(
     conn: &Connection,
     order: &str,
     wanted: impl rusqlite::Params,
@@ -180,7 +202,7 @@ fn addressees(
     let mut select = conn
         .prepare_cached(&format!(
             "SELECT letter, about, address, message_id, state, attempts, next_ms, changed_ms, \
-             said, made_ms FROM addressee JOIN letter ON letter.id = addressee.letter {order}"
+             said, made_ms, via FROM addressee JOIN letter ON letter.id = addressee.letter {order}"
         ))
         .map_err(&failed)?;
     let rows = select
@@ -198,6 +220,7 @@ fn addressees(
                 changed_ms: row.get(7)?,
                 said: row.get(8)?,
                 made_ms: row.get(9)?,
+                via: row.get(10)?,
             })
         })
         .map_err(&failed)?;
@@ -222,6 +245,9 @@ fn change(turn: &Turn<'_, '_>, from: LetterState, to: &Addressee) -> Result<Acce
             ],
         )
         .map_err(StoreError::sql("note how far a letter has come"))?;
+    if changed > 0 && to.state.is_final() {
+        notices::tally(turn, &to.via, to.state)?;
+    }
     Ok(Accepted { accepted: changed as u64, ..Accepted::default() })
 }
 
@@ -257,6 +283,8 @@ mod tests {
             text: "t".to_owned(),
             html: "h".to_owned(),
             edition: Some(("2026-10".to_owned(), 1)),
+            via: String::new(),
+            body: None,
             made_ms: 10,
             to: vec![
                 ("a@example.org".to_owned(), "<1@x>".to_owned()),
@@ -272,9 +300,9 @@ mod tests {
         assert!(store.put_letter(letter("edition/2026-10/1")).unwrap());
         assert!(!store.put_letter(letter("edition/2026-10/1")).unwrap());
         assert!(store.knows_letter("edition/2026-10/1").unwrap());
-        assert_eq!(store.addressees().unwrap().len(), 2);
-        assert!(store.addressees_due(9, 100).unwrap().is_empty());
-        let due = store.addressees_due(10, 1).unwrap();
+        assert_eq!(store.addressees("").unwrap().len(), 2);
+        assert!(store.addressees_due("", 9, 100).unwrap().is_empty());
+        let due = store.addressees_due("", 10, 1).unwrap();
         let [first] = due.as_slice() else { panic!("{due:?}") };
         assert_eq!((first.address.as_str(), first.message_id.as_str()), ("a@example.org", "<1@x>"));
         let kept = store.letter(first.letter).unwrap().unwrap();
@@ -285,14 +313,14 @@ mod tests {
     fn a_step_is_taken_from_the_state_it_starts_at_and_only_once() {
         let (_dir, store) = store();
         store.put_letter(letter("edition/2026-10/1")).unwrap();
-        let waiting = store.addressees_due(10, 1).unwrap().remove(0);
+        let waiting = store.addressees_due("", 10, 1).unwrap().remove(0);
         let begun = Addressee { state: LetterState::Begun, attempts: 1, ..waiting };
         assert!(store.move_addressee(LetterState::Waiting, &begun).unwrap());
         assert!(!store.move_addressee(LetterState::Waiting, &begun).unwrap());
         let sent = Addressee { state: LetterState::Sent, said: Some("250".to_owned()), ..begun };
         assert!(!store.move_addressee(LetterState::AtTheDot, &sent).unwrap());
         assert!(store.move_addressee(LetterState::Begun, &sent).unwrap());
-        assert_eq!(store.addressees().unwrap()[0], sent);
+        assert_eq!(store.addressees("").unwrap()[0], sent);
         let counts = store.count_addressees().unwrap();
         let of = |state| counts.iter().find(|(s, _)| *s == state).map(|(_, n)| *n);
         assert_eq!(of(LetterState::Sent), Some(1));

@@ -185,6 +185,10 @@ pub struct NewLetter {
     pub html: String,
     /// The edition whose PDF goes with it.
     pub edition: Option<(String, u32)>,
+    /// The way it takes: empty for the relay of published reports, else the id of a channel.
+    pub via: String,
+    /// What is posted to an address instead of a message.
+    pub body: Option<String>,
     /// When it was made.
     pub made_ms: i64,
     /// Each recipient, and the id of the message to it, which never changes.
@@ -198,7 +202,9 @@ pub struct Addressee {
     pub letter: i64,
     /// What the letter is about.
     pub about: String,
-    /// The recipient.
+    /// The way it takes: empty for the relay of published reports, else the id of a channel.
+    pub via: String,
+    /// The recipient; of what is posted to an address, the channel's id.
     pub address: String,
     /// The id of the message to it.
     pub message_id: String,
@@ -214,6 +220,17 @@ pub struct Addressee {
     pub said: Option<String>,
     /// When the letter was made.
     pub made_ms: i64,
+}
+
+/// How the messages of a channel stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelCounts {
+    /// Those that are still to be sent.
+    pub pending: u64,
+    /// Those that were refused or given up, and are remembered.
+    pub failed: u64,
+    /// How many ever ended in each way: the state's word, and the count.
+    pub ended: Vec<(LetterState, u64)>,
 }
 
 /// How far a letter has come for a recipient.
@@ -260,6 +277,15 @@ impl LetterState {
             Self::Bounced => "bounced",
             Self::GivenUp => "given_up",
             Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// Whether nothing more happens to it by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Waiting | Self::Begun | Self::AtTheDot => false,
+            Self::Sent | Self::Bounced | Self::GivenUp | Self::Uncertain => true,
         }
     }
 
