@@ -210,10 +210,9 @@ pub static NOTIFY: Section = Section {
             Shape::Word(&["mail", "webhook", "slack", "teams"]),
             "the way that messages take",
         ),
-        Key::optional("on", Shape::Words(TOPICS), "what it tells of").or(
-            "[\"down\", \"agent-silent\", \"listed\", \"certificate\", \"budget\", \
-             \"letter-failed\", \"held-credential\"]",
-        ),
+        Key::optional("on", Shape::Words(TOPICS), "what it tells of")
+            .or("[\"down\", \"agent-silent\", \"listed\", \"certificate\", \"budget\", \
+             \"letter-failed\", \"held-credential\"]"),
         Key::optional("components", Shape::Texts, "only of these components; all where absent"),
         Key::optional(
             "severity",

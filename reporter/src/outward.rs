@@ -197,10 +197,7 @@ pub(crate) fn resolver() -> Result<TokioResolver, String> {
 }
 
 /// The addresses of a name; a literal is its own.
-pub(crate) async fn addresses(
-    host: &str,
-    resolver: &TokioResolver,
-) -> Result<Vec<IpAddr>, String> {
+pub(crate) async fn addresses(host: &str, resolver: &TokioResolver) -> Result<Vec<IpAddr>, String> {
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = literal.parse() {
         return Ok(vec![address]);

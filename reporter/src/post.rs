@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use mailward_catalogue::Distribution;
+use mailward_catalogue::{Catalogue, Distribution};
 use mailward_evidence::Clock;
 use tokio::sync::watch;
 
@@ -168,11 +168,27 @@ pub struct Post {
 }
 
 impl Post {
-    /// Starts it; it ends when `shutdown` is true.
+    /// Starts that of published reports, where there is a distribution; it ends when `shutdown`
+    /// is true.
     ///
     /// # Errors
     /// When the thread or what it needs cannot be had.
     pub fn start(
+        store: Store,
+        catalogue: &Arc<Catalogue>,
+        clock: Arc<dyn Clock>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Result<Option<Self>, PostError> {
+        let Some(distribution) = &catalogue.distribution else { return Ok(None) };
+        let reports = Outgoing::reports(distribution);
+        Self::of(store, reports, &catalogue.service.name, clock, shutdown).map(Some)
+    }
+
+    /// Starts one; it ends when `shutdown` is true.
+    ///
+    /// # Errors
+    /// When the thread or what it needs cannot be had.
+    pub fn of(
         store: Store,
         outgoing: Outgoing,
         service: &str,

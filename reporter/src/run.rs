@@ -17,7 +17,7 @@ use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
 use crate::http::{Site, asset_addresses, leases, router, serve};
 use crate::ingest;
-use crate::post::{Outgoing, Post, PostError};
+use crate::post::{Post, PostError};
 use crate::render::page::Shell;
 use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
@@ -106,14 +106,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         data,
         key: Arc::new(key),
     };
-    let post = match &catalogue.distribution {
-        Some(distribution) => {
-            let reports = Outgoing::reports(distribution);
-            let name = &catalogue.service.name;
-            Some(Post::start(store.clone(), reports, name, clock, shutdown.clone())?)
-        }
-        None => None,
-    };
+    let post = Post::start(store.clone(), &catalogue, clock, shutdown.clone())?;
     let waking = calendar.wake().await?;
     let archive = Archive::new(store.clone(), catalogue.clone());
     let allow = catalogue.reporter.metrics_allow.clone();

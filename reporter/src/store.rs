@@ -46,8 +46,8 @@ use rusqlite::Connection;
 pub use error::StoreError;
 pub use histogram::Histogram;
 pub use types::{
-    Accepted, Addressee, AgentSeen, ChannelCounts, EditionHead, EnrolledAgent, HourHistogram, LetterState,
-    LiveStream, NewEdition, NewLetter, RunsOf, Seal, Source, Tally,
+    Accepted, Addressee, AgentSeen, ChannelCounts, EditionHead, EnrolledAgent, HourHistogram,
+    LetterState, LiveStream, NewEdition, NewLetter, RunsOf, Seal, Source, Tally,
 };
 
 use crate::segment::{Delivery, Evidence, Run, RunCounts};

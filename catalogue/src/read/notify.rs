@@ -9,9 +9,7 @@ use super::draft::{Draft, Fields};
 use super::faults::Faults;
 use crate::key::Settings;
 use crate::level::LevelHours;
-use crate::notify::{
-    Channel, Detail, Hook, HookUrl, Notify, OF_HOOKS, OF_MAIL, OF_WEBHOOK, Topic,
-};
+use crate::notify::{Channel, Detail, Hook, HookUrl, Notify, OF_HOOKS, OF_MAIL, OF_WEBHOOK, Topic};
 
 /// Checks each channel.
 pub(super) fn check(draft: &Draft, names: &Names, faults: &mut Faults) {

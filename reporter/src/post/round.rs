@@ -158,8 +158,7 @@ impl Sender {
     }
 
     async fn send(&self, session: &mut Session, waiting: Addressee) -> Result<bool, PostError> {
-        let parsed =
-            (self.outgoing.from.parse::<Address>(), waiting.address.parse::<Address>());
+        let parsed = (self.outgoing.from.parse::<Address>(), waiting.address.parse::<Address>());
         let (message, from, to) = match (self.message(&waiting)?, parsed) {
             (Ok(message), (Ok(from), Ok(to))) => (message, from, to),
             (message, _) => {

@@ -188,7 +188,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use mailward_evidence::ManualClock;
+    use mailward_evidence::{Clock as _, ManualClock};
 
     use super::*;
 
