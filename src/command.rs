@@ -89,7 +89,7 @@ fn manual(out: Option<&Path>) -> Outcome {
 }
 
 /// The machine's clock.
-fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 

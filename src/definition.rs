@@ -1,10 +1,12 @@
-//! Loading probes.toml for a command: faults go to standard error, warnings too.
+//! Loading probes.toml for a command: faults go to standard error, warnings too; to the log
+//! where it is read again.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use mailward_catalogue::{Catalogue, Gravity};
+use mailward_catalogue::{Catalogue, Fault, Gravity, Parsed};
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -28,13 +30,54 @@ pub(crate) fn load_with_secrets(path: &Path) -> Result<Definition, Failure> {
     read(path, true)
 }
 
+/// Why a definition that was read again is refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    /// Every fault, as `FILE:LINE:COL: message`.
+    pub(crate) faults: Vec<String>,
+}
+
+impl Refused {
+    pub(crate) fn of(fault: String) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.faults.split_first() else { return Ok(()) };
+        f.write_str(first)?;
+        match others.len() {
+            0 => Ok(()),
+            more => write!(f, " (and {more} more)"),
+        }
+    }
+}
+
+/// Reads the definition again while the program runs; warnings are logged.
+pub(crate) fn again(path: &Path, with_secrets: bool) -> Result<Definition, Refused> {
+    let parsed = mailward_catalogue::load(path)
+        .map_err(|error| Refused::of(format!("{}: {error}", path.display())))?;
+    let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
+        all_faults(&parsed, with_secrets).into_iter().partition(|f| f.gravity == Gravity::Error);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    match parsed.catalogue.filter(|_| errors.is_empty()) {
+        Some(catalogue) => Ok(Definition { catalogue: Arc::new(catalogue), text: parsed.normal }),
+        None => Err(Refused { faults: errors.iter().map(ToString::to_string).collect() }),
+    }
+}
+
+fn all_faults(parsed: &Parsed, with_secrets: bool) -> Vec<Fault> {
+    let secrets = if with_secrets { parsed.verify_secrets() } else { Vec::new() };
+    parsed.faults.iter().cloned().chain(secrets).collect()
+}
+
 fn read(path: &Path, with_secrets: bool) -> Result<Definition, Failure> {
     let read = || format!("read the definition {}; give another with --config", path.display());
     let parsed = mailward_catalogue::load(path).with_context(read).map_err(Failure::usage)?;
-    let mut faults = parsed.faults.clone();
-    if with_secrets {
-        faults.extend(parsed.verify_secrets());
-    }
+    let faults = all_faults(&parsed, with_secrets);
     for fault in &faults {
         terminal::note(&fault.to_string());
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::{Catalogue, Probe, Schedule, Secret};
+use mailward_catalogue::{Catalogue, InForce, Probe, Pulse, Schedule, Secret};
 use mailward_evidence::{
     AgentName, Clock, IdError, ProbeId, Record, Roster, RosterProbe, SiteName,
 };
@@ -55,16 +55,17 @@ const LAST_DELIVERY: Duration = Duration::from_millis(1500);
 /// What an agent needs to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The definition.
-    pub catalogue: Arc<Catalogue>,
+    /// The definition. Each new one is taken up while the agent runs, but for what
+    /// docs/operations.md names.
+    pub definition: watch::Receiver<Arc<InForce>>,
     /// The agent's name; its evidence bears it.
     pub agent: AgentName,
     /// Where it stands; it runs the probes of this site.
     pub site: SiteName,
     /// The reporter's address.
     pub reporter: Url,
-    /// The token it delivers with.
-    pub token: Secret,
+    /// The token it delivers with; each new one is used from then on.
+    pub token: watch::Receiver<Secret>,
     /// Its own directory: outbox, accounts, refused records.
     pub data: PathBuf,
     /// Where `/metrics` and `/healthz` are served; nowhere if `None`.
@@ -73,6 +74,11 @@ pub struct Settings {
     pub trust: Option<PathBuf>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// Told how the agent is: once its schedule stands, whenever it works by another definition,
+    /// and as often as `beat_every` while somebody listens.
+    pub pulse: watch::Sender<Option<Pulse>>,
+    /// How often it looks after itself.
+    pub beat_every: Duration,
 }
 
 /// Why the agent cannot run.
@@ -153,13 +159,15 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         ),
         None => None,
     };
-    let mail = Mail::open(&settings, &home, &metrics).await?;
-    let parts = Parts::build(&settings, &home, &metrics, mail.as_ref())?;
-    let outbox = Outbox::open(&home.outbox(), limits(&settings.catalogue))?;
+    let in_force = Arc::clone(&settings.definition.borrow());
+    let catalogue = &in_force.catalogue;
+    let mail = Mail::open(catalogue, &settings, &home, &metrics).await?;
+    let parts = Parts::build(catalogue, &settings, &home, &metrics, mail.as_ref())?;
+    let outbox = Outbox::open(&home.outbox(), limits(catalogue))?;
     let (keeper, outbox) = Keeper::start(outbox, Arc::clone(&clock)).map_err(RunError::Thread)?;
     let to = Destination {
         reporter: settings.reporter.clone(),
-        token: settings.token.clone(),
+        token: settings.token.borrow().clone(),
         trust: parts.trust.clone(),
     };
     let way = Way::new(&to, Arc::clone(&parts.net))?;
@@ -172,7 +180,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         home.refused(),
     );
 
-    record_roster(&settings, &home, &outbox)?;
+    record_roster(catalogue, &settings, &home, &outbox)?;
     tracing::info!(
         agent = %settings.agent,
         site = %settings.site,
@@ -236,9 +244,14 @@ fn limits(catalogue: &Catalogue) -> Limits {
 }
 
 /// Records which probes this agent runs, if that is news.
-fn record_roster(settings: &Settings, home: &Home, outbox: &OutboxHandle) -> Result<(), RunError> {
+fn record_roster(
+    catalogue: &Catalogue,
+    settings: &Settings,
+    home: &Home,
+    outbox: &OutboxHandle,
+) -> Result<(), RunError> {
     let now_ms = settings.clock.now().as_millisecond();
-    let probes = settings.catalogue.probes.iter().filter(|p| p.runs_at(settings.site.as_str()));
+    let probes = catalogue.probes.iter().filter(|p| p.runs_at(settings.site.as_str()));
     let probes = probes
         .map(|probe| {
             Ok(RosterProbe {
@@ -279,12 +292,13 @@ struct Parts {
 
 impl Parts {
     fn build(
+        catalogue: &Catalogue,
         settings: &Settings,
         home: &Home,
         metrics: &Arc<Metrics>,
         mail: Option<&Mail>,
     ) -> Result<Self, RunError> {
-        let (catalogue, clock) = (&settings.catalogue, &settings.clock);
+        let clock = &settings.clock;
         let agent = catalogue.agent.as_ref();
         let trust = settings.trust.clone().or_else(|| agent.and_then(|a| a.trust.clone()));
         let resolver = agent.and_then(|agent| agent.resolver);

@@ -12,7 +12,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use mailward_agent::{Memory, OnceError, RunError, Settings, probe_once, run};
-use mailward_catalogue::{Catalogue, Secret};
+use mailward_catalogue::{Catalogue, InForce, Secret};
 use mailward_evidence::{
     AgentName, Clock, Outcome, Reason, Record, Roster, SiteName, SystemClock, Verdict, wire,
 };
@@ -144,15 +144,17 @@ fn catalogue(lab: &Lab, references: &str) -> Catalogue {
 
 fn settings(catalogue: Catalogue, reporter: SocketAddr, data: &Path) -> Settings {
     Settings {
-        catalogue: Arc::new(catalogue),
+        definition: watch::channel(Arc::new(InForce::new(Arc::new(catalogue), "", 0))).1,
         agent: AgentName::new("leeds-1").unwrap(),
         site: SiteName::new("internet").unwrap(),
         reporter: format!("http://{reporter}").parse().unwrap(),
-        token: Secret::new("token".to_owned()),
+        token: watch::channel(Secret::new("token".to_owned())).1,
         data: data.to_owned(),
         listen: None,
         trust: None,
         clock: Arc::new(SystemClock),
+        pulse: watch::Sender::new(None),
+        beat_every: Duration::from_secs(1),
     }
 }
 

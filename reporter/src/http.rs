@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use mailward_catalogue::{Catalogue, InForce};
 use tokio::sync::watch;
 
 pub mod archive;
@@ -21,7 +22,7 @@ mod published;
 pub mod serve;
 pub mod served;
 
-use crate::render::page::{self, Shell};
+use crate::render::page;
 use archive::{Archive, Missing};
 use bundle::Bundle;
 use served::Served;
@@ -40,8 +41,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 pub struct Site {
     bundle: watch::Receiver<Arc<Bundle>>,
     archive: Archive,
-    shell: Shell,
-    metrics_allow: Vec<(std::net::IpAddr, u8)>,
+    definition: watch::Receiver<Arc<InForce>>,
     assets: Assets,
 }
 
@@ -58,8 +58,7 @@ impl Site {
     pub fn new(
         bundle: watch::Receiver<Arc<Bundle>>,
         archive: Archive,
-        shell: Shell,
-        metrics_allow: Vec<(std::net::IpAddr, u8)>,
+        definition: watch::Receiver<Arc<InForce>>,
     ) -> Self {
         let fixed = |kind, text: &str| Served::new(kind, text.as_bytes().to_vec(), served::FIXED);
         let openapi = OPENAPI.replace("0.0.0", env!("CARGO_PKG_VERSION"));
@@ -69,16 +68,20 @@ impl Site {
             icon: fixed("image/svg+xml", ICON),
             openapi: Served::new("application/json", openapi.into_bytes(), served::HOUR),
         };
-        Self { bundle, archive, shell, metrics_allow, assets }
+        Self { bundle, archive, definition, assets }
     }
 
     fn bundle(&self) -> Arc<Bundle> {
         self.bundle.borrow().clone()
     }
 
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.definition.borrow().catalogue)
+    }
+
     /// A page in the site's own style that says why there is no other.
     fn problem(&self, status: StatusCode, title: &str, text: &str) -> Response {
-        match page::problem(title, text, &self.shell) {
+        match page::problem(title, text, &self.bundle().shell) {
             Ok(html) => {
                 (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
             }

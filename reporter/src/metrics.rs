@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::lease::AccountState;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
@@ -27,7 +27,7 @@ pub const CONTENT_TYPE: &str = TEXT_FORMAT;
 /// What the metrics are rendered from.
 pub struct Facts<'a> {
     /// The definition.
-    pub catalogue: &'a Catalogue,
+    pub definition: &'a InForce,
     /// The live state.
     pub evaluation: &'a Evaluation,
     /// The running month, to date.
@@ -46,6 +46,12 @@ pub struct Facts<'a> {
     pub accounts: &'a [Account],
     /// The instant it holds for.
     pub now_ms: i64,
+}
+
+impl Facts<'_> {
+    fn catalogue(&self) -> &Catalogue {
+        &self.definition.catalogue
+    }
 }
 
 /// The metrics as text.
@@ -70,6 +76,8 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
         durations(facts),
         deliveries(facts),
         evaluated(facts),
+        reload_successful(facts),
+        reload_timestamp(facts),
         build(),
     ];
     // the encoder refuses a family without samples; one that has none yet is left out
@@ -298,7 +306,7 @@ fn skew(facts: &Facts<'_>) -> MetricFamily {
 
 fn durations(facts: &Facts<'_>) -> MetricFamily {
     let samples = facts.latencies.durations().into_iter().filter_map(|(probe, buckets)| {
-        let declared = facts.catalogue.probe(&probe)?;
+        let declared = facts.catalogue().probe(&probe)?;
         let pairs = [
             ("probe", probe.as_str()),
             ("component", declared.component.as_str()),
@@ -316,7 +324,7 @@ fn durations(facts: &Facts<'_>) -> MetricFamily {
 
 fn deliveries(facts: &Facts<'_>) -> MetricFamily {
     let samples = facts.latencies.deliveries().into_iter().filter_map(|(probe, buckets)| {
-        let declared = facts.catalogue.probe(&probe)?;
+        let declared = facts.catalogue().probe(&probe)?;
         let direction = declared.settings.text("direction")?;
         Some(histogram(&[("probe", probe.as_str()), ("direction", direction)], &buckets))
     });
@@ -350,6 +358,25 @@ fn evaluated(facts: &Facts<'_>) -> MetricFamily {
         "When the live state was last evaluated, in seconds since the epoch.",
         MetricType::GAUGE,
         vec![gauge(&[], seconds(facts.now_ms))],
+    )
+}
+
+fn reload_successful(facts: &Facts<'_>) -> MetricFamily {
+    let latest = f64::from(u8::from(facts.definition.is_latest));
+    family(
+        "mailward_definition_reload_successful",
+        "Whether the definition is what its file said when it was read last; 0 if that was refused.",
+        MetricType::GAUGE,
+        vec![gauge(&[], latest)],
+    )
+}
+
+fn reload_timestamp(facts: &Facts<'_>) -> MetricFamily {
+    family(
+        "mailward_definition_reload_timestamp_seconds",
+        "When the definition in force was read.",
+        MetricType::GAUGE,
+        vec![gauge(&[], seconds(facts.definition.since_ms))],
     )
 }
 

@@ -1,38 +1,38 @@
 //! Joins the reporter's parts: opens the store, keeps the live state current, wakes the
-//! calendar, serves pages and ingest, and stops in order within five seconds.
+//! calendar, serves pages and ingest, hands a definition that was read again to all of them,
+//! and stops in order within five seconds.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{InForce, Pulse};
 use mailward_evidence::Clock;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+mod posting;
+mod pulse;
 mod refresh;
 
 use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
-use crate::http::{Site, asset_addresses, leases, router, serve};
+use crate::http::{Site, leases, router, serve};
 use crate::ingest;
-use crate::post::{Post, PostError};
-use crate::render::page::Shell;
+use crate::post::PostError;
 use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
 use refresh::Refresh;
 pub use refresh::RefreshError;
 
 /// How long the parts may take to stop once connections are closed.
-const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What the reporter runs with.
 pub struct Settings {
-    /// The definition.
-    pub catalogue: Arc<Catalogue>,
-    /// Its normal form, kept with every edition.
-    pub definition: String,
+    /// The definition. Each new one is taken up by all parts, but for what [`run`] names.
+    pub definition: watch::Receiver<Arc<InForce>>,
     /// The data directory.
     pub data: PathBuf,
     /// Where pages and ingest are served: bound already, so that its address is known.
@@ -41,6 +41,11 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Marks pages and reports DEMO.
     pub demo: bool,
+    /// Told how the reporter is: once it answers, whenever it works by another definition, and
+    /// as often as `beat_every` while somebody listens.
+    pub pulse: watch::Sender<Option<Pulse>>,
+    /// How often it looks after itself.
+    pub beat_every: Duration,
 }
 
 /// Why the reporter could not start.
@@ -69,24 +74,24 @@ pub enum RunError {
     Ended,
 }
 
-/// Runs the reporter until `shutdown` is true.
+/// Runs the reporter until `shutdown` is true. Of a new definition, all but
+/// `[report] signing_key` is taken up while it runs.
 ///
 /// # Errors
 /// When it cannot start: see [`RunError`]. What fails later is logged and tried again.
 pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
-    let Settings { catalogue, definition, data, listener, clock, demo } = settings;
-    let (style, script) = asset_addresses();
-    let service = &catalogue.service;
-    let shell = Shell::new(&service.name, &service.zone_name, demo, style, script);
+    let Settings { mut definition, data, listener, clock, demo, pulse, beat_every } = settings;
+    let in_force = Arc::clone(&definition.borrow_and_update());
     let opened = {
-        let (clock, catalogue, shell) = (clock.clone(), catalogue.clone(), shell.clone());
-        let (in_force, data) = (definition.clone(), data.clone());
+        let (clock, definition, data) = (clock.clone(), definition.clone(), data.clone());
+        let in_force = in_force.clone();
         tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, clock.clone())?;
-            store.note_definition(&in_force)?;
-            let key = SigningKey::of(catalogue.report.signing_key.as_ref(), &data)?;
+            store.note_definition(&in_force.normal)?;
+            let signing = in_force.catalogue.report.signing_key.as_ref();
+            let key = SigningKey::of(signing, &data)?;
             store.note_signing_key(&key.public().id(), &key.public().to_pem())?;
-            let mut refresh = Refresh::new(store.clone(), catalogue, clock, shell, demo);
+            let mut refresh = Refresh::new(store.clone(), definition, clock, demo);
             let bundle = refresh.first()?;
             Ok::<_, RunError>((store, key, refresh, bundle))
         })
@@ -96,29 +101,27 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Listen)?;
 
     let (publish, bundle) = watch::channel(Arc::new(bundle));
-    let keeper = tokio::spawn(refresh::keep(refresh, publish, shutdown.clone()));
+    let (looked_to, looked) = watch::channel(refresh.looked());
+    let keeper = tokio::spawn(refresh::keep(refresh, publish, looked_to, shutdown.clone()));
     let calendar = Calendar {
         store: store.clone(),
-        catalogue: catalogue.clone(),
-        definition: definition.into(),
+        catalogue: in_force.catalogue.clone(),
+        definition: in_force.normal.clone(),
         clock: clock.clone(),
         demo,
         data,
         key: Arc::new(key),
     };
-    let post = Post::start(store.clone(), &catalogue, clock, shutdown.clone())?;
-    let waking = calendar.wake().await?;
-    let archive = Archive::new(store.clone(), catalogue.clone());
-    let allow = catalogue.reporter.metrics_allow.clone();
-    let site = Arc::new(Site::new(bundle, archive, shell, allow));
+    let posting =
+        posting::start(store.clone(), definition.clone(), clock.clone(), shutdown.clone())?;
+    let waking = calendar.wake(definition.clone()).await?;
+    let beating =
+        tokio::spawn(pulse::keep(store.clone(), bundle.clone(), looked, pulse, beat_every));
+    let site = Arc::new(Site::new(bundle, Archive::new(store.clone()), definition));
     let router = router(site, ingest::http::router(store.clone()).merge(leases::router(store)));
     serve::serve(listener, router, shutdown).await;
-    let posted = async {
-        if let Some(post) = post {
-            post.ended().await;
-        }
-    };
-    let ended = async { tokio::join!(waking.stop(), keeper, posted) };
+    beating.abort();
+    let ended = async { tokio::join!(waking.stop(), keeper, posting) };
     if timeout(STOP_TIMEOUT, ended).await.is_err() {
         tracing::warn!("stopped while the calendar or the live state was still at work");
     }

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use fixture::{NOW, bad_morning, shell};
+use mailward_catalogue::InForce;
 use mailward_evidence::{Clock, ManualClock};
 use mailward_reporter::http::archive::Archive;
 use mailward_reporter::http::bundle::Bundle;
@@ -29,6 +30,9 @@ const DEFINITION: &str = r#"
 [service]
 name = "NHSmail"
 zone = "Europe/London"
+
+[reporter]
+metrics_allow = ["192.0.2.0/24"]
 
 [[component]]
 id = "owa"
@@ -78,9 +82,10 @@ fn reporter() -> Reporter {
     let metrics = "# TYPE mailward_build_info gauge\n".to_owned();
     let bundle = Bundle::new(bad_morning(), metrics, &shell(false)).unwrap();
     let (publish, bundle) = watch::channel(Arc::new(bundle));
-    let allow = vec![("192.0.2.0".parse().unwrap(), 24)];
-    let archive = Archive::new(store, catalogue);
-    let site = Arc::new(Site::new(bundle, archive, shell(false), allow));
+    let in_force = InForce::new(catalogue, "", 0);
+    let (_, definition) = watch::channel(Arc::new(in_force));
+    let archive = Archive::new(store);
+    let site = Arc::new(Site::new(bundle, archive, definition));
     Reporter { router: router(site, Router::new()), _data: data, _publish: publish }
 }
 

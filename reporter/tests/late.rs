@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::{Clock, ManualClock, Stopwatch, wire};
 use mailward_reporter::publish::Publisher;
 use mailward_reporter::run::{Settings, run};
@@ -67,12 +67,18 @@ async fn an_edition_is_flagged_and_stays_what_it_was() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let settings = Settings {
-        catalogue: Arc::new(catalogue.clone()),
-        definition: DEFINITION.to_owned(),
+        definition: watch::channel(Arc::new(InForce::new(
+            Arc::new(catalogue.clone()),
+            DEFINITION,
+            0,
+        )))
+        .1,
         data: data.path().to_owned(),
         listener,
         clock: clock as Arc<dyn Clock>,
         demo: false,
+        pulse: watch::Sender::new(None),
+        beat_every: Duration::from_secs(1),
     };
     let (stop, stopping) = watch::channel(false);
     let reporter = tokio::spawn(run(settings, stopping));

@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::{
     AgentName, Exclusion, ExclusionClass, Extra, Instant, ProbeId, Reason, Roster, RosterProbe,
     SiteName, Verdict,
@@ -288,9 +289,10 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
         missed: 0,
         open: 0,
     });
+    let in_force = InForce::new(Arc::new(catalogue.clone()), "", 0);
     let render = |evaluation: &Evaluation| {
         metrics::text(&Facts {
-            catalogue: &catalogue,
+            definition: &in_force,
             evaluation,
             so_far: None,
             agents: &seen,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailward_catalogue::InForce;
 use mailward_evidence::{AgentName, Clock, ManualClock, Stopwatch};
 use mailward_reporter::run::{Settings, run};
 use mailward_reporter::store::Store;
@@ -113,12 +114,18 @@ async fn what_is_delivered_is_shown_and_an_outage_comes_and_goes() {
     let token = store.add_agent(&AgentName::new("leeds-1").unwrap(), None).unwrap();
     let parsed = mailward_catalogue::parse("probes.toml", DEFINITION);
     let settings = Settings {
-        catalogue: Arc::new(parsed.catalogue.unwrap()),
-        definition: DEFINITION.to_owned(),
+        definition: watch::channel(Arc::new(InForce::new(
+            Arc::new(parsed.catalogue.unwrap()),
+            DEFINITION,
+            0,
+        )))
+        .1,
         data: data.path().to_owned(),
         listener,
         clock: clock.clone() as Arc<dyn Clock>,
         demo: false,
+        pulse: watch::Sender::new(None),
+        beat_every: Duration::from_secs(1),
     };
     let (stop, stopping) = watch::channel(false);
     let reporter = tokio::spawn(run(settings, stopping));

@@ -5,13 +5,14 @@ use mailward_agent::run::Settings;
 use mailward_catalogue::Secret;
 use mailward_evidence::{AgentName, SiteName};
 use reqwest::Url;
+use tokio::sync::watch;
 
 use super::clock;
 use crate::Outcome;
 use crate::cli::Agent;
-use crate::definition;
+use crate::definition::{self, Definition, Refused};
 use crate::failure::{Exit, Failure};
-use crate::process;
+use crate::process::{self, Attendant, Stop, Tether};
 
 pub(crate) fn run(args: &Agent) -> Outcome {
     let definition = definition::load_with_secrets(&args.config.config)?;
@@ -31,25 +32,49 @@ pub(crate) fn run(args: &Agent) -> Outcome {
         }
     };
     let reporter = reporter_url(&args.reporter)?;
-    let settings = Settings {
-        agent: AgentName::new(&section.name).context("[agent] name").map_err(Failure::usage)?,
-        site: SiteName::new(&section.site).context("[agent] site").map_err(Failure::usage)?,
-        reporter,
-        token: Secret::new(token.expose().to_owned()),
-        data: args.data.data.clone(),
-        listen: Some(args.listen),
-        trust: section.trust.clone(),
-        clock: clock(),
-        catalogue: definition.catalogue.clone(),
+    let (renew, token) = watch::channel(token);
+    let name = AgentName::new(&section.name).context("[agent] name").map_err(Failure::usage)?;
+    let site = SiteName::new(&section.site).context("[agent] site").map_err(Failure::usage)?;
+    let config = args.config.config.clone();
+    let again = move || {
+        let definition = definition::again(&config, true)?;
+        let token = own_token(&definition).map_err(Refused::of)?;
+        renew.send_replace(token);
+        Ok(definition)
     };
-    process::single_threaded()?.block_on(async {
-        let shutdown = process::shutdown_signal()?;
-        mailward_agent::run::run(settings, shutdown)
+    let work = async {
+        let stop = Stop::on_signal()?;
+        let mut attendant = Attendant::new(&definition, again)?;
+        let Tether { definition: followed, pulse, beat_every } = attendant.tether();
+        let settings = Settings {
+            definition: followed,
+            agent: name,
+            site,
+            reporter,
+            token,
+            data: args.data.data.clone(),
+            listen: Some(args.listen),
+            trust: section.trust.clone(),
+            clock: clock(),
+            pulse,
+            beat_every,
+        };
+        let attending = tokio::spawn(attendant.attend(stop.clone()));
+        mailward_agent::run::run(settings, stop.word())
             .await
             .context("run the agent")
-            .map_err(Failure::io)
-    })?;
+            .map_err(Failure::io)?;
+        attending.await.context("the attendant's task").map_err(Failure::internal)
+    };
+    process::finish(process::single_threaded()?, work)?;
     Ok(Exit::Ok)
+}
+
+/// The token that a definition names, read anew.
+fn own_token(definition: &Definition) -> Result<Secret, String> {
+    let section = definition.catalogue.agent.as_ref().ok_or("there is no [agent] section")?;
+    let place = section.token.as_ref().ok_or("[agent] has no token")?;
+    place.read().map_err(|error| format!("read [agent] token: {:#}", anyhow::Error::new(error)))
 }
 
 fn reporter_url(text: &str) -> Result<Url, Failure> {

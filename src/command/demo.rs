@@ -23,7 +23,8 @@ use crate::Outcome;
 use crate::definition::{self, Definition};
 use crate::demo::{Door, LISTED_ADDRESS, LIVE, PAST, Story, backfill, lab_settings, prepare};
 use crate::failure::{Exit, Failure};
-use crate::{process, terminal};
+use crate::process::{self, Stop, Tether};
+use crate::terminal;
 
 /// Marks a directory as the demonstration's own, which a new start may clear.
 const MARK: &str = ".mailward-demo";
@@ -32,10 +33,8 @@ const DEFAULT_DIRECTORY: &str = "mailward-demo-data";
 pub(crate) fn run(listen: SocketAddr, data: Option<&Path>) -> Outcome {
     let directory = data.map_or_else(|| PathBuf::from(DEFAULT_DIRECTORY), Path::to_owned);
     clear(&directory).map_err(Failure::io)?;
-    process::runtime()?.block_on(async {
-        let shutdown = process::shutdown_signal()?;
-        show(listen, &directory, shutdown).await
-    })?;
+    let work = async { show(listen, &directory, Stop::on_signal()?.word()).await };
+    process::finish(process::runtime()?, work)?;
     Ok(Exit::Ok)
 }
 
@@ -65,7 +64,8 @@ async fn show(
     let directory = std::path::absolute(directory).context("--data").map_err(Failure::io)?;
     let config = prepare(&lab, &directory).map_err(Failure::io)?;
     let definition = definition::load(&config)?;
-    let joined = Joined::start(definition.clone(), &directory, listen, true, shutdown.clone())?;
+    let tethers = [Tether::loose(&definition), Tether::loose(&definition)];
+    let joined = Joined::start(tethers, &directory, listen, true, shutdown.clone())?;
     terminal::line(&format!("The page is at {}", joined.page));
     terminal::line("It watches a mail service on loopback that fails on a script.\n");
     let script = Script::demo(LISTED_ADDRESS);

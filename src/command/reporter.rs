@@ -10,28 +10,35 @@ use crate::Outcome;
 use crate::cli::Reporter;
 use crate::definition;
 use crate::failure::{Exit, Failure};
-use crate::process;
+use crate::process::{self, Attendant, Stop, Tether};
 
 pub(crate) fn run(args: &Reporter) -> Outcome {
     let definition = definition::load(&args.config.config)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
-    let settings = Settings {
-        catalogue: definition.catalogue.clone(),
-        definition: definition.text,
-        data: args.data.data.clone(),
-        listener,
-        clock: clock(),
-        demo: false,
-    };
-    process::runtime()?.block_on(async {
-        let shutdown = process::shutdown_signal()?;
+    let config = args.config.config.clone();
+    let work = async {
+        let stop = Stop::on_signal()?;
+        let mut attendant = Attendant::new(&definition, move || definition::again(&config, false))?;
+        let Tether { definition: followed, pulse, beat_every } = attendant.tether();
+        let settings = Settings {
+            definition: followed,
+            data: args.data.data.clone(),
+            listener,
+            clock: clock(),
+            demo: false,
+            pulse,
+            beat_every,
+        };
+        let attending = tokio::spawn(attendant.attend(stop.clone()));
         tracing::info!("reporter listens on http://{address}/");
-        mailward_reporter::run::run(settings, shutdown)
+        mailward_reporter::run::run(settings, stop.word())
             .await
             .context("run the reporter")
-            .map_err(Failure::io)
-    })?;
+            .map_err(Failure::io)?;
+        attending.await.context("the attendant's task").map_err(Failure::internal)
+    };
+    process::finish(process::runtime()?, work)?;
     Ok(Exit::Ok)
 }
 

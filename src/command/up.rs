@@ -3,9 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use mailward_catalogue::Secret;
+use mailward_catalogue::{Catalogue, Secret};
 use mailward_evidence::{AgentName, SiteName};
 use reqwest::Url;
 use tokio::sync::watch;
@@ -13,9 +14,10 @@ use tokio::sync::watch;
 use super::{clock, demo, open_store, reporter};
 use crate::Outcome;
 use crate::cli::Up;
-use crate::definition::{self, Definition};
+use crate::definition;
 use crate::failure::{Exit, Failure};
-use crate::{process, terminal};
+use crate::process::{self, Attendant, Stop, Tether};
+use crate::terminal;
 
 /// The agent's name where probes.toml gives it none.
 const DEFAULT_AGENT: &str = "local";
@@ -26,12 +28,19 @@ pub(crate) fn run(args: Up) -> Outcome {
     }
     let definition = definition::load_with_secrets(&args.config.config)?;
     let data = args.data.unwrap_or_else(|| PathBuf::from("mailward-data"));
-    process::runtime()?.block_on(async {
-        let shutdown = process::shutdown_signal()?;
-        let up = Joined::start(definition, &data, args.listen, false, shutdown)?;
+    let config = args.config.config.clone();
+    let work = async {
+        let stop = Stop::on_signal()?;
+        let again = move || definition::again(&config, true);
+        let mut attendant = Attendant::new(&definition, again)?;
+        let tethers = [attendant.tether(), attendant.tether()];
+        let attending = tokio::spawn(attendant.attend(stop.clone()));
+        let up = Joined::start(tethers, &data, args.listen, false, stop.word())?;
         terminal::note(&format!("The page is at {}", up.page));
-        up.ended().await
-    })?;
+        up.ended().await?;
+        attending.await.context("the attendant's task").map_err(Failure::internal)
+    };
+    process::finish(process::runtime()?, work)?;
     Ok(Exit::Ok)
 }
 
@@ -48,9 +57,10 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    /// Takes the port, enrols the agent, and starts both sides.
+    /// Takes the port, enrols the agent, and starts both sides: the agent by the first tether,
+    /// the reporter by the second.
     pub(crate) fn start(
-        definition: Definition,
+        [of_agent, of_reporter]: [Tether; 2],
         data: &Path,
         listen: SocketAddr,
         demo: bool,
@@ -59,7 +69,8 @@ impl Joined {
         let listener = reporter::listen(listen)?;
         let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
         let page = page_url(address)?;
-        let (name, site, trust) = identity(&definition)?;
+        let in_force = Arc::clone(&of_agent.definition.borrow());
+        let (name, site, trust) = identity(&in_force.catalogue)?;
         let token = enrol(data, &name, &site)?;
         let (stop, stopped) = watch::channel(false);
         let (stop_reporter, reporter_stopped) = watch::channel(false);
@@ -71,26 +82,29 @@ impl Joined {
         });
         let reporter = tokio::spawn(mailward_reporter::run::run(
             mailward_reporter::run::Settings {
-                catalogue: definition.catalogue.clone(),
-                definition: definition.text,
+                definition: of_reporter.definition,
                 data: data.to_owned(),
                 listener,
                 clock: clock(),
                 demo,
+                pulse: of_reporter.pulse,
+                beat_every: of_reporter.beat_every,
             },
             reporter_stopped,
         ));
         let watching = tokio::spawn(mailward_agent::run::run(
             mailward_agent::run::Settings {
-                catalogue: definition.catalogue,
+                definition: of_agent.definition,
                 agent: name,
                 site,
                 reporter: page.clone(),
-                token: token.clone(),
+                token: watch::channel(token.clone()).1,
                 data: data.join("agent"),
                 listen: None,
                 trust,
                 clock: clock(),
+                pulse: of_agent.pulse,
+                beat_every: of_agent.beat_every,
             },
             stopped,
         ));
@@ -130,8 +144,8 @@ impl Joined {
     }
 }
 
-fn identity(definition: &Definition) -> Result<(AgentName, SiteName, Option<PathBuf>), Failure> {
-    let section = definition.catalogue.agent.as_ref();
+fn identity(catalogue: &Catalogue) -> Result<(AgentName, SiteName, Option<PathBuf>), Failure> {
+    let section = catalogue.agent.as_ref();
     let name = section.map_or(DEFAULT_AGENT, |agent| &agent.name);
     let site = section.map_or("", |agent| &agent.site);
     Ok((

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use mailward_catalogue::Catalogue;
 use mailward_evidence::Clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -31,11 +32,12 @@ impl Mail {
     /// Opens what is kept and takes hold of the sinks' ports; `None` where no probe of this agent
     /// sends mail and none is under way.
     pub(super) async fn open(
+        catalogue: &Catalogue,
         settings: &Settings,
         home: &Home,
         metrics: &Arc<Metrics>,
     ) -> Result<Option<Self>, RunError> {
-        let (catalogue, site) = (&settings.catalogue, settings.site.as_str());
+        let site = settings.site.as_str();
         let mut wanted: Vec<String> = Vec::new();
         let mut any = home.mail_ledger().exists();
         for probe in catalogue.probes.iter().filter(|probe| probe.runs_at(site)) {

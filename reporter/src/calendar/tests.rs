@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use mailward_catalogue::InForce;
 use mailward_evidence::ManualClock;
+use tokio::sync::watch;
 
 use super::wake::Calendar;
 use crate::publish::tests::{DEFINITION, catalogue, clock_at, evidence, ms, october_store};
@@ -196,7 +198,9 @@ async fn waking_takes_a_turn_at_once_and_stops_in_order() {
     let world = world();
     world.turn("2026-10-15T12:00:00Z");
     world.clock.step_to("2026-11-05T09:30:00Z".parse().unwrap());
-    let waking = world.calendar.clone().wake().await.unwrap();
+    let in_force = InForce::new(world.calendar.catalogue.clone(), DEFINITION, 0);
+    let (_, definition) = watch::channel(Arc::new(in_force));
+    let waking = world.calendar.clone().wake(definition).await.unwrap();
     let published = async {
         while world.editions().is_empty() {
             tokio::task::yield_now().await;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::Clock;
+use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::{Task, drafts, due, last_digest};
@@ -229,14 +230,23 @@ impl Calendar {
         Ok(())
     }
 
+    /// The same calendar by another definition.
+    fn by(&self, definition: &InForce) -> Self {
+        let catalogue = definition.catalogue.clone();
+        Self { catalogue, definition: definition.normal.clone(), ..self.clone() }
+    }
+
     /// Takes a turn now and one each minute from now on, one at a time, until the
-    /// [`Waking`] is stopped. What fails is logged and tried again.
+    /// [`Waking`] is stopped, each by the definition that is in force by then. What fails is logged and tried again.
     ///
     /// # Errors
     /// When the scheduler cannot be set up.
-    pub async fn wake(self) -> Result<Waking, CalendarError> {
+    pub async fn wake(
+        self,
+        definition: watch::Receiver<Arc<InForce>>,
+    ) -> Result<Waking, CalendarError> {
         let busy = Arc::new(AtomicBool::new(false));
-        let calendar = Arc::new(self);
+        let calendar = Arc::new((self, definition));
         let scheduler = JobScheduler::new().await.map_err(CalendarError::Scheduler)?;
         let (each, at_work) = (calendar.clone(), busy.clone());
         let job = Job::new_async("0 * * * * *", move |_, _| {
@@ -251,10 +261,12 @@ impl Calendar {
 }
 
 /// A turn on a thread that may block; none where one is at work already.
-async fn one_turn(calendar: Arc<Calendar>, busy: Arc<AtomicBool>) {
+async fn one_turn(calendar: Arc<(Calendar, watch::Receiver<Arc<InForce>>)>, busy: Arc<AtomicBool>) {
     if busy.swap(true, Ordering::AcqRel) {
         return;
     }
+    let (calendar, definition) = &*calendar;
+    let calendar = calendar.by(&definition.borrow());
     match tokio::task::spawn_blocking(move || calendar.turn()).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {

@@ -44,32 +44,36 @@ pub struct Edition {
 /// What the pages read from the store.
 pub struct Archive {
     store: Store,
-    catalogue: Arc<Catalogue>,
     readers: Semaphore,
     editions: Mutex<Vec<Arc<Edition>>>,
     ready: Mutex<Option<(Stopwatch, bool)>>,
 }
 
 impl Archive {
-    /// Reads from this store, by this definition.
+    /// Reads from this store.
     #[must_use]
-    pub fn new(store: Store, catalogue: Arc<Catalogue>) -> Self {
+    pub fn new(store: Store) -> Self {
         Self {
             store,
-            catalogue,
             readers: Semaphore::new(READERS),
             editions: Mutex::new(Vec::new()),
             ready: Mutex::new(None),
         }
     }
 
-    /// The row with the outages and stretches of another window in place of its own.
+    /// The row with the outages and stretches of another window in place of its own, by this
+    /// definition.
     ///
     /// # Errors
     /// When too many ask, or the store cannot be read.
-    pub async fn row(&self, row: &Row, window: Span, now_ms: i64) -> Result<Row, Missing> {
+    pub async fn row(
+        &self,
+        catalogue: Arc<Catalogue>,
+        row: &Row,
+        window: Span,
+        now_ms: i64,
+    ) -> Result<Row, Missing> {
         let id = row.id.clone();
-        let catalogue = self.catalogue.clone();
         let past = self
             .read(move |store| {
                 let window = Span::new(window.from_ms, window.to_ms.min(now_ms));

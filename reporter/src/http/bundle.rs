@@ -27,6 +27,8 @@ pub struct Bundle {
     pub(super) components: HashMap<String, Served>,
     pub(super) badges: HashMap<String, Served>,
     pub(super) metrics: Bytes,
+    /// The frame of pages that are made on demand.
+    pub(super) shell: Shell,
 }
 
 impl Bundle {
@@ -54,6 +56,7 @@ impl Bundle {
             components,
             badges,
             metrics: Bytes::from(metrics),
+            shell: shell.clone(),
             status,
         })
     }

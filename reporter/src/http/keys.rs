@@ -28,7 +28,7 @@ pub(super) async fn page(State(site): Shared) -> Response {
             pem,
         })
         .collect();
-    live::html(&site, page::keys(&keys, &site.shell))
+    live::html(&site, page::keys(&keys, &site.bundle().shell))
 }
 
 pub(super) async fn pem(State(site): Shared) -> Response {

@@ -95,12 +95,12 @@ pub(super) async fn day(State(site): Shared, Path((id, date)): Path<(String, Str
         _ => return site.not_found("There is no such day, or it has not come yet."),
     };
     let made = if row.days.first().is_some_and(|first| date >= first.date) {
-        page::day::day(status, row, date, &site.shell)
+        page::day::day(status, row, date, &bundle.shell)
     } else {
         let end = date.tomorrow().unwrap_or(date);
         let span = Span::new(day_start_ms(date, &status.zone), day_start_ms(end, &status.zone));
-        match site.archive.row(row, span, status.now_ms).await {
-            Ok(row) => page::day::day(status, &row, date, &site.shell),
+        match site.archive.row(site.catalogue(), row, span, status.now_ms).await {
+            Ok(row) => page::day::day(status, &row, date, &bundle.shell),
             Err(missing) => return site.missing("a page about the past", missing),
         }
     };
@@ -120,16 +120,16 @@ pub(super) async fn outage(
     };
     let at_ms = at.ms();
     if let Some(outage) = around(row, at_ms) {
-        return html(&site, page::outage(status, row, outage, &site.shell));
+        return html(&site, page::outage(status, row, outage, &bundle.shell));
     }
     let oldest = row.days.first().map_or(status.now_ms, |d| day_start_ms(d.date, &status.zone));
     if at_ms < oldest {
         const WEEK_MS: i64 = 7 * 86_400_000;
         let span = Span::new(at_ms - WEEK_MS, (at_ms + WEEK_MS).min(status.now_ms));
-        match site.archive.row(row, span, status.now_ms).await {
+        match site.archive.row(site.catalogue(), row, span, status.now_ms).await {
             Ok(past) => {
                 if let Some(outage) = around(&past, at_ms) {
-                    return html(&site, page::outage(status, row, outage, &site.shell));
+                    return html(&site, page::outage(status, row, outage, &bundle.shell));
                 }
             }
             Err(missing) => return site.missing("a page about the past", missing),

@@ -18,7 +18,8 @@ const HANDED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"
 pub(super) async fn metrics(State(site): Shared, request: Request) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let direct = HANDED_ON.iter().all(|name| !request.headers().contains_key(*name));
-    let allowed = direct && peer.is_some_and(|ip| may_read(ip, &site.metrics_allow));
+    let allowed =
+        direct && peer.is_some_and(|ip| may_read(ip, &site.catalogue().reporter.metrics_allow));
     if !allowed {
         let text = "metrics are for this machine and the networks in metrics_allow\n";
         return (StatusCode::FORBIDDEN, text).into_response();

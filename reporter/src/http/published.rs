@@ -188,7 +188,7 @@ fn month_page(
     // an earlier edition was replaced, and the page of a fixed address never changes
     let differs = if cache == LIVE { entry.differs.as_slice() } else { &[] };
     let made = performance::render(&edition.report)
-        .and_then(|body| page::month(&title, differs, &body, links, &site.shell));
+        .and_then(|body| page::month(&title, differs, &body, links, &site.bundle().shell));
     let mut response = live::html(site, made);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response

@@ -27,13 +27,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the other side may take no byte, or send none of a body it has begun.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connections may take to finish when the server stops.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// The address of the other side; the router finds it among a request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves until `shutdown` is true, then lets what is under way finish, for two seconds at
+/// Serves until `shutdown` is true, then lets what is under way finish, for a second at
 /// most.
 pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));

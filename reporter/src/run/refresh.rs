@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::Catalogue;
+use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::{Clock, ProbeId, Stopwatch};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::pulse::Looked;
+use crate::http::asset_addresses;
 use crate::http::bundle::Bundle;
 use crate::http::serve::stopped;
 use crate::metrics::{self, Facts, latency};
@@ -50,6 +52,9 @@ pub enum RefreshError {
 /// What is needed to make the pages, and what of it is kept between two times.
 pub(super) struct Refresh {
     store: Store,
+    definition: watch::Receiver<Arc<InForce>>,
+    /// The definition that the pages were made by, and what it says.
+    in_force: Arc<InForce>,
     catalogue: Arc<Catalogue>,
     clock: Arc<dyn Clock>,
     shell: Shell,
@@ -86,14 +91,18 @@ struct Counts {
 impl Refresh {
     pub(super) fn new(
         store: Store,
-        catalogue: Arc<Catalogue>,
+        definition: watch::Receiver<Arc<InForce>>,
         clock: Arc<dyn Clock>,
-        shell: Shell,
         demo: bool,
     ) -> Self {
+        let in_force = Arc::clone(&definition.borrow());
+        let catalogue = Arc::clone(&in_force.catalogue);
+        let shell = shell(&catalogue, demo);
         let latencies = latency::Latencies::starting(clock.now().as_millisecond());
         Self {
             store,
+            definition,
+            in_force,
             catalogue,
             clock,
             shell,
@@ -112,8 +121,32 @@ impl Refresh {
         self.make(self.clock.now().as_millisecond())
     }
 
-    /// New pages, if anything was stored or a minute has turned.
+    /// Works by the definition that is in force from now on, and notes it in the store.
+    fn take_definition(&mut self) -> Result<(), RefreshError> {
+        let in_force = Arc::clone(&self.definition.borrow_and_update());
+        if Arc::ptr_eq(&in_force, &self.in_force) {
+            return Ok(());
+        }
+        if !Arc::ptr_eq(&in_force.catalogue, &self.catalogue) {
+            self.store.note_definition(&in_force.normal)?;
+            self.catalogue = Arc::clone(&in_force.catalogue);
+            self.shell = shell(&self.catalogue, self.demo);
+            // figures by the definition before are nobody's any more
+            self.so_far = None;
+        }
+        self.in_force = in_force;
+        self.made_for = None;
+        Ok(())
+    }
+
+    /// That the live state was looked at just now, and is looked at again soon.
+    pub(super) fn looked(&self) -> Looked {
+        Looked { by: Arc::clone(&self.in_force), at: Stopwatch::start(), pause: LEAST }
+    }
+
+    /// New pages, if anything was stored, a minute has turned, or the definition is another.
     fn step(&mut self) -> Result<Option<Bundle>, RefreshError> {
+        self.take_definition()?;
         let now_ms = self.clock.now().as_millisecond();
         let moment = (self.store.generation()?, now_ms.div_euclid(60_000));
         let reckoned = self.reckon_month(moment, now_ms);
@@ -162,7 +195,7 @@ impl Refresh {
             self.so_far.as_ref().filter(|kept| kept.month == month).map(|kept| &kept.report);
         let evaluation = evaluate(&self.catalogue, &evidence, so_far, now_ms);
         let text = metrics::text(&Facts {
-            catalogue: &self.catalogue,
+            definition: &self.in_force,
             evaluation: &evaluation,
             so_far,
             agents: &self.store.agents_seen()?,
@@ -280,18 +313,27 @@ impl Refresh {
     }
 }
 
+/// The frame of the pages by a definition.
+fn shell(catalogue: &Catalogue, demo: bool) -> Shell {
+    let (style, script) = asset_addresses();
+    Shell::new(&catalogue.service.name, &catalogue.service.zone_name, demo, style, script)
+}
+
 /// Refreshes until `shutdown` is true. A failure is logged, and the pages stay as they are: they
 /// say as at when they hold.
 pub(super) async fn keep(
     mut refresh: Refresh,
     publish: watch::Sender<Arc<Bundle>>,
+    looked: watch::Sender<Looked>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let mut pause = Duration::ZERO;
+    let mut definition = refresh.definition.clone();
     loop {
         tokio::select! {
             () = stopped(&mut shutdown) => return,
             () = sleep(pause) => {}
+            Ok(()) = definition.changed() => {}
         }
         let stepped = tokio::task::spawn_blocking(move || {
             let took = Stopwatch::start();
@@ -313,5 +355,6 @@ pub(super) async fn keep(
                 tracing::error!(error = &error as &dyn std::error::Error, "refresh the pages");
             }
         }
+        looked.send_replace(Looked { pause, ..refresh.looked() });
     }
 }
