@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use mailward_catalogue::{Catalogue, Fault, Gravity, Parsed};
+use mailward_reporter::brand;
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -21,13 +22,28 @@ pub(crate) struct Definition {
 /// Reads and validates the definition at `path`. Every fault is printed as
 /// `FILE:LINE:COL: message`.
 pub(crate) fn load(path: &Path) -> Result<Definition, Failure> {
-    read(path, false)
+    read(path, Needs::default())
 }
 
-/// The same for an agent, which needs every secret the definition refers to: one that cannot
-/// be read is a fault too.
-pub(crate) fn load_with_secrets(path: &Path) -> Result<Definition, Failure> {
-    read(path, true)
+/// What a command needs of the files beside the definition.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    /// Every secret it refers to.
+    secrets: bool,
+    /// The logo.
+    logo: bool,
+}
+
+impl Needs {
+    pub(crate) const AGENT: Self = Self { secrets: true, logo: false };
+    pub(crate) const REPORTER: Self = Self { secrets: false, logo: true };
+    pub(crate) const BOTH: Self = Self { secrets: true, logo: true };
+}
+
+/// [`load`] for a command that needs more than the definition: a secret or a logo that cannot be
+/// read is a fault too.
+pub(crate) fn load_with(path: &Path, needs: Needs) -> Result<Definition, Failure> {
+    read(path, needs)
 }
 
 /// Why a definition that was read again is refused.
@@ -55,11 +71,11 @@ impl fmt::Display for Refused {
 }
 
 /// Reads the definition again while the program runs; warnings are logged.
-pub(crate) fn again(path: &Path, with_secrets: bool) -> Result<Definition, Refused> {
-    let parsed = mailward_catalogue::load(path)
+pub(crate) fn again(path: &Path, needs: Needs) -> Result<Definition, Refused> {
+    let mut parsed = mailward_catalogue::load(path)
         .map_err(|error| Refused::of(format!("{}: {error}", path.display())))?;
     let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
-        all_faults(&parsed, with_secrets).into_iter().partition(|f| f.gravity == Gravity::Error);
+        all_faults(&mut parsed, needs).into_iter().partition(|f| f.gravity == Gravity::Error);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -69,15 +85,23 @@ pub(crate) fn again(path: &Path, with_secrets: bool) -> Result<Definition, Refus
     }
 }
 
-fn all_faults(parsed: &Parsed, with_secrets: bool) -> Vec<Fault> {
-    let secrets = if with_secrets { parsed.verify_secrets() } else { Vec::new() };
-    parsed.faults.iter().cloned().chain(secrets).collect()
+fn all_faults(parsed: &mut Parsed, needs: Needs) -> Vec<Fault> {
+    let secrets = if needs.secrets { parsed.verify_secrets() } else { Vec::new() };
+    let logo = if needs.logo { read_logo(parsed) } else { None };
+    parsed.faults.iter().cloned().chain(secrets).chain(logo).collect()
 }
 
-fn read(path: &Path, with_secrets: bool) -> Result<Definition, Failure> {
+/// Reads the logo that a definition names, or says in that place why not.
+pub(crate) fn read_logo(parsed: &mut Parsed) -> Option<Fault> {
+    let branding = parsed.catalogue.as_mut()?.branding.as_mut()?;
+    let error = brand::read_logo(branding).err()?;
+    Some(parsed.fault_of_logo(format!("logo: {:#}", anyhow::Error::new(error))))
+}
+
+fn read(path: &Path, needs: Needs) -> Result<Definition, Failure> {
     let read = || format!("read the definition {}; give another with --config", path.display());
-    let parsed = mailward_catalogue::load(path).with_context(read).map_err(Failure::usage)?;
-    let faults = all_faults(&parsed, with_secrets);
+    let mut parsed = mailward_catalogue::load(path).with_context(read).map_err(Failure::usage)?;
+    let faults = all_faults(&mut parsed, needs);
     for fault in &faults {
         terminal::note(&fault.to_string());
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::key::{Key, Shape};
 use crate::section::{Form, Section};
@@ -14,6 +15,9 @@ pub struct Branding {
     pub organisation: String,
     /// The file of its logo: PNG or SVG.
     pub logo: Option<PathBuf>,
+    /// What that file held, once somebody who shows it has read it: the definition's own reading
+    /// does not.
+    pub logo_bytes: Option<Arc<[u8]>>,
     /// The colour of heads, headings and links; white text stands on it.
     pub colour: Option<Colour>,
     /// The colour of bands and rules.

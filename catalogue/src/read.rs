@@ -58,18 +58,18 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// A fault of the logo's file, which the catalogue does not read, in the place that names it;
-    /// `None` where there is no `[branding]`.
+    /// A fault of the logo's file, which the catalogue does not read, in the place that names it.
     #[must_use]
-    pub fn logo_fault(&self, why: &str) -> Option<Fault> {
-        let place = self.places.get(&("branding", "logo".to_owned()))?;
-        Some(Fault { message: format!("logo: {why}"), ..place.clone() })
-    }
-
-    /// Whether the definition is refused.
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.catalogue.is_none()
+    pub fn fault_of_logo(&self, message: String) -> Fault {
+        let whole = Fault {
+            gravity: Gravity::Error,
+            file: String::new(),
+            line: 1,
+            column: 1,
+            message: String::new(),
+        };
+        let place = self.places.get(&("branding", "logo".to_owned())).cloned().unwrap_or(whole);
+        Fault { message, ..place }
     }
 
     /// Tries to read every secret the definition refers to; a fault for each that is not there.

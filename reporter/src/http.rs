@@ -21,6 +21,7 @@ mod metrics;
 mod published;
 pub mod serve;
 pub mod served;
+pub mod skin;
 
 use crate::render::page;
 use archive::{Archive, Missing};
@@ -46,7 +47,6 @@ pub struct Site {
 }
 
 struct Assets {
-    style: Served,
     script: Served,
     icon: Served,
     openapi: Served,
@@ -63,7 +63,6 @@ impl Site {
         let fixed = |kind, text: &str| Served::new(kind, text.as_bytes().to_vec(), served::FIXED);
         let openapi = OPENAPI.replace("0.0.0", env!("CARGO_PKG_VERSION"));
         let assets = Assets {
-            style: fixed("text/css; charset=utf-8", STYLE),
             script: fixed("text/javascript; charset=utf-8", SCRIPT),
             icon: fixed("image/svg+xml", ICON),
             openapi: Served::new("application/json", openapi.into_bytes(), served::HOUR),
@@ -133,6 +132,13 @@ pub fn asset_addresses() -> (&'static str, &'static str) {
     (&ADDRESSES.0, &ADDRESSES.1)
 }
 
+async fn logo(State(site): Shared, request: Request) -> Response {
+    match &site.bundle().skin.logo {
+        Some(logo) => logo.answer(request.headers()),
+        None => unknown(State(site.clone())).await,
+    }
+}
+
 /// All routes. `evidence` is the route that agents deliver to.
 pub fn router(site: Arc<Site>, evidence: Router) -> Router {
     Router::new()
@@ -160,8 +166,11 @@ pub fn router(site: Arc<Site>, evidence: Router) -> Router {
         )
         .route(
             "/style.css",
-            get(|State(s): Shared, r: Request| async move { s.assets.style.answer(r.headers()) }),
+            get(|State(s): Shared, r: Request| async move {
+                s.bundle().skin.style.answer(r.headers())
+            }),
         )
+        .route("/logo", get(logo))
         .route(
             "/page.js",
             get(|State(s): Shared, r: Request| async move { s.assets.script.answer(r.headers()) }),

@@ -11,8 +11,11 @@ pub mod manifest;
 pub mod recompute;
 pub mod verify;
 
+use std::sync::Arc;
+
 use mailward_catalogue::Catalogue;
 
+use crate::brand::Brand;
 use crate::interval::Span;
 use crate::month::{self, Basis, ComputeError, Detail, Judged, Month};
 use crate::render::{csv, json, pdf, words};
@@ -180,6 +183,7 @@ impl Publisher<'_> {
         report.edition = Some(number);
         report.supersedes = number.checked_sub(1).filter(|&old| old > 0);
         report.demo = self.demo;
+        report.brand = self.brand();
         report.published_by = Some(by.to_owned());
         report.approved_by = (by != CALENDAR && !self.demo).then(|| by.to_owned());
         report.published_at = Some(At(now_ms));
@@ -228,7 +232,12 @@ impl Publisher<'_> {
     pub fn draft(&self, month: Month, now_ms: i64) -> Result<Report, PublishError> {
         let mut report = month::compute(self.store, self.catalogue, month, now_ms)?;
         report.demo = self.demo;
+        report.brand = self.brand();
         Ok(report)
+    }
+
+    fn brand(&self) -> Option<Arc<Brand>> {
+        self.catalogue.branding.as_ref().map(|branding| Arc::new(Brand::of(branding)))
     }
 
     fn over(&self, month: Month, now_ms: i64) -> Result<(), PublishError> {

@@ -2,6 +2,7 @@
 //! Renderers do no arithmetic, read no store and ask no clock.
 
 pub mod badge;
+pub mod brand;
 pub mod columns;
 pub mod csv;
 pub(crate) mod edition;

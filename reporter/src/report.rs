@@ -186,6 +186,7 @@ impl<'a> Case<'a> {
             edition_reason: None,
             changes: None,
             definition_changes: Vec::new(),
+            brand: None,
         })
     }
 

@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use super::clock;
 use crate::Outcome;
 use crate::cli::Agent;
-use crate::definition::{self, Definition, Refused};
+use crate::definition::{self, Definition, Needs, Refused};
 use crate::failure::{Exit, Failure};
 use crate::process::{self, Attendant, Stop, Tether};
 
 pub(crate) fn run(args: &Agent) -> Outcome {
-    let definition = definition::load_with_secrets(&args.config.config)?;
+    let definition = definition::load_with(&args.config.config, Needs::AGENT)?;
     let Some(section) = &definition.catalogue.agent else {
         return Err(Failure::usage(anyhow!(
             "{} has no [agent] section, and no agent.toml stands beside it; give the agent a name",
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Agent) -> Outcome {
     let site = SiteName::new(&section.site).context("[agent] site").map_err(Failure::usage)?;
     let config = args.config.config.clone();
     let again = move || {
-        let definition = definition::again(&config, true)?;
+        let definition = definition::again(&config, Needs::AGENT)?;
         let token = own_token(&definition).map_err(Refused::of)?;
         renew.send_replace(token);
         Ok(definition)

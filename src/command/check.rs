@@ -10,18 +10,20 @@ use mailward_reporter::render::words::counted;
 use super::open_store;
 use crate::Outcome;
 use crate::cli::Check;
+use crate::definition;
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 
 pub(crate) fn run(args: &Check) -> Outcome {
     let path = &args.config.config;
-    let parsed = mailward_catalogue::load(path)
+    let mut parsed = mailward_catalogue::load(path)
         .with_context(|| format!("read the definition {}", path.display()))
         .map_err(Failure::usage)?;
     let mut faults = parsed.faults.clone();
     // the agent that needs a secret may be another machine, so a missing one is a warning here
     let missing = parsed.verify_secrets().into_iter();
     faults.extend(missing.map(|fault| Fault { gravity: Gravity::Warning, ..fault }));
+    faults.extend(definition::read_logo(&mut parsed));
     if let Some(data) = &args.data {
         faults.extend(parsed.surprises(&enrolled(data)?));
     }

@@ -9,13 +9,13 @@ use mailward_reporter::sign::SigningKey;
 use super::{clock, open_store};
 use crate::Outcome;
 use crate::cli::Publish;
-use crate::definition;
+use crate::definition::{self, Needs};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 
 pub(crate) fn run(args: &Publish) -> Outcome {
     let month: Month = args.month.parse().context("--month").map_err(Failure::usage)?;
-    let definition = definition::load(&args.config.config)?;
+    let definition = definition::load_with(&args.config.config, Needs::REPORTER)?;
     let store = open_store(&args.data.data)?;
     let now_ms = mailward_evidence::Instant::new(clock().now()).ms();
     let key = SigningKey::of(definition.catalogue.report.signing_key.as_ref(), &args.data.data)

@@ -2,10 +2,12 @@
 //! rules would make of all, and writes the files.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use mailward_catalogue::Catalogue;
 use mailward_evidence::Instant;
+use mailward_reporter::brand::Brand;
 use mailward_reporter::month::{self, Basis, Detail, Month};
 use mailward_reporter::publish::Files;
 use mailward_reporter::render;
@@ -16,7 +18,7 @@ use mailward_reporter::what_if::{self, WhatIf};
 use super::{clock, differing, instant, open_store};
 use crate::Outcome;
 use crate::cli::{Format, From, Report};
-use crate::definition;
+use crate::definition::{self, Needs};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Report) -> Outcome {
         Some(text) => instant("--now", text)?,
         None => Instant::new(clock().now()),
     };
-    let definition = definition::load(&args.config.config)?;
+    let definition = definition::load_with(&args.config.config, Needs::REPORTER)?;
     let catalogue = &*definition.catalogue;
     if let Some(level) = &args.explain {
         known(catalogue, level)?;
@@ -94,9 +96,11 @@ fn known(catalogue: &Catalogue, level: &str) -> Result<(), Failure> {
 impl Asked<'_> {
     fn report(&self, basis: Basis, detail: Detail<'_>) -> Result<Model, Failure> {
         let Self { store, catalogue, month, now } = self;
-        month::compute_to(store, catalogue, *month, now.ms(), (basis, detail))
+        let mut report = month::compute_to(store, catalogue, *month, now.ms(), (basis, detail))
             .with_context(|| format!("compute {month}"))
-            .map_err(Failure::usage)
+            .map_err(Failure::usage)?;
+        report.brand = catalogue.branding.as_ref().map(|branding| Arc::new(Brand::of(branding)));
+        Ok(report)
     }
 
     fn what_if(&self) -> Result<WhatIf, Failure> {

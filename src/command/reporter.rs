@@ -8,18 +8,19 @@ use mailward_reporter::run::Settings;
 use super::clock;
 use crate::Outcome;
 use crate::cli::Reporter;
-use crate::definition;
+use crate::definition::{self, Needs};
 use crate::failure::{Exit, Failure};
 use crate::process::{self, Attendant, Stop, Tether};
 
 pub(crate) fn run(args: &Reporter) -> Outcome {
-    let definition = definition::load(&args.config.config)?;
+    let definition = definition::load_with(&args.config.config, Needs::REPORTER)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
     let config = args.config.config.clone();
     let work = async {
         let stop = Stop::on_signal()?;
-        let mut attendant = Attendant::new(&definition, move || definition::again(&config, false))?;
+        let mut attendant =
+            Attendant::new(&definition, move || definition::again(&config, Needs::REPORTER))?;
         let Tether { definition: followed, pulse, beat_every } = attendant.tether();
         let settings = Settings {
             definition: followed,

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{clock, demo, open_store, reporter};
 use crate::Outcome;
 use crate::cli::Up;
-use crate::definition;
+use crate::definition::{self, Needs};
 use crate::failure::{Exit, Failure};
 use crate::process::{self, Attendant, Stop, Tether};
 use crate::terminal;
@@ -26,12 +26,12 @@ pub(crate) fn run(args: Up) -> Outcome {
     if args.demo {
         return demo::run(args.listen, args.data.as_deref());
     }
-    let definition = definition::load_with_secrets(&args.config.config)?;
+    let definition = definition::load_with(&args.config.config, Needs::BOTH)?;
     let data = args.data.unwrap_or_else(|| PathBuf::from("mailward-data"));
     let config = args.config.config.clone();
     let work = async {
         let stop = Stop::on_signal()?;
-        let again = move || definition::again(&config, true);
+        let again = move || definition::again(&config, Needs::BOTH);
         let mut attendant = Attendant::new(&definition, again)?;
         let tethers = [attendant.tether(), attendant.tether()];
         let attending = tokio::spawn(attendant.attend(stop.clone()));

@@ -36,6 +36,7 @@ pub(super) fn branding(settings: &Settings) -> Option<Branding> {
     Some(Branding {
         organisation: text("organisation")?,
         logo: settings.path("logo").map(std::path::Path::to_owned),
+        logo_bytes: None,
         colour: colour("colour"),
         accent: colour("accent"),
         footer: text("footer"),
@@ -79,7 +80,7 @@ mod tests {
         check(
             "organisation = \"Fernhill\"\ncolour = \"navy\"\naccent = 7",
             "probes.toml:7:10: colour: expected a colour such as \"#005eb8\"; got \"navy\"\n\
-             probes.toml:8:10: accent: expected a colour such as \"#005eb8\", got an integer",
+             probes.toml:8:10: accent: expected a colour such as \"#005eb8\", got a number",
         );
         check(
             "organisation = \"Fernhill\\nHealth\"\nfooter = \"a\\u202eb\"\nurl = \"ftp://x/\"",
@@ -107,8 +108,7 @@ mod tests {
         let head = "[service]\nname = \"Post\"\nzone = \"UTC\"\n";
         let parsed =
             parse("p.toml", &format!("{head}[branding]\norganisation = \"F\"\nlogo = \"l.svg\"\n"));
-        let fault = parsed.logo_fault("expected x, got y").map(|fault| fault.to_string());
-        assert_eq!(fault.as_deref(), Some("p.toml:6:8: logo: expected x, got y"));
-        assert_eq!(parse("p.toml", head).logo_fault("x"), None);
+        let fault = parsed.fault_of_logo("logo: expected x, got y".to_owned()).to_string();
+        assert_eq!(fault, "p.toml:6:8: logo: expected x, got y");
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::{Task, drafts, due, last_digest};
+use crate::brand::Brand;
 use crate::clock::Month;
 use crate::month::{self, ComputeError};
 use crate::post::{self, PostError};
@@ -123,6 +124,8 @@ impl Calendar {
         let judged = month::compute(&self.store, &self.catalogue, month, now_ms);
         let mut report = judged.map_err(|source| CalendarError::Digest { month, source })?;
         report.demo = self.demo;
+        let branding = self.catalogue.branding.as_ref();
+        report.brand = branding.map(|branding| Arc::new(Brand::of(branding)));
         post::queue_digest(&self.store, distribution, (date, &report), now_ms)?;
         Ok(())
     }

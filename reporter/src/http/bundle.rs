@@ -2,12 +2,14 @@
 //! it was rendered from.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::served::{self, Served};
+use super::skin::Skin;
 use crate::clock::day_start_ms;
 use crate::render::page::{self, Shell, words};
 use crate::render::{badge, feed, headline};
@@ -29,6 +31,7 @@ pub struct Bundle {
     pub(super) metrics: Bytes,
     /// The frame of pages that are made on demand.
     pub(super) shell: Shell,
+    pub(super) skin: Arc<Skin>,
 }
 
 impl Bundle {
@@ -57,8 +60,15 @@ impl Bundle {
             badges,
             metrics: Bytes::from(metrics),
             shell: shell.clone(),
+            skin: Skin::plain(),
             status,
         })
+    }
+
+    /// The same with what its pages are dressed in, from which their frame was made.
+    #[must_use]
+    pub fn dressed(self, skin: Arc<Skin>) -> Self {
+        Self { skin, ..self }
     }
 
     /// The front page's bytes, for those who count them.

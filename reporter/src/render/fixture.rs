@@ -311,6 +311,7 @@ pub(crate) fn october() -> Report {
         edition_reason: Some("evidence of the agent at hscn arrived late".to_owned()),
         changes: None,
         definition_changes: Vec::new(),
+        brand: None,
     }
 }
 

@@ -4,6 +4,8 @@
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::brand::Brand;
+use crate::render::brand::Badge;
 use crate::render::headline::{self, headline};
 use crate::render::words::depths;
 use crate::status::{Form, Outage, Row, STRIP_DAYS, Shade, State, Status, Stretch};
@@ -38,7 +40,8 @@ pub struct Shell {
     zone: String,
     demo: bool,
     place: Place,
-    style: &'static str,
+    style: String,
+    brand: Option<Badge>,
     script: &'static str,
     version: &'static str,
 }
@@ -58,10 +61,17 @@ impl Shell {
             zone: zone.to_owned(),
             demo,
             place: Place::Elsewhere,
-            style,
+            style: style.to_owned(),
+            brand: None,
             script,
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    /// The same with a brand; `style` and `logo` are the addresses of its style sheet and logo.
+    #[must_use]
+    pub fn branded(self, brand: &Brand, style: String, logo: Option<String>) -> Self {
+        Self { style, brand: Some(Badge::new(brand, logo)), ..self }
     }
 
     fn at(&self, place: Place) -> Self {

@@ -5,7 +5,11 @@ mod beside;
 mod edition;
 mod incident;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer};
+
+use crate::brand::Brand;
 
 pub use beside::{CreditTier, Credits, Overall, Part, ServiceWide, TrendMonth};
 pub use edition::{Changes, DefinitionChange, LevelChange, Stated};
@@ -65,6 +69,9 @@ pub struct Report {
     /// How the definition changed from the month's beginning until this report was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub definition_changes: Vec<DefinitionChange>,
+    /// Whose name, logo and colours it bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<Arc<Brand>>,
 }
 
 impl Report {

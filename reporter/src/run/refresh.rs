@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::pulse::Looked;
-use crate::http::asset_addresses;
+use crate::brand::Brand;
 use crate::http::bundle::Bundle;
 use crate::http::serve::stopped;
+use crate::http::skin::Skin;
 use crate::metrics::{self, Facts, latency};
 use crate::month::{self, Month};
 use crate::publish::differs::{self, DiffersError};
@@ -57,6 +58,7 @@ pub(super) struct Refresh {
     in_force: Arc<InForce>,
     catalogue: Arc<Catalogue>,
     clock: Arc<dyn Clock>,
+    skin: Arc<Skin>,
     shell: Shell,
     demo: bool,
     /// The store's generation and the minute that the pages were made for.
@@ -97,7 +99,7 @@ impl Refresh {
     ) -> Self {
         let in_force = Arc::clone(&definition.borrow());
         let catalogue = Arc::clone(&in_force.catalogue);
-        let shell = shell(&catalogue, demo);
+        let (skin, shell) = dress(&catalogue, demo);
         let latencies = latency::Latencies::starting(clock.now().as_millisecond());
         Self {
             store,
@@ -105,6 +107,7 @@ impl Refresh {
             in_force,
             catalogue,
             clock,
+            skin,
             shell,
             demo,
             made_for: None,
@@ -130,7 +133,7 @@ impl Refresh {
         if !Arc::ptr_eq(&in_force.catalogue, &self.catalogue) {
             self.store.note_definition(&in_force.normal)?;
             self.catalogue = Arc::clone(&in_force.catalogue);
-            self.shell = shell(&self.catalogue, self.demo);
+            (self.skin, self.shell) = dress(&self.catalogue, self.demo);
             // figures by the definition before are nobody's any more
             self.so_far = None;
         }
@@ -207,7 +210,7 @@ impl Refresh {
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);
-        Ok(Bundle::new(status, text, &self.shell)?)
+        Ok(Bundle::new(status, text, &self.shell)?.dressed(Arc::clone(&self.skin)))
     }
 
     /// Letters by state; none where nothing is mailed.
@@ -313,10 +316,12 @@ impl Refresh {
     }
 }
 
-/// The frame of the pages by a definition.
-fn shell(catalogue: &Catalogue, demo: bool) -> Shell {
-    let (style, script) = asset_addresses();
-    Shell::new(&catalogue.service.name, &catalogue.service.zone_name, demo, style, script)
+/// What the pages are dressed in by a definition, and their frame.
+fn dress(catalogue: &Catalogue, demo: bool) -> (Arc<Skin>, Shell) {
+    let brand = catalogue.branding.as_ref().map(Brand::of);
+    let skin = brand.map_or_else(Skin::plain, Skin::of);
+    let shell = skin.shell(&catalogue.service.name, &catalogue.service.zone_name, demo);
+    (skin, shell)
 }
 
 /// Refreshes until `shutdown` is true. A failure is logged, and the pages stay as they are: they
