@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mailward_evidence::{Clock, wire};
+use mailward_evidence::{Backlog, Clock, backlog, wire};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use tokio::sync::watch;
 
@@ -145,6 +145,7 @@ impl Delivery {
 
     async fn request(&self, batch: &Batch) -> reqwest::Result<Answer> {
         let mut request = self.way.post(&["evidence"]).header(CONTENT_TYPE, "application/x-ndjson");
+        request = request.header(backlog::HEADER, self.backlog().to_string());
         let packed = if self.plain || batch.body.len() < PACK_FROM_BYTES {
             None
         } else {
@@ -168,6 +169,19 @@ impl Delivery {
             body.extend_from_slice(&piece);
         }
         Ok(answer::judge(status, retry_after, &body, batch.records as u64))
+    }
+
+    /// What waits here, for a reporter that cannot reach this agent.
+    fn backlog(&self) -> Backlog {
+        let stats = self.outbox.stats();
+        let now_ms = self.clock.now().as_millisecond();
+        let oldest_ms = stats.oldest_ms.map_or(0, |kept_ms| (now_ms - kept_ms).max(0));
+        Backlog {
+            records: stats.records,
+            oldest_ms: oldest_ms.cast_unsigned(),
+            dropped: stats.dropped + self.outbox.lost(),
+            missed: self.metrics.missed_runs(),
+        }
     }
 
     /// Writes a record that the reporter will not take where an operator finds it; whether that

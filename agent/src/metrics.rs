@@ -2,6 +2,7 @@
 //! to users (docs/agent.md); label values come from the definition and from closed lists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -75,6 +76,7 @@ pub struct Metrics {
     certificate_expiry: GaugeVec,
     credentials: GaugeVec,
     missed: IntCounterVec,
+    all_missed: AtomicU64,
     schedule_lag: Histogram,
     mail_delivery: HistogramVec,
     /// Messages that claim to be an agent's and are not.
@@ -186,6 +188,7 @@ impl Metrics {
                 "Scheduled runs that were not made because their time had passed.",
                 &["probe"],
             )?,
+            all_missed: AtomicU64::default(),
             schedule_lag: make.add(Histogram::with_opts(lag))?,
             mail_delivery: make.add(HistogramVec::new(
                 HistogramOpts::new(
@@ -267,6 +270,13 @@ impl Metrics {
     /// Scheduled runs of a probe were not made.
     pub fn missed(&self, probe: &str, runs: u32) {
         self.missed.with_label_values(&[probe]).inc_by(u64::from(runs));
+        self.all_missed.fetch_add(u64::from(runs), Ordering::Relaxed);
+    }
+
+    /// How many scheduled runs were not made, of all probes.
+    #[must_use]
+    pub fn missed_runs(&self) -> u64 {
+        self.all_missed.load(Ordering::Relaxed)
     }
 
     /// A message arrived so long after its hand-over.

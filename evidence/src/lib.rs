@@ -2,6 +2,7 @@
 //! and the one place where a clock is read. It does not know how a thing was observed,
 //! how it is stored, or what was promised about it.
 
+pub mod backlog;
 pub mod clock;
 pub mod exhibit;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod roster;
 pub mod time;
 pub mod wire;
 
+pub use backlog::Backlog;
 pub use clock::{Clock, ManualClock, Stopwatch, SystemClock};
 pub use exhibit::{Certificate, Exhibit};
 pub use ids::{AgentName, ComponentId, IdError, LevelId, ProbeId, SiteName};

@@ -4,6 +4,7 @@
 pub mod csv;
 pub mod file;
 pub mod http;
+pub mod receipts;
 
 use bytes::Bytes;
 use mailward_evidence::wire::{self, LineError, MAX_BODY_BYTES, UnpackError, WireError};

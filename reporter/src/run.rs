@@ -12,6 +12,7 @@ use mailward_evidence::Clock;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+mod certificates;
 mod posting;
 mod pulse;
 mod refresh;
@@ -20,6 +21,7 @@ use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
 use crate::http::{Site, leases, router, serve};
 use crate::ingest;
+use crate::ingest::receipts::Receipts;
 use crate::post::PostError;
 use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
@@ -82,16 +84,18 @@ pub enum RunError {
 pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let Settings { mut definition, data, listener, clock, demo, pulse, beat_every } = settings;
     let in_force = Arc::clone(&definition.borrow_and_update());
+    let receipts = Arc::new(Receipts::default());
     let opened = {
         let (clock, definition, data) = (clock.clone(), definition.clone(), data.clone());
         let in_force = in_force.clone();
+        let receipts = receipts.clone();
         tokio::task::spawn_blocking(move || {
             let store = Store::open(&data, clock.clone())?;
             store.note_definition(&in_force.normal)?;
             let signing = in_force.catalogue.report.signing_key.as_ref();
             let key = SigningKey::of(signing, &data)?;
             store.note_signing_key(&key.public().id(), &key.public().to_pem())?;
-            let mut refresh = Refresh::new(store.clone(), definition, clock, demo);
+            let mut refresh = Refresh::new(store.clone(), definition, clock, demo, receipts);
             let bundle = refresh.first()?;
             Ok::<_, RunError>((store, key, refresh, bundle))
         })
@@ -118,7 +122,8 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let beating =
         tokio::spawn(pulse::keep(store.clone(), bundle.clone(), looked, pulse, beat_every));
     let site = Arc::new(Site::new(bundle, Archive::new(store.clone()), definition));
-    let router = router(site, ingest::http::router(store.clone()).merge(leases::router(store)));
+    let deliveries = ingest::http::router(store.clone(), receipts);
+    let router = router(site, deliveries.merge(leases::router(store)));
     serve::serve(listener, router, shutdown).await;
     beating.abort();
     let ended = async { tokio::join!(waking.stop(), keeper, posting) };

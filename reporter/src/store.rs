@@ -54,6 +54,7 @@ use crate::segment::{Delivery, Evidence, Run, RunCounts};
 use codec::Key;
 use read::View;
 pub(crate) use read::detail::Wanted;
+pub(crate) use read::facts::LastFact;
 use run::Want;
 use writer::{Answer, Body, Limits, Part, Turn, Work, Writer};
 
@@ -336,6 +337,20 @@ impl Store {
     /// When the store cannot be read.
     pub fn last_outcomes(&self, now_ms: i64) -> Result<Vec<LiveStream>, StoreError> {
         self.read(|conn| View::new(conn, Want::Front)?.live(now_ms))
+    }
+
+    /// The last value of a fact in what each agent saw with each probe, looked for in outcomes due
+    /// after the instant that `looked_ns` gives, or, where it gives none, in the latest ones.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn last_facts(
+        &self,
+        fact: &str,
+        looked_ns: &dyn Fn(&AgentName, &ProbeId) -> Option<i64>,
+        now_ms: i64,
+    ) -> Result<Vec<LastFact>, StoreError> {
+        self.read(|conn| View::new(conn, Want::All)?.last_facts(fact, looked_ns, now_ms))
     }
 
     /// When each agent last delivered.

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mailward_catalogue::credential::Secret;
-use mailward_evidence::{AgentName, Clock, Instant, ManualClock, wire};
-use mailward_reporter::ingest;
+use mailward_evidence::{AgentName, Backlog, Clock, Instant, ManualClock, wire};
+use mailward_reporter::ingest::{self, receipts::Receipts};
 use mailward_reporter::store::Store;
 
 struct Reporter {
@@ -17,6 +17,7 @@ struct Reporter {
     store: Store,
     address: SocketAddr,
     token: Secret,
+    receipts: Arc<Receipts>,
 }
 
 async fn reporter() -> Reporter {
@@ -26,9 +27,10 @@ async fn reporter() -> Reporter {
     let token = store.add_agent(&AgentName::new("leeds-1").unwrap(), None).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = ingest::http::router(store.clone());
+    let receipts = Arc::new(Receipts::default());
+    let router = ingest::http::router(store.clone(), receipts.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Reporter { _dir: dir, clock, store, address, token }
+    Reporter { _dir: dir, clock, store, address, token, receipts }
 }
 
 fn outcome(agent: &str, minute: u32, took_ms: u32) -> String {
@@ -168,6 +170,27 @@ async fn the_date_tells_how_far_the_agents_clock_is_off() {
     let seen = reporter.store.agents_seen().unwrap();
     assert_eq!(seen[0].skew_ms, Some(120_500));
     assert_eq!(seen[0].last_seen_ms, reporter.clock.now().as_millisecond());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_at_an_agent_is_told_with_each_delivery() {
+    let reporter = reporter().await;
+    let bearer = format!("Bearer {}", reporter.token.expose());
+    let told = ("mailward-backlog", "records=7, oldest_ms=1500, dropped=0, missed=3");
+    let strange = ("mailward-backlog", "records=many");
+    let expect = Backlog { records: 7, oldest_ms: 1500, dropped: 0, missed: 3 };
+    for (token, header, status) in
+        [("nobody", told, 401), (&*bearer, told, 200), (&*bearer, strange, 200)]
+    {
+        let headers = [("authorization", token), header];
+        let answered = post(&reporter, &headers, outcome("leeds-1", 0, 5).into()).await;
+        assert_eq!(answered.0, status);
+        let backlogs = reporter.receipts.noted().backlogs;
+        assert_eq!(backlogs.values().next(), (status == 200).then_some(&expect));
+    }
+    assert_eq!(post(&reporter, &[("authorization", &bearer)], b"{".to_vec()).await.0, 400);
+    let ended: Vec<_> = reporter.receipts.noted().ended.into_iter().collect();
+    assert_eq!(ended, [("accepted", 2), ("malformed", 1), ("unauthorised", 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use mailward_catalogue::{Catalogue, InForce};
 use mailward_evidence::{
-    AgentName, Exclusion, ExclusionClass, Extra, Instant, ProbeId, Reason, Roster, RosterProbe,
-    SiteName, Verdict,
+    AgentName, Backlog, Exclusion, ExclusionClass, Extra, Instant, Listing, ProbeId, Reason,
+    Roster, RosterProbe, SiteName, Verdict,
 };
+use mailward_reporter::ingest::receipts::Noted;
 use mailward_reporter::metrics::{self, Facts, latency::Latencies};
 use mailward_reporter::segment::{Evidence, SeenExclusion, Segment, Stream};
 use mailward_reporter::status::evaluate::{Evaluation, evaluate};
@@ -269,6 +270,16 @@ fn approved_work_is_maintenance_and_no_outage() {
     assert_eq!(evaluation.maintenance[0].reason.as_deref(), Some("patching"));
 }
 
+/// What two agents told with their deliveries, one of which is not known any more.
+fn noted() -> Noted {
+    let backlog = Backlog { records: 12, oldest_ms: 3_250, dropped: 1, missed: 2 };
+    let agents = ["x\"", "gone"].map(|name| (AgentName::new(name).unwrap(), backlog));
+    Noted {
+        ended: BTreeMap::from([("accepted", 40), ("put_off", 1)]),
+        backlogs: BTreeMap::from(agents),
+    }
+}
+
 #[test]
 fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
     let catalogue = catalogue(ANY.0, ANY.1);
@@ -301,6 +312,8 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             months: &months,
             letters: &[(LetterState::Bounced, 2)],
             accounts: &[],
+            certificates: &BTreeMap::from([("a".to_owned(), 1_798_761_600_000)]),
+            noted: &noted(),
             now_ms: now_ms(),
         })
         .unwrap()
@@ -321,9 +334,16 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
         "mailward_evidence_records_total{agent=\"x\",kind=\"outcome\"} 7",
         "mailward_agent_last_seen_timestamp_seconds{agent=\"x\\\"\"} 1.5",
         "mailward_agent_clock_skew_seconds{agent=\"x\\\"\"} -0.25",
+        "mailward_agent_outbox_records{agent=\"x\\\"\"} 12",
+        "mailward_agent_outbox_oldest_seconds{agent=\"x\\\"\"} 3.25",
+        "mailward_agent_outbox_dropped_records_total{agent=\"x\\\"\"} 1",
+        "mailward_agent_schedule_missed_total{agent=\"x\\\"\"} 2",
+        "mailward_ingest_deliveries_total{result=\"put_off\"} 1",
+        "mailward_certificate_expiry_timestamp_seconds{probe=\"a\"} 1798761600",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing from\n{text}");
     }
+    assert!(!text.contains("gone"), "{text}");
     for line in text.lines().filter(|l| !l.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
         assert!(text.contains(&format!("# HELP {name} ")), "no help for {name}");
@@ -331,4 +351,43 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
         let counter = text.contains(&format!("# TYPE {name} counter"));
         assert_eq!(counter, name.ends_with("_total"), "{name}");
     }
+}
+
+#[test]
+fn an_address_is_listed_while_an_outcome_that_speaks_names_it() {
+    let text = r#"
+[service]
+name = "Mail"
+zone = "Europe/London"
+[[component]]
+id = "reputation"
+name = "Reputation"
+severity = "3"
+[[probe]]
+id = "rbl"
+component = "reputation"
+kind = "dnsbl"
+addresses = ["192.0.2.10"]
+lists = ["bl.example.org"]
+every = "60s"
+"#;
+    let parsed = mailward_catalogue::parse("probes.toml", text);
+    let catalogue = parsed.catalogue.unwrap_or_else(|| panic!("{:?}", parsed.faults));
+    let check = |probe: &str, ago: i64, count: u64, expect: usize| {
+        let listed = (Verdict::Down, Some(Reason::Listed));
+        let mut told = Told::default().tell("x", "", probe, &[(ago, count, listed.0, listed.1)]);
+        told.evidence.streams[0].segments[0].listings.push(Listing {
+            address: "192.0.2.10".into(),
+            list: "bl.example.org".into(),
+            code: None,
+            extra: Extra::default(),
+        });
+        let listed = told.judge(&catalogue).listed;
+        assert_eq!(listed.len(), expect, "{probe} {ago} {count}");
+    };
+    check("rbl", 10, 11, 1);
+    // the last one was long ago
+    check("rbl", 60, 10, 0);
+    // of a probe that nobody declared
+    check("rbl-2", 10, 11, 0);
 }

@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use mailward_catalogue::Secret;
-use mailward_evidence::{AgentName, Extra, Instant, ManualClock, Record, Roster, SiteName};
+use mailward_evidence::{
+    AgentName, Backlog, Extra, Instant, ManualClock, Record, Roster, SiteName,
+};
 use reqwest::header::AUTHORIZATION;
 use tokio::time::timeout;
 use url::Url;
@@ -41,6 +43,7 @@ struct Stage {
     only_plain: bool,
     lines: Vec<String>,
     requests: usize,
+    backlogs: Vec<Backlog>,
 }
 
 type Shared = Arc<Mutex<Stage>>;
@@ -51,6 +54,8 @@ async fn ingest(State(stage): State<Shared>, headers: HeaderMap, body: Bytes) ->
     if headers[AUTHORIZATION] != "Bearer token-1" {
         return StatusCode::UNAUTHORIZED.into_response();
     }
+    let told = headers["mailward-backlog"].to_str().unwrap();
+    stage.backlogs.push(Backlog::parse(told).unwrap());
     let packed = headers.get(CONTENT_ENCODING).is_some();
     if packed && stage.only_plain {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
@@ -254,4 +259,14 @@ async fn a_wrong_token_keeps_everything() {
     assert_eq!(bench.sites(), Vec::<String>::new());
     bench.deliver().await;
     assert_eq!(bench.sites(), numbers(0..3));
+}
+
+#[tokio::test]
+async fn each_delivery_tells_what_waits() {
+    let bench = Bench::new(Stage::default()).await;
+    bench.metrics.missed("p", 3);
+    bench.keep(numbers(0..7));
+    bench.deliver().await;
+    let told = bench.stage.lock().unwrap().backlogs.clone();
+    assert_eq!(told, [Backlog { records: 7, oldest_ms: 0, dropped: 0, missed: 3 }]);
 }

@@ -11,10 +11,11 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use mailward_evidence::AgentName;
 use mailward_evidence::wire::MAX_BODY_BYTES;
+use mailward_evidence::{AgentName, Backlog, backlog};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::receipts::Receipts;
 use super::{Encoding, Refusal, authorise, take_in};
 use crate::store::{Accepted, Store};
 
@@ -30,14 +31,16 @@ const MIB: usize = 1 << 20;
 
 struct Gate {
     store: Store,
+    receipts: Arc<Receipts>,
     room: Arc<Semaphore>,
     agents: Mutex<HashMap<AgentName, usize>>,
 }
 
 /// The route, to be merged into the reporter's router; it sets its own body limit.
-pub fn router(store: Store) -> Router {
+pub fn router(store: Store, receipts: Arc<Receipts>) -> Router {
     let gate = Gate {
         store,
+        receipts,
         room: Arc::new(Semaphore::new(HELD_MIB as usize)),
         agents: Mutex::new(HashMap::new()),
     };
@@ -48,7 +51,9 @@ pub fn router(store: Store) -> Router {
 }
 
 async fn evidence(State(gate): State<Arc<Gate>>, request: Request) -> Response {
-    match receive(&gate, request).await {
+    let received = receive(&gate, request).await;
+    gate.receipts.ended(received.as_ref().err());
+    match received {
         Ok(accepted) => json(StatusCode::OK, &accepted),
         Err(refusal) => refusal.into_response(),
     }
@@ -66,6 +71,10 @@ async fn receive(gate: &Arc<Gate>, request: Request) -> Result<Accepted, Refusal
     let text = |name: HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok());
     // who asks comes first: strangers are not worth reading a body for
     let agent = authorise(&gate.store, text(header::AUTHORIZATION)).await?;
+    let told = parts.headers.get(backlog::HEADER).and_then(|value| value.to_str().ok());
+    if let Some(told) = told.and_then(Backlog::parse) {
+        gate.receipts.told(&agent.name, told);
+    }
     let encoding = match parts.headers.get(header::CONTENT_ENCODING) {
         Some(value) => Encoding::read(Some(value.to_str().unwrap_or("?")))?,
         None => Encoding::Plain,

@@ -2,20 +2,22 @@
 //! has turned, evaluates, renders, and hands the new pages over. It spends at most a tenth of
 //! its time on that, however large the store is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mailward_catalogue::{Catalogue, InForce};
-use mailward_evidence::{Clock, ProbeId, Stopwatch};
+use mailward_evidence::{AgentName, Clock, ProbeId, Stopwatch};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::certificates::Certificates;
 use super::pulse::Looked;
 use crate::brand::Brand;
 use crate::http::bundle::Bundle;
 use crate::http::serve::stopped;
 use crate::http::skin::Skin;
+use crate::ingest::receipts::Receipts;
 use crate::metrics::{self, Facts, latency};
 use crate::month::{self, Month};
 use crate::publish::differs::{self, DiffersError};
@@ -25,7 +27,7 @@ use crate::render::words::Standing;
 use crate::report::model::Report;
 use crate::status::evaluate::{Evaluation, evaluate, window};
 use crate::status::{MonthEntry, Status};
-use crate::store::{EditionHead, LetterState, Store, StoreError};
+use crate::store::{AgentSeen, EditionHead, LetterState, Store, StoreError};
 
 /// The least time between two looks.
 const LEAST: Duration = Duration::from_secs(1);
@@ -65,12 +67,14 @@ pub(super) struct Refresh {
     made_for: Option<(u64, i64)>,
     so_far: Option<SoFar>,
     counted: HashMap<(String, u32), Counts>,
-    /// Whether editions are compared with the evidence by now: at the start, nothing waits for
-    /// that.
+    /// Whether editions are compared with the evidence by now, and certificates looked for: at the
+    /// start, nothing waits for that.
     compares: bool,
     /// Editions that could not be compared with the evidence, and its last change then.
     undecided: HashMap<(String, u32), u64>,
     latencies: latency::Latencies,
+    certificates: Certificates,
+    receipts: Arc<Receipts>,
 }
 
 /// The running month's figures.
@@ -96,6 +100,7 @@ impl Refresh {
         definition: watch::Receiver<Arc<InForce>>,
         clock: Arc<dyn Clock>,
         demo: bool,
+        receipts: Arc<Receipts>,
     ) -> Self {
         let in_force = Arc::clone(&definition.borrow());
         let catalogue = Arc::clone(&in_force.catalogue);
@@ -116,6 +121,8 @@ impl Refresh {
             compares: false,
             undecided: HashMap::new(),
             latencies,
+            certificates: Certificates::default(),
+            receipts,
         }
     }
 
@@ -197,20 +204,42 @@ impl Refresh {
         let so_far =
             self.so_far.as_ref().filter(|kept| kept.month == month).map(|kept| &kept.report);
         let evaluation = evaluate(&self.catalogue, &evidence, so_far, now_ms);
+        if self.compares {
+            self.certificates.look(&self.store, now_ms)?;
+        }
         let text = metrics::text(&Facts {
             definition: &self.in_force,
             evaluation: &evaluation,
             so_far,
-            agents: &self.store.agents_seen()?,
+            agents: &self.agents(now_ms)?,
             tallies: &self.store.tallies()?,
             latencies: &self.latencies,
             months: &months,
             letters: &self.letters()?,
             accounts: &self.store.accounts()?,
+            certificates: &self.certificates.expiries(&evaluation.voices),
+            noted: &self.receipts.noted(),
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);
         Ok(Bundle::new(status, text, &self.shell)?.dressed(Arc::clone(&self.skin)))
+    }
+
+    /// When agents last delivered that may still do so: one that was revoked or retired is
+    /// silent for good.
+    fn agents(&self, now_ms: i64) -> Result<Vec<AgentSeen>, StoreError> {
+        let gone: HashSet<AgentName> = self
+            .store
+            .list_agents()?
+            .into_iter()
+            .filter(|agent| {
+                agent.revoked_ms.is_some() || agent.retired_ms.is_some_and(|at_ms| at_ms <= now_ms)
+            })
+            .map(|agent| agent.name)
+            .collect();
+        let mut seen = self.store.agents_seen()?;
+        seen.retain(|agent| !gone.contains(&agent.agent));
+        Ok(seen)
     }
 
     /// Letters by state; none where nothing is mailed.

@@ -1,6 +1,8 @@
 //! From evidence to the rows of the page, and to what operators see of agents. Pure: evidence
 //! and an instant in, a model out.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use mailward_catalogue::{Catalogue, Component};
 use mailward_evidence::ExclusionClass;
@@ -23,6 +25,8 @@ pub struct Evaluation {
     pub measured: Vec<Measured>,
     /// For operators: what each agent says with each probe it is due to run.
     pub voices: Vec<AgentVoice>,
+    /// For operators: addresses that stand on a list by what is said now, with the list.
+    pub listed: BTreeSet<(String, String)>,
     /// Planned work that is under way or to come, soonest first.
     pub maintenance: Vec<Planned>,
     /// The due of the latest outcome.
@@ -79,6 +83,7 @@ pub fn evaluate(
     let mut evaluation = Evaluation {
         last_evidence_ms: last_evidence(evidence),
         maintenance: planned(catalogue, evidence, now_ms),
+        listed: listed(catalogue, evidence, now_ms),
         ..Evaluation::default()
     };
     for component in &catalogue.components {
@@ -184,6 +189,18 @@ fn planned(catalogue: &Catalogue, evidence: &Evidence, now_ms: i64) -> Vec<Plann
         .collect();
     planned.sort_by_key(|planned| planned.from_ms);
     planned
+}
+
+/// Pairs of address and list that any agent's speaking outcome of a declared probe names.
+fn listed(catalogue: &Catalogue, evidence: &Evidence, now_ms: i64) -> BTreeSet<(String, String)> {
+    let declared = |id: &str| catalogue.probe(id).is_some_and(|p| p.kind.name == "dnsbl");
+    let now = Span::new(now_ms - 1, now_ms);
+    let streams = evidence.streams.iter().filter(|stream| declared(stream.probe.as_str()));
+    let listings = streams
+        .flat_map(|stream| timeline::spoken(stream, now, now_ms))
+        .filter(|(_, said)| said.contains(now_ms - 1))
+        .flat_map(|(segment, _)| &segment.listings);
+    listings.map(|l| (l.address.to_string(), l.list.to_string())).collect()
 }
 
 fn last_evidence(evidence: &Evidence) -> Option<i64> {

@@ -2,6 +2,7 @@
 //! Every answer is read from one snapshot: what stays, and what arrived since.
 
 pub(crate) mod detail;
+pub(crate) mod facts;
 
 use std::collections::{HashMap, HashSet};
 

@@ -281,6 +281,39 @@ fn many_at_once_are_all_stored_once() {
 }
 
 #[test]
+fn the_last_value_of_a_fact_is_found_wherever_it_lies() {
+    let home = home(SMALL);
+    let take = |minute: i64, value: Option<&str>| {
+        let mut seen = outcome("a", "p", minute * 60_000, Verdict::Up);
+        if let Some(value) = value {
+            seen.facts.set("expires", value.into());
+        }
+        home.store.ingest(vec![Record::Outcome(seen)], Source::Import).unwrap();
+    };
+    let found = |looked: Option<i64>, now: i64| -> Option<(i64, Option<String>)> {
+        let looked_ns = |_: &AgentName, _: &ProbeId| looked.map(|m| m * 60_000_000_000);
+        let found = home.store.last_facts("expires", &looked_ns, now * 60_000).unwrap();
+        let last = found.into_iter().next()?;
+        Some((last.looked_ns / 60_000_000_000, last.value.map(String::from)))
+    };
+    let some = |minute: i64, value: &str| Some((minute, Some(value.to_owned())));
+    assert_eq!(found(None, 100), None);
+    take(0, Some("one"));
+    assert_eq!(found(None, 100), some(0, "one"));
+    assert_eq!(found(None, 0), None);
+    home.store.settle().unwrap();
+    assert_eq!(found(None, 100), some(0, "one"));
+    take(1, Some("two"));
+    take(2, None);
+    assert_eq!(found(Some(0), 100), some(2, "two"));
+    assert_eq!(found(Some(1), 100), Some((2, None)));
+    assert_eq!(found(Some(2), 100), None);
+    assert_eq!(found(Some(50), 2), None);
+    home.store.settle().unwrap();
+    assert_eq!(found(Some(0), 100), some(2, "two"));
+}
+
+#[test]
 fn tokens_open_only_what_they_should() {
     let home = home(SMALL);
     let name = AgentName::new("leeds-1").unwrap();
