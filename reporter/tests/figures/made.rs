@@ -185,6 +185,7 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
             language: None,
         },
         distribution: None,
+        branding: None,
         notify: Vec::new(),
         tickets_csv: None,
         counts_csv: None,
