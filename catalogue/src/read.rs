@@ -72,6 +72,14 @@ impl Parsed {
         Fault { message, ..place }
     }
 
+    /// A fault of the certificate of `[reporter.tls]`, at its place, for whoever looked at it;
+    /// `None` where the section is not written.
+    #[must_use]
+    pub fn tls_fault(&self, gravity: Gravity, message: String) -> Option<Fault> {
+        let place = self.places.get(&("reporter", "tls".to_owned()))?;
+        Some(Fault { gravity, message, ..place.clone() })
+    }
+
     /// Tries to read every secret the definition refers to; a fault for each that is not there.
     /// An agent needs them; a reporter has no use for them.
     #[must_use]
@@ -207,7 +215,12 @@ impl Definition {
             let fault = faults.at(fields.place("logo"), Gravity::Error, String::new());
             (("branding", "logo".to_owned()), fault)
         });
-        let places = components.chain(credentials).chain(logo).collect();
+        let tls = draft.once.get("reporter").filter(|reporter| reporter.is_written("tls"));
+        let tls = tls.map(|reporter| {
+            let fault = faults.at(reporter.place("tls"), Gravity::Warning, String::new());
+            (("reporter", "tls".to_owned()), fault)
+        });
+        let places = components.chain(credentials).chain(logo).chain(tls).collect();
         Parsed { catalogue, faults: faults.finish(), normal, secrets, places }
     }
 

@@ -160,8 +160,25 @@ pub static REPORTER: Section = Section {
             reports need is kept for ever",
         )
         .or("\"400d\""),
+        Key::optional(
+            "trusted_proxies",
+            Shape::Networks,
+            "networks of proxies that are believed when they say whose request they hand on",
+        )
+        .or("[]"),
+        Key::optional(
+            "tls",
+            Shape::Group(REPORTER_TLS),
+            "its own certificate; plain HTTP where absent",
+        ),
     ],
 };
+
+/// The keys of `[reporter.tls]`.
+const REPORTER_TLS: &[Key] = &[
+    Key::required("certificate", Shape::Path, "PEM file of the certificate and its chain"),
+    Key::required("key", Shape::Secret, "where the certificate's private key is kept, as PEM"),
+];
 
 /// `[[component]]`
 pub static COMPONENT: Section = Section {

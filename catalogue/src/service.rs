@@ -158,8 +158,21 @@ pub struct Agent {
 pub struct Reporter {
     /// Networks beside loopback that may read `/metrics`: address and prefix length.
     pub metrics_allow: Vec<(IpAddr, u8)>,
+    /// Networks of proxies that are believed when they say whose request they hand on.
+    pub trusted_proxies: Vec<(IpAddr, u8)>,
+    /// Its own certificate; `None`: it speaks plain HTTP.
+    pub tls: Option<ReporterTls>,
     /// How long raw outcomes are kept; default 400 days. Segments are kept for ever.
     pub raw_retention: Duration,
+}
+
+/// `[reporter.tls]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReporterTls {
+    /// PEM file of the certificate and its chain, the certificate first.
+    pub certificate: std::path::PathBuf,
+    /// Where its private key is kept, as PEM.
+    pub key: SecretRef,
 }
 
 /// `[[component]]`: a row.

@@ -11,7 +11,7 @@ use crate::level::{Level, LevelHours, Measure, Over, UnknownPolicy};
 use crate::probe::{Effect, Probe, Schedule};
 use crate::quantity::Percent;
 use crate::service::{
-    Agent, Catalogue, Component, Maintenance, Publish, Report, Reporter, Service, Sink,
+    Agent, Catalogue, Component, Maintenance, Publish, Report, Reporter, ReporterTls, Service, Sink,
 };
 
 /// The catalogue of a draft in which no error was found; `None` only where one was.
@@ -78,6 +78,14 @@ fn agent(settings: &Settings) -> Option<Agent> {
 fn reporter(settings: &Settings) -> Option<Reporter> {
     Some(Reporter {
         metrics_allow: settings.networks("metrics_allow").to_vec(),
+        trusted_proxies: settings.networks("trusted_proxies").to_vec(),
+        tls: match settings.group("tls") {
+            Some(keys) => Some(ReporterTls {
+                certificate: keys.path("certificate")?.to_owned(),
+                key: keys.secret("key")?.clone(),
+            }),
+            None => None,
+        },
         raw_retention: settings.duration("raw_retention")?,
     })
 }
