@@ -1,6 +1,7 @@
 //! The reporter's public face over HTTP: routes, headers, and who may read what. Pages come
 //! from a bundle that was rendered before; requests for them compute nothing.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 
 pub mod archive;
 pub mod bundle;
+pub mod client;
 mod keys;
 pub mod leases;
 mod live;
@@ -22,11 +24,15 @@ mod published;
 pub mod serve;
 pub mod served;
 pub mod skin;
+pub mod tls;
 
 use crate::render::page;
 use archive::{Archive, Missing};
 use bundle::Bundle;
+use client::Client;
+use serve::Peer;
 use served::Served;
+use tls::Tls;
 
 const STYLE: &str = include_str!("../templates/style.css");
 const SCRIPT: &str = include_str!("../templates/page.js");
@@ -43,6 +49,7 @@ pub struct Site {
     bundle: watch::Receiver<Arc<Bundle>>,
     archive: Archive,
     definition: watch::Receiver<Arc<InForce>>,
+    tls: Option<Tls>,
     assets: Assets,
 }
 
@@ -67,7 +74,13 @@ impl Site {
             icon: fixed("image/svg+xml", ICON),
             openapi: Served::new("application/json", openapi.into_bytes(), served::HOUR),
         };
-        Self { bundle, archive, definition, assets }
+        Self { bundle, archive, definition, tls: None, assets }
+    }
+
+    /// The same, served over TLS with a certificate of its own, if there is one.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     fn bundle(&self) -> Arc<Bundle> {
@@ -141,6 +154,7 @@ async fn logo(State(site): Shared, request: Request) -> Response {
 
 /// All routes. `evidence` is the route that agents deliver to.
 pub fn router(site: Arc<Site>, evidence: Router) -> Router {
+    let asked = middleware::from_fn_with_state(site.clone(), secure);
     Router::new()
         .route("/", get(live::status))
         .route("/components/{id}", get(live::component))
@@ -183,7 +197,7 @@ pub fn router(site: Arc<Site>, evidence: Router) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .with_state(site)
         .merge(evidence)
-        .layer(middleware::from_fn(secure))
+        .layer(asked)
 }
 
 type Shared = State<Arc<Site>>;
@@ -197,18 +211,30 @@ async fn wrong_method(State(site): Shared, method: Method) -> Response {
     site.problem(StatusCode::METHOD_NOT_ALLOWED, "Not allowed", &text)
 }
 
-/// Headers that every answer bears.
-async fn secure(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, HeaderValue); 4] = [
+/// Finds out who asks, and adds the headers that every answer bears.
+async fn secure(State(site): Shared, mut request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 5] = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // what the policy's frame-ancestors says, for browsers that are older than it
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (
             HeaderName::from_static("cross-origin-opener-policy"),
             HeaderValue::from_static("same-origin"),
         ),
     ];
+    // without a connection beneath it, a request is nobody's
+    let nobody = Peer { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), is_encrypted: false };
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(nobody);
+    let trusted = &site.catalogue().reporter.trusted_proxies;
+    let client = Client::of(peer, request.headers(), trusted);
+    request.extensions_mut().insert(client);
     let mut response = next.run(request).await;
     response.headers_mut().extend(HEADERS);
+    if client.is_encrypted {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     response
 }

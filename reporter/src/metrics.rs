@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use mailward_catalogue::{Catalogue, InForce};
+use mailward_evidence::Instant;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{TEXT_FORMAT, TextEncoder};
 
@@ -167,6 +168,20 @@ fn reload_timestamp(facts: &Facts<'_>) -> MetricFamily {
         MetricType::GAUGE,
         vec![gauge(&[], seconds(facts.definition.since_ms))],
     )
+}
+
+/// When the reporter's own certificate expires, as text.
+///
+/// # Errors
+/// When the encoder refuses it.
+pub fn certificate(expires: Instant) -> prometheus::Result<String> {
+    let family = family(
+        "mailward_reporter_certificate_expiry_timestamp_seconds",
+        "When the certificate expires that the reporter shows.",
+        MetricType::GAUGE,
+        vec![gauge(&[], seconds(expires.ms()))],
+    );
+    TextEncoder::new().encode_to_string(&[family])
 }
 
 fn build() -> MetricFamily {

@@ -123,9 +123,13 @@ impl Outward {
 /// What went wrong, with its reasons, in a line and without the URL.
 #[must_use]
 pub fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
+    crate::render::columns::clean(&causes(&error.without_url()))
+}
+
+/// An error with its reasons, each once, in a line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = error.source();
     while let Some(why) = source {
         let why_text = why.to_string();
         if !text.contains(&why_text) {
@@ -134,7 +138,7 @@ pub fn told(error: reqwest::Error) -> String {
         }
         source = why.source();
     }
-    crate::render::columns::clean(&text)
+    text
 }
 
 /// The public authorities, and those of `trust`.

@@ -19,6 +19,7 @@ mod refresh;
 
 use crate::calendar::{Calendar, CalendarError};
 use crate::http::archive::Archive;
+use crate::http::tls::{PairError, Tls};
 use crate::http::{Site, leases, router, serve};
 use crate::ingest;
 use crate::ingest::receipts::Receipts;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Where pages and ingest are served: bound already, so that its address is known.
     pub listener: TcpListener,
+    /// Where the same is served in the clear, for an agent of the same process: on loopback.
+    pub beside: Option<TcpListener>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Marks pages and reports DEMO.
@@ -71,20 +74,26 @@ pub enum RunError {
     /// The calendar could not be set up.
     #[error("set up the calendar")]
     Calendar(#[from] CalendarError),
+    /// The reporter's own certificate is of no use.
+    #[error("set up [reporter.tls]")]
+    Certificate(#[from] PairError),
     /// A part ended by a fault of the program.
     #[error("a part of the reporter ended before its time")]
     Ended,
 }
 
 /// Runs the reporter until `shutdown` is true. Of a new definition, all but
-/// `[report] signing_key` is taken up while it runs.
+/// `[report] signing_key`, and whether there is a `[reporter.tls]`, is taken up while it runs.
 ///
 /// # Errors
 /// When it cannot start: see [`RunError`]. What fails later is logged and tried again.
 pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
-    let Settings { mut definition, data, listener, clock, demo, pulse, beat_every } = settings;
+    let Settings { mut definition, data, listener, beside, clock, demo, pulse, beat_every } =
+        settings;
     let in_force = Arc::clone(&definition.borrow_and_update());
     let receipts = Arc::new(Receipts::default());
+    let tls = in_force.catalogue.reporter.tls.as_ref();
+    let tls = tls.map(|of| Tls::new(of, clock.clone())).transpose()?;
     let opened = {
         let (clock, definition, data) = (clock.clone(), definition.clone(), data.clone());
         let in_force = in_force.clone();
@@ -101,8 +110,8 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         })
     };
     let (store, key, refresh, bundle) = opened.await.map_err(|_| RunError::Ended)??;
-    listener.set_nonblocking(true).map_err(RunError::Listen)?;
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(RunError::Listen)?;
+    let listener = listening(listener)?;
+    let beside = beside.map(listening).transpose()?;
 
     let (publish, bundle) = watch::channel(Arc::new(bundle));
     let (looked_to, looked) = watch::channel(refresh.looked());
@@ -121,14 +130,28 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let waking = calendar.wake(definition.clone()).await?;
     let beating =
         tokio::spawn(pulse::keep(store.clone(), bundle.clone(), looked, pulse, beat_every));
-    let site = Arc::new(Site::new(bundle, Archive::new(store.clone()), definition));
+    let renewing = tls.clone().map(|tls| tls.keep(definition.clone(), shutdown.clone()));
+    let renewing = renewing.map(tokio::spawn);
+    let site = Site::new(bundle, Archive::new(store.clone()), definition).with_tls(tls.clone());
     let deliveries = ingest::http::router(store.clone(), receipts);
-    let router = router(site, deliveries.merge(leases::router(store)));
-    serve::serve(listener, router, shutdown).await;
+    let router = router(Arc::new(site), deliveries.merge(leases::router(store)));
+    let beside = beside.map(|beside| serve::serve(beside, None, router.clone(), shutdown.clone()));
+    let beside = beside.map(tokio::spawn);
+    serve::serve(listener, tls, router, shutdown).await;
     beating.abort();
-    let ended = async { tokio::join!(waking.stop(), keeper, posting) };
+    let ended = async {
+        let _ = tokio::join!(waking.stop(), keeper, posting);
+        for aside in [renewing, beside].into_iter().flatten() {
+            let _ = aside.await;
+        }
+    };
     if timeout(STOP_TIMEOUT, ended).await.is_err() {
         tracing::warn!("stopped while the calendar or the live state was still at work");
     }
     Ok(())
+}
+
+fn listening(listener: TcpListener) -> Result<tokio::net::TcpListener, RunError> {
+    listener.set_nonblocking(true).map_err(RunError::Listen)?;
+    tokio::net::TcpListener::from_std(listener).map_err(RunError::Listen)
 }

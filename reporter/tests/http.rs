@@ -33,6 +33,7 @@ zone = "Europe/London"
 
 [reporter]
 metrics_allow = ["192.0.2.0/24"]
+trusted_proxies = ["10.0.0.0/8"]
 
 [[component]]
 id = "owa"
@@ -245,27 +246,34 @@ async fn pages_are_compressed_and_not_sent_twice() {
 #[tokio::test]
 async fn metrics_are_for_neighbours() {
     let reporter = reporter();
-    let ask = |peer: Option<&str>, handed_on: bool| {
+    let ask = |peer: Option<&str>, handed_on: Option<&str>| {
         let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
         if let Some(peer) = peer {
-            let peer: SocketAddr = peer.parse().unwrap();
-            request.extensions_mut().insert(Peer(peer));
+            let address: SocketAddr = peer.parse().unwrap();
+            request.extensions_mut().insert(Peer { address, is_encrypted: false });
         }
-        if handed_on {
-            request.headers_mut().insert("x-forwarded-for", "203.0.113.1".parse().unwrap());
+        if let Some(handed_on) = handed_on {
+            request.headers_mut().insert("x-forwarded-for", handed_on.parse().unwrap());
         }
         reporter.ask(request)
     };
     for (peer, handed_on, status) in [
-        (Some("127.0.0.1:1"), false, 200),
-        (Some("[::1]:1"), false, 200),
-        (Some("192.0.2.77:1"), false, 200),
-        (Some("127.0.0.1:1"), true, 403),
-        (Some("203.0.113.1:1"), false, 403),
-        (None, false, 403),
+        (Some("127.0.0.1:1"), None, 200),
+        (Some("[::1]:1"), None, 200),
+        (Some("192.0.2.77:1"), None, 200),
+        (Some("127.0.0.1:1"), Some("192.0.2.77"), 403),
+        (Some("203.0.113.1:1"), None, 403),
+        (Some("203.0.113.1:1"), Some("127.0.0.1"), 403),
+        // a trusted proxy is believed, whatever its client claims
+        (Some("10.0.0.1:1"), Some("192.0.2.77"), 200),
+        (Some("10.0.0.1:1"), Some("203.0.113.1"), 403),
+        (Some("10.0.0.1:1"), Some("127.0.0.1, 203.0.113.1"), 403),
+        (Some("10.0.0.1:1"), Some("unknown"), 403),
+        (Some("10.0.0.1:1"), None, 403),
+        (None, None, 403),
     ] {
         let answer = ask(peer, handed_on).await;
-        assert_eq!(answer.status.as_u16(), status, "{peer:?} {handed_on}");
+        assert_eq!(answer.status.as_u16(), status, "{peer:?} {handed_on:?}");
     }
 }
 
@@ -306,7 +314,7 @@ async fn a_stop_lets_answers_finish_and_is_bounded() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
-    let server = tokio::spawn(serve::serve(listener, reporter.router.clone(), stopping));
+    let server = tokio::spawn(serve::serve(listener, None, reporter.router.clone(), stopping));
     // one connection idles, one has sent half a head, one gets its page
     let _idle = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut half = tokio::net::TcpStream::connect(address).await.unwrap();

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context;
-use mailward_catalogue::{Fault, Gravity};
-use mailward_evidence::SiteName;
+use mailward_catalogue::{Fault, Gravity, Parsed};
+use mailward_evidence::{Instant, SiteName};
+use mailward_reporter::http::tls::Pair;
 use mailward_reporter::render::words::counted;
 
-use super::open_store;
+use super::{clock, open_store};
 use crate::Outcome;
 use crate::cli::Check;
 use crate::definition;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &Check) -> Outcome {
     let missing = parsed.verify_secrets().into_iter();
     faults.extend(missing.map(|fault| Fault { gravity: Gravity::Warning, ..fault }));
     faults.extend(definition::read_logo(&mut parsed));
+    faults.extend(certificate(&parsed));
     if let Some(data) = &args.data {
         faults.extend(parsed.surprises(&enrolled(data)?));
     }
@@ -49,6 +51,16 @@ pub(crate) fn run(args: &Check) -> Outcome {
         counted(warnings as u64, "warning"),
     ));
     Ok(Exit::Ok)
+}
+
+/// What is wrong with the reporter's own certificate. The reporter may be another machine, so
+/// one that is not there is a warning.
+fn certificate(parsed: &Parsed) -> Option<Fault> {
+    let of = parsed.catalogue.as_ref()?.reporter.tls.as_ref()?;
+    let now = Instant::new(clock().now());
+    let error = Pair::read(of).and_then(|pair| pair.valid_at(now, &of.certificate)).err()?;
+    let gravity = if error.is_content() { Gravity::Error } else { Gravity::Warning };
+    parsed.tls_fault(gravity, format!("tls: {:#}", anyhow::Error::new(error)))
 }
 
 /// The agents that count towards a quorum: enrolled, neither revoked nor retired.

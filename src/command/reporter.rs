@@ -16,6 +16,8 @@ pub(crate) fn run(args: &Reporter) -> Outcome {
     let definition = definition::load_with(&args.config.config, Needs::REPORTER)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
+    let is_encrypted = definition.catalogue.reporter.tls.is_some();
+    let scheme = if is_encrypted { "https" } else { "http" };
     let config = args.config.config.clone();
     let work = async {
         let stop = Stop::on_signal()?;
@@ -26,13 +28,14 @@ pub(crate) fn run(args: &Reporter) -> Outcome {
             definition: followed,
             data: args.data.data.clone(),
             listener,
+            beside: None,
             clock: clock(),
             demo: false,
             pulse,
             beat_every,
         };
         let attending = tokio::spawn(attendant.attend(stop.clone()));
-        tracing::info!("reporter listens on http://{address}/");
+        tracing::info!("reporter listens on {scheme}://{address}/");
         mailward_reporter::run::run(settings, stop.word())
             .await
             .context("run the reporter")

@@ -68,8 +68,21 @@ impl Joined {
     ) -> Result<Self, Failure> {
         let listener = reporter::listen(listen)?;
         let address = listener.local_addr().context("read own address").map_err(Failure::io)?;
-        let page = page_url(address)?;
         let in_force = Arc::clone(&of_agent.definition.borrow());
+        let is_encrypted = in_force.catalogue.reporter.tls.is_some();
+        let page = page_url(address, is_encrypted)?;
+        // a certificate bears the name that readers use, and the agent beside has no need of it
+        let beside = match is_encrypted {
+            true => Some(reporter::listen(SocketAddr::from(([127, 0, 0, 1], 0)))?),
+            false => None,
+        };
+        let deliver_to = match &beside {
+            Some(listener) => {
+                let own = listener.local_addr().context("read own address");
+                page_url(own.map_err(Failure::io)?, false)?
+            }
+            None => page.clone(),
+        };
         let (name, site, trust) = identity(&in_force.catalogue)?;
         let token = enrol(data, &name, &site)?;
         let (stop, stopped) = watch::channel(false);
@@ -85,6 +98,7 @@ impl Joined {
                 definition: of_reporter.definition,
                 data: data.to_owned(),
                 listener,
+                beside,
                 clock: clock(),
                 demo,
                 pulse: of_reporter.pulse,
@@ -97,7 +111,7 @@ impl Joined {
                 definition: of_agent.definition,
                 agent: name,
                 site,
-                reporter: page.clone(),
+                reporter: deliver_to,
                 token: watch::channel(token.clone()).1,
                 data: data.join("agent"),
                 listen: None,
@@ -167,12 +181,13 @@ fn enrol(data: &Path, name: &AgentName, site: &SiteName) -> Result<Secret, Failu
     token.with_context(|| format!("enrol {name}")).map_err(Failure::io)
 }
 
-fn page_url(address: SocketAddr) -> Result<Url, Failure> {
+fn page_url(address: SocketAddr, is_encrypted: bool) -> Result<Url, Failure> {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
     };
-    let text = format!("http://{}/", SocketAddr::new(host, address.port()));
+    let scheme = if is_encrypted { "https" } else { "http" };
+    let text = format!("{scheme}://{}/", SocketAddr::new(host, address.port()));
     Url::parse(&text).map_err(|error| Failure::internal(anyhow!("{text}: {error}")))
 }

@@ -1,5 +1,5 @@
-//! `/metrics`, for this machine and the networks in `metrics_allow`. A request that a proxy
-//! handed on is nobody's neighbour, whatever address the proxy has.
+//! `/metrics`, for this machine and the networks in `metrics_allow`. A request that was handed on
+//! is judged by its origin, and refused where that is not known.
 
 use std::net::IpAddr;
 
@@ -9,22 +9,24 @@ use axum::response::{IntoResponse, Response};
 use mailward_catalogue::network::lies_in;
 
 use super::Shared;
-use super::serve::Peer;
-use crate::metrics::CONTENT_TYPE;
-
-/// Headers that a proxy adds.
-const HANDED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+use super::client::Client;
+use crate::metrics::{CONTENT_TYPE, certificate};
 
 pub(super) async fn metrics(State(site): Shared, request: Request) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-    let direct = HANDED_ON.iter().all(|name| !request.headers().contains_key(*name));
-    let allowed =
-        direct && peer.is_some_and(|ip| may_read(ip, &site.catalogue().reporter.metrics_allow));
-    if !allowed {
+    let origin = request.extensions().get::<Client>().and_then(|client| client.origin);
+    let allow = &site.catalogue().reporter.metrics_allow;
+    if !origin.is_some_and(|ip| may_read(ip, allow)) {
         let text = "metrics are for this machine and the networks in metrics_allow\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], site.bundle().metrics.clone()).into_response()
+    let state = site.bundle().metrics.clone();
+    // as it is now: the rest is as it was when the state was last evaluated
+    let shown = site.tls.as_ref().and_then(|tls| certificate(tls.expires()).ok());
+    let text = match shown {
+        Some(shown) => [&state[..], shown.as_bytes()].concat().into(),
+        None => state,
+    };
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
 fn may_read(ip: IpAddr, networks: &[(IpAddr, u8)]) -> bool {

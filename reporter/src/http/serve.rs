@@ -1,6 +1,6 @@
 //! Accepts connections and serves the router on them, within bounds: how many at once, how long
-//! a head may take to arrive, how long a reader may stand still. HTTP/1.1 only; TLS is a
-//! proxy's work.
+//! a head and a handshake may take, how long a reader may stand still. HTTP/1.1 only, plain or
+//! over TLS; which certificate is shown is `tls`'s.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,25 +17,50 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt as _;
+
+use super::tls::Tls;
 
 /// The most connections at once; further ones wait to be accepted.
 pub const MAX_CONNECTIONS: usize = 2048;
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most handshakes of TLS at once; they cost the most of all that a stranger can ask for.
+const MAX_HANDSHAKES: usize = 256;
+/// How long a handshake may take, waiting for its turn included.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the other side may take no byte, or send none of a body it has begun.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connections may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// The address of the other side; the router finds it among a request's extensions.
+/// The other side of a connection; the router finds it among a request's extensions.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub is_encrypted: bool,
+}
 
-/// Serves until `shutdown` is true, then lets what is under way finish, for a second at
-/// most.
-pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) {
+/// How connections to a listener are encrypted, if they are.
+#[derive(Clone, Debug)]
+struct Secured {
+    tls: Tls,
+    handshakes: Arc<Semaphore>,
+}
+
+/// Serves until `shutdown` is true, then lets what is under way finish, for a second at most.
+/// With `tls`, connections begin with a handshake.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let secured = tls.map(|tls| Secured { tls, handshakes });
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let slot = tokio::select! {
@@ -49,7 +74,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::R
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone(), shutdown.clone());
+                let (secured, router) = (secured.clone(), router.clone());
+                let connection = connection(stream, peer, secured, router, shutdown.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(slot);
@@ -64,7 +90,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::R
     }
     drop(listener);
     let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(DRAIN, slots.acquire_many(all)).await;
+    let _ = timeout(DRAIN, slots.acquire_many(all)).await;
 }
 
 /// Waits for the word to stop; a sender that is gone counts as that.
@@ -75,20 +101,56 @@ pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
 
 async fn connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    address: SocketAddr,
+    secured: Option<Secured>,
     router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let stream = Unstalled::new(stream);
+    let Some(secured) = secured else {
+        let peer = Peer { address, is_encrypted: false };
+        return speak(stream, peer, router, shutdown).await;
+    };
+    let handshake = tokio::select! {
+        () = stopped(&mut shutdown) => return,
+        handshake = timeout(HANDSHAKE_WITHIN, secured.handshake(stream)) => handshake,
+    };
+    match handshake {
+        Ok(Ok(stream)) => {
+            speak(stream, Peer { address, is_encrypted: true }, router, shutdown).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, peer = %address, "handshake"),
+        Err(_) => tracing::debug!(peer = %address, "no handshake in time"),
+    }
+}
+
+impl Secured {
+    async fn handshake(
+        &self,
+        stream: Unstalled,
+    ) -> io::Result<tokio_rustls::server::TlsStream<Unstalled>> {
+        let _turn = self.handshakes.acquire().await.map_err(io::Error::other)?;
+        self.tls.acceptor().accept(stream).await
+    }
+}
+
+/// Serves the requests of one connection.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.map(axum::body::Body::new)
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(Unstalled::new(stream)), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -98,7 +160,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, %peer, "connection");
+        tracing::debug!(%error, peer = %peer.address, "connection");
     }
 }
 
