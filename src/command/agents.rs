@@ -27,7 +27,10 @@ pub(crate) fn run(command: Agents) -> Outcome {
                 .rotate_agent(&name)
                 .with_context(|| format!("rotate the token of {name}"))
                 .map_err(Failure::usage)?;
-            terminal::note("The old token has ended. The new one is shown once:");
+            terminal::note(
+                "The old token stays good until the new one is first used, for 24 hours at most \
+                 (to end it now, revoke the agent and rotate again). The new one is shown once:",
+            );
             terminal::line(token.expose());
         }
         Agents::Revoke { name, data } => {
@@ -56,9 +59,12 @@ pub(crate) fn run(command: Agents) -> Outcome {
             let mut rows = vec![["AGENT", "SITE", "STATE", "ENROLLED"].map(str::to_owned).to_vec()];
             for agent in agents {
                 let added = mailward_evidence::Instant::from_ms(agent.added_ms);
+                let now_ms = clock().now().as_millisecond();
+                let is_rotating = agent.old_token_until_ms.is_some_and(|until| now_ms < until);
                 let state = match (agent.revoked_ms, agent.retired_ms) {
                     (Some(_), _) => "revoked",
                     (None, Some(_)) => "retired",
+                    (None, None) if is_rotating => "enrolled, new token unused",
                     (None, None) => "enrolled",
                 };
                 rows.push(vec![

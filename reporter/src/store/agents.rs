@@ -13,7 +13,10 @@ use super::{Accepted, EnrolledAgent, Source, Store, versions};
 /// Marks a token as ours, for people and for scanners of leaked secrets.
 const PREFIX: &str = "mwt_";
 const COLUMNS: &str =
-    "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash FROM agent ";
+    "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash, old_hash, \
+     old_until_ms FROM agent ";
+/// How long a token that was rotated stays good at most, in milliseconds.
+pub(super) const OLD_TOKEN_MS: i64 = 24 * 3_600_000;
 
 impl Store {
     /// Enrols an agent, or takes one back that was revoked or retired. The token is given here
@@ -40,7 +43,8 @@ impl Store {
         self.read(list)
     }
 
-    /// Gives an agent a new token; the old one is refused from now on.
+    /// Gives an agent a new token. The one it has stays good until the new one is used for the
+    /// first time, but for a day at most; a revoked one does not come back.
     ///
     /// # Errors
     /// When no agent of this name is enrolled, or the store cannot be written.
@@ -75,7 +79,19 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn authenticate(&self, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
-        self.read(|conn| authenticate(conn, token))
+        let now_ms = self.clock().now().as_millisecond();
+        let Some((agent, by)) = self.read(|conn| authenticate(conn, token, now_ms))? else {
+            return Ok(None);
+        };
+        if by == By::NewBesideOld {
+            let name = agent.name.clone();
+            if let Err(error) = self.call(move |turn| end_old(turn, &name)) {
+                // it ends by its time
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, agent = %agent.name, "the old token was not ended");
+            }
+        }
+        Ok(Some(agent))
     }
 }
 
@@ -113,7 +129,8 @@ fn add(
         .execute(
             "INSERT INTO agent (name, site, token_hash, added_ms, token_made_ms) \
              VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (name) DO UPDATE SET site = ?2, \
-             token_hash = ?3, token_made_ms = ?4, revoked_ms = NULL, retired_ms = NULL",
+             token_hash = ?3, token_made_ms = ?4, revoked_ms = NULL, retired_ms = NULL, \
+             old_hash = NULL, old_until_ms = NULL",
             (name.as_str(), site.map(SiteName::as_str), hash(token.expose()), turn.now_ms),
         )
         .map_err(failed)?;
@@ -139,15 +156,26 @@ fn update(
     }
 }
 
-/// Gives an agent a new token.
+/// Gives an agent a new token. Of two rotations in a row, the token stays good that the agent
+/// has: the one between was never used.
 fn rotate(turn: &Turn<'_, '_>, name: &AgentName, token: &Secret) -> Result<Accepted, StoreError> {
-    let set = "token_hash = ?1, token_made_ms = ?2, revoked_ms = NULL";
-    update(turn, name, set, &[&hash(token.expose()), &turn.now_ms])
+    let set = "old_hash = CASE WHEN revoked_ms IS NOT NULL THEN NULL \
+               WHEN old_until_ms > ?2 THEN old_hash ELSE token_hash END, \
+               old_until_ms = CASE WHEN revoked_ms IS NULL THEN ?3 END, \
+               token_hash = ?1, token_made_ms = ?2, revoked_ms = NULL";
+    let until_ms = turn.now_ms.saturating_add(OLD_TOKEN_MS);
+    update(turn, name, set, &[&hash(token.expose()), &turn.now_ms, &until_ms])
 }
 
-/// Refuses an agent's token.
+/// The new token was used: the old one is good no more.
+fn end_old(turn: &Turn<'_, '_>, name: &AgentName) -> Result<Accepted, StoreError> {
+    update(turn, name, "old_hash = NULL, old_until_ms = NULL", &[])
+}
+
+/// Refuses an agent's tokens.
 fn revoke(turn: &Turn<'_, '_>, name: &AgentName) -> Result<Accepted, StoreError> {
-    update(turn, name, "revoked_ms = coalesce(revoked_ms, ?1)", &[&turn.now_ms])
+    let set = "revoked_ms = coalesce(revoked_ms, ?1), old_hash = NULL, old_until_ms = NULL";
+    update(turn, name, set, &[&turn.now_ms])
 }
 
 /// Records that an agent runs nothing from `at` on: an empty roster, at the site it stood at.
@@ -175,7 +203,7 @@ fn find(conn: &Connection, name: &AgentName) -> Result<Option<EnrolledAgent>, St
     let failed = StoreError::sql("find an agent");
     let mut select = conn.prepare_cached(&format!("{COLUMNS}WHERE name = ?1")).map_err(&failed)?;
     let row = select.query_row([name.as_str()], read).optional().map_err(&failed)?;
-    row.map(|(agent, _)| agent).transpose()
+    row.map(|found| found.agent).transpose()
 }
 
 /// All agents, in order of name.
@@ -183,19 +211,43 @@ pub(super) fn list(conn: &Connection) -> Result<Vec<EnrolledAgent>, StoreError> 
     let failed = StoreError::sql("list the agents");
     let mut select = conn.prepare_cached(&format!("{COLUMNS}ORDER BY name")).map_err(&failed)?;
     let rows = select.query_map([], read).map_err(&failed)?;
-    rows.map(|row| row.map_err(&failed)?.0).collect()
+    rows.map(|row| row.map_err(&failed)?.agent).collect()
+}
+
+/// Which of an agent's tokens it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The only one, or the one before a rotation.
+    Known,
+    /// The new one, while the old one is still good.
+    NewBesideOld,
 }
 
 /// Whose token this is, if it is anybody's and not revoked.
-fn authenticate(conn: &Connection, token: &str) -> Result<Option<EnrolledAgent>, StoreError> {
+fn authenticate(
+    conn: &Connection,
+    token: &str,
+    now_ms: i64,
+) -> Result<Option<(EnrolledAgent, By)>, StoreError> {
     let failed = StoreError::sql("look for a token");
     let wanted = hash(token);
-    let mut select =
-        conn.prepare_cached(&format!("{COLUMNS}WHERE token_hash = ?1")).map_err(&failed)?;
+    let mut select = conn
+        .prepare_cached(&format!("{COLUMNS}WHERE token_hash = ?1 OR old_hash = ?1"))
+        .map_err(&failed)?;
     let row = select.query_row([wanted], read).optional().map_err(&failed)?;
-    let Some((agent, known)) = row else { return Ok(None) };
+    let Some(Found { agent, new, old }) = row else { return Ok(None) };
     let agent = agent?;
-    Ok((equal(&known, &wanted) && agent.revoked_ms.is_none()).then_some(agent))
+    if agent.revoked_ms.is_some() {
+        return Ok(None);
+    }
+    let is_old_good = agent.old_token_until_ms.is_some_and(|until_ms| now_ms < until_ms);
+    let by = match (equal(&new, &wanted), old) {
+        (true, Some(_)) => By::NewBesideOld,
+        (true, None) => By::Known,
+        (false, Some(old)) if is_old_good && equal(&old, &wanted) => By::Known,
+        (false, _) => return Ok(None),
+    };
+    Ok(Some((agent, by)))
 }
 
 /// Compares in a time that does not depend on where the two differ. (The look-up before it is
@@ -205,16 +257,30 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     std::hint::black_box(differing) == 0
 }
 
-type Found = (Result<EnrolledAgent, StoreError>, Vec<u8>);
+/// A row of the table.
+struct Found {
+    agent: Result<EnrolledAgent, StoreError>,
+    new: Vec<u8>,
+    old: Option<Vec<u8>>,
+}
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     let (name, site): (String, Option<String>) = (row.get(0)?, row.get(1)?);
     let bad = |_| StoreError::Damaged(format!("agent {name:?} has no proper name or site"));
     let (added_ms, token_made_ms) = (row.get(2)?, row.get(3)?);
     let (revoked_ms, retired_ms) = (row.get(4)?, row.get(5)?);
+    let old_token_until_ms = row.get(8)?;
     let agent = AgentName::new(&name).and_then(|name| {
         let site = site.as_deref().map(SiteName::new).transpose()?;
-        Ok(EnrolledAgent { name, site, added_ms, token_made_ms, revoked_ms, retired_ms })
+        Ok(EnrolledAgent {
+            name,
+            site,
+            added_ms,
+            token_made_ms,
+            revoked_ms,
+            retired_ms,
+            old_token_until_ms,
+        })
     });
-    Ok((agent.map_err(bad), row.get(6)?))
+    Ok(Found { agent: agent.map_err(bad), new: row.get(6)?, old: row.get(7)? })
 }

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("0004.sql"), fill: None },
     Step { sql: include_str!("0005.sql"), fill: None },
     Step { sql: include_str!("0006.sql"), fill: None },
+    Step { sql: include_str!("0007.sql"), fill: None },
 ];
 
 /// Fills in what a step of SQL cannot work out, in the transaction of the step.

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mailward_catalogue::Secret;
 use mailward_evidence::{
     AgentName, Clock, Count, Exclusion, Extra, Instant, Listing, ManualClock, Outcome, ProbeId,
     Reason, Record, Roster, RosterProbe, SiteName, Verdict, wire,
 };
 use proptest::prelude::*;
 
+use super::agents::OLD_TOKEN_MS;
 use super::blocks::Sizes;
 use super::span::{self, Span};
 use super::writer::Limits;
@@ -326,7 +328,8 @@ fn tokens_open_only_what_they_should() {
     assert!(matches!(known, StoreError::AgentKnown(_)), "{known}");
 
     let newer = home.store.rotate_agent(&name).unwrap();
-    assert_eq!((who(token.expose()), who(newer.expose())), (None, Some(name.clone())));
+    assert_eq!(who(token.expose()), Some(name.clone()), "until the new one is used");
+    assert_eq!((who(newer.expose()), who(token.expose())), (Some(name.clone()), None));
     home.store.revoke_agent(&name).unwrap();
     assert_eq!(who(newer.expose()), None);
     let back = home.store.add_agent(&name, None).unwrap();
@@ -346,6 +349,40 @@ fn tokens_open_only_what_they_should() {
         let found = file.windows(64).any(|w| w == &back.expose().as_bytes()[4..]);
         assert!(!found, "the token itself must not be on disk");
     }
+}
+
+#[test]
+fn a_rotation_leaves_no_gap_and_has_an_end() {
+    let home = home(SMALL);
+    let name = AgentName::new("leeds-1").unwrap();
+    let who = |token: &Secret| home.store.authenticate(token.expose()).unwrap().is_some();
+    let until = || home.store.list_agents().unwrap()[0].old_token_until_ms;
+    let first = home.store.add_agent(&name, None).unwrap();
+    assert_eq!(until(), None);
+    // the token between two rotations was never the agent's
+    let between = home.store.rotate_agent(&name).unwrap();
+    let second = home.store.rotate_agent(&name).unwrap();
+    assert!(until().is_some());
+    assert_eq!((who(&first), who(&between)), (true, false));
+    assert!(who(&second));
+    assert_eq!((until(), who(&first), who(&second)), (None, false, true));
+    // one that nobody takes up: the old one ends by its time
+    let third = home.store.rotate_agent(&name).unwrap();
+    let grace = Duration::from_millis(OLD_TOKEN_MS.unsigned_abs());
+    home.clock.advance(grace - Duration::from_millis(1));
+    assert!(who(&second));
+    home.clock.advance(Duration::from_millis(1));
+    assert_eq!((who(&second), who(&third)), (false, true));
+    // revoking ends both, and a rotation after it brings neither back
+    let fourth = home.store.rotate_agent(&name).unwrap();
+    home.store.revoke_agent(&name).unwrap();
+    assert_eq!((who(&third), who(&fourth)), (false, false));
+    let fifth = home.store.rotate_agent(&name).unwrap();
+    assert_eq!((who(&third), who(&fourth), who(&fifth)), (false, false, true));
+    let sixth = home.store.rotate_agent(&name).unwrap();
+    home.store.revoke_agent(&name).unwrap();
+    home.store.add_agent(&name, None).unwrap();
+    assert_eq!((who(&fifth), who(&sixth)), (false, false));
 }
 
 #[test]

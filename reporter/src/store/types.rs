@@ -87,6 +87,8 @@ pub struct EnrolledAgent {
     pub revoked_ms: Option<i64>,
     /// From when on it runs nothing.
     pub retired_ms: Option<i64>,
+    /// Until when the token it had before a rotation is good as well; `None` where there is none.
+    pub old_token_until_ms: Option<i64>,
 }
 
 /// How long runs took in one hour: bucket counts that can be added to other hours' or agents'.
