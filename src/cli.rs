@@ -78,6 +78,16 @@ pub(crate) enum Command {
         after_help = "Example:\n  mailward export --data /var/lib/mailward --from 2026-10-01T00:00:00Z --to 2026-11-01T00:00:00Z > october.ndjson"
     )]
     Export(Export),
+    /// Write all that a reporter keeps into one file, while it runs
+    #[command(
+        after_help = "Examples:\n  mailward backup --data /var/lib/mailward --out /var/backups/mailward.tar.zst\n  mailward backup --data /var/lib/mailward --out /var/backups/mailward --keep 14\n\nThe file holds the store and the key that signs editions; keep it as secret as a password.\nExit code: 0 it is there, whole and checked; 64 something of that name is there already;\n74 it could not be made, and nothing is left of it."
+    )]
+    Backup(Backup),
+    /// Put a backup into an empty data directory, once it has passed every check
+    #[command(
+        after_help = "Example:\n  mailward restore /var/backups/mailward.tar.zst --data /var/lib/mailward\n\nFiles get the owner of the directory. Exit code: 0 restored; 64 the directory is not empty;\n74 the backup is damaged or of a newer version, and nothing of it is there."
+    )]
+    Restore(Restore),
     /// Compute a month's report
     #[command(
         after_help = "Examples:\n  mailward report --month 2026-10 --out october\n  mailward report --month 2026-10 --explain owa-availability   every interval behind a figure\n  mailward report --month 2026-10 --what-if                    would it be met under other rules?\n  mailward report --month 2026-10 --what-if --formats json --out october"
@@ -305,6 +315,31 @@ pub(crate) struct Export {
     /// Outcomes due before this instant
     #[arg(long, value_name = "INSTANT")]
     pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file, which must not be there yet; or a directory, in which it gets the instant as its
+    /// name
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) out: PathBuf,
+    /// Leave the key that signs editions out
+    #[arg(long)]
+    pub(crate) without_keys: bool,
+    /// Keep the newest N backups of the directory, and remove older ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: Option<u32>,
+    #[command(flatten)]
+    pub(crate) data: StoreArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// What `mailward backup` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: StoreArg,
 }
 
 #[derive(Debug, Args)]

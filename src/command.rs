@@ -2,6 +2,7 @@
 
 mod agent;
 mod agents;
+mod backup;
 mod check;
 mod credentials;
 mod demo;
@@ -42,6 +43,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Init(args) => init::run(&args),
         Command::Import(args) => evidence::import(&args),
         Command::Export(args) => evidence::export(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Report(args) => report::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -3,6 +3,7 @@
 //! protocol that a probe speaks.
 
 pub mod availability;
+pub mod backup;
 pub mod brand;
 pub mod calendar;
 pub mod clock;

@@ -49,6 +49,8 @@ pub struct Facts<'a> {
     pub certificates: &'a BTreeMap<String, i64>,
     /// What deliveries told beside their records.
     pub noted: &'a Noted,
+    /// When the last backup was made, in milliseconds since the epoch.
+    pub backup_ms: Option<i64>,
     /// The instant it holds for.
     pub now_ms: i64,
 }
@@ -86,6 +88,7 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
         evaluated(facts),
         reload_successful(facts),
         reload_timestamp(facts),
+        backup(facts),
         build(),
     ];
     families.extend(month::budgets(facts));
@@ -182,6 +185,15 @@ pub fn certificate(expires: Instant) -> prometheus::Result<String> {
         vec![gauge(&[], seconds(expires.ms()))],
     );
     TextEncoder::new().encode_to_string(&[family])
+}
+
+fn backup(facts: &Facts<'_>) -> MetricFamily {
+    family(
+        "mailward_backup_last_success_timestamp_seconds",
+        "When `mailward backup` last wrote a backup; absent while there is none.",
+        MetricType::GAUGE,
+        facts.backup_ms.map(|at| gauge(&[], seconds(at))).into_iter().collect(),
+    )
 }
 
 fn build() -> MetricFamily {

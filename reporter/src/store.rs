@@ -8,6 +8,7 @@ mod bytes;
 mod changes;
 mod codec;
 mod columns;
+pub(crate) mod copy;
 mod counts;
 mod editions;
 mod error;

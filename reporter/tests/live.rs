@@ -314,6 +314,7 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             accounts: &[],
             certificates: &BTreeMap::from([("a".to_owned(), 1_798_761_600_000)]),
             noted: &noted(),
+            backup_ms: None,
             now_ms: now_ms(),
         })
         .unwrap()

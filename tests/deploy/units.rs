@@ -5,6 +5,7 @@ use std::process::Command;
 
 const AGENT_UNIT: &str = include_str!("../../deploy/systemd/mailward-agent.service");
 const REPORTER_UNIT: &str = include_str!("../../deploy/systemd/mailward-reporter.service");
+const BACKUP_UNIT: &str = include_str!("../../deploy/systemd/mailward-backup.service");
 const USERS: &str = include_str!("../../deploy/systemd/mailward.sysusers");
 const CONTAINERFILE: &str = include_str!("../../deploy/Containerfile");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
@@ -39,6 +40,7 @@ fn commands_and_options_are_those_of_the_binary() {
     };
     check(&["agent"], line(AGENT_UNIT, "ExecStart=/usr/bin/mailward agent "));
     check(&["reporter"], line(REPORTER_UNIT, "ExecStart=/usr/bin/mailward reporter "));
+    check(&["backup"], line(BACKUP_UNIT, "ExecStart=/usr/bin/mailward backup "));
     check(&["up"], line(CONTAINERFILE, "CMD [\"up\""));
     check(&["reporter"], reporter);
     check(&["agent"], agent);

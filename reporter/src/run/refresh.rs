@@ -219,6 +219,7 @@ impl Refresh {
             accounts: &self.store.accounts()?,
             certificates: &self.certificates.expiries(&evaluation.voices),
             noted: &self.receipts.noted(),
+            backup_ms: self.store.last_backup_ms()?,
             now_ms,
         })?;
         let status = self.status(evaluation, months, now_ms);

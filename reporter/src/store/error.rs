@@ -20,6 +20,12 @@ pub enum StoreError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is no store.
+    #[error("there is no store in {path}")]
+    Missing {
+        /// In which directory.
+        path: PathBuf,
+    },
     /// A newer program has written it.
     #[error(
         "{path} is a store of version {found}, and this program knows versions up to {known}; \

@@ -1,6 +1,7 @@
 //! Opens the database file and brings it to this program's version, step by step, each step
 //! recorded with a checksum; what is newer, foreign or altered is refused by name.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("0007.sql"), fill: None },
 ];
 
+/// The version they lead to.
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
 /// Fills in what a step of SQL cannot work out, in the transaction of the step.
 type Fill = fn(&Connection) -> Result<(), StoreError>;
 
@@ -36,6 +40,8 @@ struct Step {
     fill: Option<Fill>,
 }
 
+/// What a disk must have room for to count as one that can be written.
+const ROOM_BYTES: usize = 64 << 10;
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -59,17 +65,36 @@ pub(super) fn open_reader(data_dir: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// Whether files can be made in the directory.
+/// Whether files can be made in the directory, and there is room for a body of evidence.
 pub(super) fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Directory { path: data_dir.to_owned(), source };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    if !data_dir.is_dir() {
+        std::fs::create_dir_all(data_dir).map_err(failed)?;
+        // what is acknowledged from here on must not go with the directory's name
+        let above = data_dir.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = std::fs::File::open(above.unwrap_or(Path::new("."))).map_err(failed)?;
+        above.sync_all().map_err(failed)?;
+    }
     // SQLite's own message for a directory it cannot write says little
     let probe = data_dir.join(format!(".writable-{}", std::process::id()));
-    std::fs::write(&probe, b"").map_err(failed)?;
-    std::fs::remove_file(&probe).map_err(failed)
+    let written = std::fs::write(&probe, [0; ROOM_BYTES]);
+    let removed = std::fs::remove_file(&probe);
+    match written {
+        Err(error) if error.kind() == ErrorKind::StorageFull => Err(StoreError::Full),
+        written => written.and(removed).map_err(failed),
+    }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+/// The version of the store behind a connection, which is left as it is.
+pub(super) fn version(conn: &Connection, path: &Path) -> Result<u32, StoreError> {
+    match u32::try_from(check(conn, path, STEPS)?) {
+        // an empty file is what SQLite makes of a name
+        Err(_) | Ok(0) => Err(StoreError::Foreign { path: path.to_owned() }),
+        Ok(version) => Ok(version),
+    }
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let failed = told(path, "open the store");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -89,14 +114,14 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn told(path: &Path, operation: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+pub(super) fn told(path: &Path, operation: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     let (path, wrap) = (path.to_owned(), StoreError::sql(operation));
     move |error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.clone() },
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             StoreError::Directory {
                 path: path.clone(),
-                source: std::io::Error::new(std::io::ErrorKind::PermissionDenied, error),
+                source: std::io::Error::new(ErrorKind::PermissionDenied, error),
             }
         }
         _ => wrap(error),
