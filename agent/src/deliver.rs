@@ -208,12 +208,15 @@ impl Delivery {
 }
 
 fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
+    let directory = path.parent();
+    if let Some(directory) = directory {
         std::fs::create_dir_all(directory)?;
     }
     let mut file = std::fs::File::options().create(true).append(true).open(path)?;
     file.write_all(bytes)?;
-    file.sync_data()
+    file.sync_data()?;
+    // the record leaves the outbox for this file: its name must last as well
+    directory.map_or(Ok(()), |directory| std::fs::File::open(directory)?.sync_all())
 }
 
 /// Failures in a row, and what was last said about them.

@@ -161,7 +161,7 @@ impl Outbox {
     /// # Errors
     /// When the directory cannot be read or written, or a newer program wrote it.
     pub fn open(directory: &Path, limits: Limits) -> Result<Self, OutboxError> {
-        fs::create_dir_all(directory).map_err(failed("create directory", directory))?;
+        make_durable(directory).map_err(failed("create directory", directory))?;
         let mut outbox = Self {
             directory: directory.to_owned(),
             limits,
@@ -393,6 +393,23 @@ impl Outbox {
             damaged: self.damaged,
         }
     }
+}
+
+/// Makes a directory, and those above it, so that a power cut does not take them back.
+pub(crate) fn make_durable(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let above = match directory.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    make_durable(above)?;
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    File::open(above)?.sync_all()
 }
 
 /// Adds the lines of `bytes` after number `after` to the batch; whether it is full.

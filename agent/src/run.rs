@@ -180,7 +180,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         home.refused(),
     );
 
-    record_roster(catalogue, &settings, &home, &outbox)?;
+    record_roster(catalogue, &settings, &home, &outbox).await?;
     tracing::info!(
         agent = %settings.agent,
         site = %settings.site,
@@ -243,8 +243,9 @@ fn limits(catalogue: &Catalogue) -> Limits {
     )
 }
 
-/// Records which probes this agent runs, if that is news.
-fn record_roster(
+/// Records which probes this agent runs, if that is news. It counts as recorded once it is on
+/// disk: one that is lost before would be missing for ever.
+async fn record_roster(
     catalogue: &Catalogue,
     settings: &Settings,
     home: &Home,
@@ -271,7 +272,12 @@ fn record_roster(
     };
     if home.is_news(&roster) {
         outbox.keep(&Record::Roster(roster.clone()));
-        home.remember(&roster)?;
+        match outbox.flush().await {
+            Ok(()) => home.remember(&roster)?,
+            Err(error) => {
+                tracing::warn!(%error, "the roster is recorded again at the next start");
+            }
+        }
     }
     Ok(())
 }

@@ -8,11 +8,11 @@ use anyhow::{Context, anyhow};
 use mailward_catalogue::Catalogue;
 use mailward_evidence::Instant;
 use mailward_reporter::brand::Brand;
-use mailward_reporter::month::{self, Basis, Detail, Month};
+use mailward_reporter::month::{self, Basis, ComputeError, Detail, Month};
 use mailward_reporter::publish::Files;
 use mailward_reporter::render;
 use mailward_reporter::report::model::Report as Model;
-use mailward_reporter::store::Store;
+use mailward_reporter::store::{Store, StoreError};
 use mailward_reporter::what_if::{self, WhatIf};
 
 use super::{clock, differing, instant, open_store};
@@ -97,8 +97,7 @@ impl Asked<'_> {
     fn report(&self, basis: Basis, detail: Detail<'_>) -> Result<Model, Failure> {
         let Self { store, catalogue, month, now } = self;
         let mut report = month::compute_to(store, catalogue, *month, now.ms(), (basis, detail))
-            .with_context(|| format!("compute {month}"))
-            .map_err(Failure::usage)?;
+            .map_err(|error| failed(error, format!("compute {month}")))?;
         report.brand = catalogue.branding.as_ref().map(|branding| Arc::new(Brand::of(branding)));
         Ok(report)
     }
@@ -106,9 +105,18 @@ impl Asked<'_> {
     fn what_if(&self) -> Result<WhatIf, Failure> {
         let Self { store, catalogue, month, now } = self;
         what_if::compute(store, catalogue, *month, now.ms())
-            .with_context(|| format!("compute {month} under other rules"))
-            .map_err(Failure::usage)
+            .map_err(|error| failed(error, format!("compute {month} under other rules")))
     }
+}
+
+/// A store that fails is no fault of what was asked; what is past its retention is.
+fn failed(error: ComputeError, what: String) -> Failure {
+    let as_failure = match &error {
+        ComputeError::Store { source: StoreError::RawGone { .. }, .. } => Failure::usage,
+        ComputeError::Store { .. } => Failure::io,
+        ComputeError::Report(_) => Failure::usage,
+    };
+    as_failure(anyhow::Error::new(error).context(what))
 }
 
 fn print(args: &Report, report: &Model, tried: Option<&WhatIf>) {

@@ -42,15 +42,22 @@ pub(crate) fn key_of(record: &serde_json::Value) -> Option<Key> {
     (record["kind"] == "outcome").then(|| (word("agent"), word("probe"), word("due"), attempt))
 }
 
-/// How often each outcome stands in a reporter's store.
+/// How often each outcome stands in a reporter's store. Revisions of one are kept beside it, and
+/// count once each.
 pub(crate) fn stored(data: &Path) -> HashMap<Key, u32> {
     let text = run_ok([Path::new("export"), Path::new("--data"), data]);
-    let mut found = HashMap::new();
+    let mut revisions: HashMap<(Key, u64), u32> = HashMap::new();
     for line in text.lines() {
-        let record = serde_json::from_str(line).expect("an exported record");
+        let record: serde_json::Value = serde_json::from_str(line).expect("an exported record");
         if let Some(key) = key_of(&record) {
-            *found.entry(key).or_default() += 1;
+            let revision = record["revision"].as_u64().unwrap_or_default();
+            *revisions.entry((key, revision)).or_default() += 1;
         }
+    }
+    let mut found = HashMap::new();
+    for ((key, _), times) in revisions {
+        let most = found.entry(key).or_default();
+        *most = times.max(*most);
     }
     found
 }

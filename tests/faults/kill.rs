@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::judge::judge;
+use super::judge::{Verdict, judge};
 use super::scene::{Agent, Driver, Reporter, answering_server, definition};
-use super::support::{free_port, scratch, wait_for};
+use super::support::{free_port, run_ok, scratch, wait_for};
 use super::{Moments, seed, times};
 
 /// How often each side is killed.
@@ -140,4 +140,41 @@ fn what_the_agent_kept_arrives() {
     let left = agent.in_outbox();
     let safe = kept.iter().filter(|key| !left.contains(key));
     judge(kills(), &reporter.config, &reporter.data, safe).pass("agent killed");
+}
+
+/// The agent is killed as soon as it has noted that its roster is recorded: the roster must be
+/// there, since it is not recorded again.
+#[test]
+fn a_roster_that_was_noted_as_recorded_arrives() {
+    let scratch = scratch();
+    let target = free_port();
+    let mut reporter = Reporter::new(scratch.path(), &definition(1, target));
+    let mut agent = Agent::new(scratch.path(), "changing", &definition(1, target), &reporter);
+    let noted = agent.data.join("roster.json");
+    let rounds = times(5, 50);
+    for round in 1..=rounds {
+        let text = std::fs::read_to_string(&agent.config).expect("read the definition");
+        let next = format!("p{round}");
+        let more = format!(
+            "\n[[probe]]\nid = \"{next}\"\ncomponent = \"c\"\nkind = \"http\"\n\
+             url = \"http://{target}/\"\nevery = \"1s\"\n"
+        );
+        std::fs::write(&agent.config, text + &more).expect("write the definition");
+        agent.start();
+        wait_for("the roster to be noted", || {
+            std::fs::read_to_string(&noted).ok().filter(|text| text.contains(&next))
+        });
+        agent.kill();
+    }
+    reporter.start();
+    reporter.wait_ready();
+    agent.start();
+    agent.wait_alive();
+    agent.wait_drained(20.0);
+    assert!(agent.stop().success());
+    assert!(reporter.stop().success());
+    let there = run_ok(["export".as_ref(), "--data".as_ref(), reporter.data.as_os_str()]);
+    let rosters = there.lines().filter(|line| line.contains(r#""kind":"roster""#)).count() as u64;
+    let lost = rounds.saturating_sub(rosters);
+    Verdict { times: rounds, lost, ..Verdict::default() }.pass("agent killed after its roster");
 }

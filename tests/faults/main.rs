@@ -3,12 +3,15 @@
 
 #![allow(clippy::print_stdout, reason = "each fault prints the line that the documents quote")]
 
+mod disk;
 mod judge;
 mod kill;
+mod power;
 mod scene;
 #[path = "../e2e/support.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests; each uses its part of it")]
 mod support;
+mod upgrade;
 
 /// How often a fault is made: `long` where `./tests/run --long` asks for it.
 fn times(ci: u64, long: u64) -> u64 {

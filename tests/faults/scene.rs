@@ -27,6 +27,11 @@ pub(crate) struct Around {
 
 impl Around {
     fn start(&self, args: &[OsString]) -> Running {
+        Running::of(self.command(args))
+    }
+
+    /// The binary with these arguments, not started yet.
+    pub(crate) fn command(&self, args: &[OsString]) -> Command {
         let plain = mailward();
         let mut command = match self.before.split_first() {
             None => mailward(),
@@ -44,7 +49,7 @@ impl Around {
         };
         let pairs = self.environment.iter().map(|(name, value)| (name, value));
         command.args(args).envs(pairs);
-        Running::of(command)
+        command
     }
 }
 
@@ -138,10 +143,22 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// An enrolled agent with a definition of its own beside the reporter's, not started yet.
+    /// An agent that is enrolled now, not started yet.
     pub(crate) fn new(directory: &Path, name: &str, definition: &str, to: &Reporter) -> Self {
+        Self::enrolled(directory, name, definition, to, &to.enrol(name))
+    }
+
+    /// The same with the token of an agent that is enrolled already. Its definition stands in a
+    /// directory of its own, beside the reporter's.
+    pub(crate) fn enrolled(
+        directory: &Path,
+        name: &str,
+        definition: &str,
+        to: &Reporter,
+        token: &str,
+    ) -> Self {
         let home = directory.join(name);
-        write(&home, "token", &to.enrol(name));
+        write(&home, "token", token);
         let text = format!(
             "{definition}\n[agent]\nname = \"{name}\"\nsite = \"x\"\ntoken = {{ file = \"token\" }}\n"
         );
@@ -205,7 +222,8 @@ impl Agent {
     }
 }
 
-fn in_outbox(outbox: &Path) -> Vec<Key> {
+/// The outcomes in an outbox, read from a copy as recovery would read it.
+pub(crate) fn in_outbox(outbox: &Path) -> Vec<Key> {
     let copy = super::support::scratch();
     let Ok(files) = std::fs::read_dir(outbox) else { return Vec::new() };
     for file in files.map(|entry| entry.expect("an entry").path()) {
@@ -241,8 +259,11 @@ pub(crate) struct Driver {
 pub(crate) struct Seen {
     /// The outcomes that are safe, by what the reporter said.
     pub(crate) acknowledged: Vec<Key>,
-    /// The status and the text of each refusal in turn, equal ones after each other as one.
+    /// The status and the text of each refusal in turn; equal ones with no acknowledgement
+    /// between them as one.
     pub(crate) refused: Vec<(u16, String)>,
+    /// Whether nothing was acknowledged since the last refusal.
+    is_refused: bool,
 }
 
 impl Driver {
@@ -297,15 +318,18 @@ fn drive(url: &str, bearer: &str, agent: &str, stop: &AtomicBool, seen: &Mutex<S
         let (text, keys) = body(agent, number);
         match http("POST", url, &[("authorization", bearer)], text) {
             Some((200, _)) => {
-                seen.lock().expect("what a driver saw").acknowledged.extend(keys);
+                let mut seen = seen.lock().expect("what a driver saw");
+                seen.acknowledged.extend(keys);
+                seen.is_refused = false;
                 number += 1;
                 continue;
             }
             Some(answer) => {
                 let mut seen = seen.lock().expect("what a driver saw");
-                if seen.refused.last() != Some(&answer) {
+                if !seen.is_refused || seen.refused.last() != Some(&answer) {
                     seen.refused.push(answer);
                 }
+                seen.is_refused = true;
             }
             None => {}
         }

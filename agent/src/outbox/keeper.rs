@@ -41,7 +41,7 @@ enum Command {
     Arrived,
     Read { max_records: usize, max_bytes: usize, reply: oneshot::Sender<Batch> },
     Acknowledge { through: u64, reply: oneshot::Sender<()> },
-    Flush { reply: oneshot::Sender<()> },
+    Flush { reply: oneshot::Sender<bool> },
     Close,
 }
 
@@ -71,6 +71,17 @@ impl std::fmt::Debug for Command {
 #[derive(Debug, thiserror::Error)]
 #[error("the outbox is closed")]
 pub struct Closed;
+
+/// What was kept may not be on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritten {
+    /// The thread is gone.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// The disk refuses; the records wait in memory.
+    #[error("the disk does not take what was kept")]
+    Refused,
+}
 
 impl OutboxHandle {
     /// Takes a record in; it is on disk within about 200 ms, unless the disk refuses. Records
@@ -128,14 +139,14 @@ impl OutboxHandle {
         answer.await.map_err(|_| Closed)
     }
 
-    /// Writes what was kept so far without waiting for more.
+    /// Writes what was kept so far without waiting for more; it is on disk when this returns.
     ///
     /// # Errors
-    /// When the outbox is closed.
-    pub async fn flush(&self) -> Result<(), Closed> {
+    /// When the disk refuses it, or the outbox is closed.
+    pub async fn flush(&self) -> Result<(), Unwritten> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Flush { reply }).await?;
-        answer.await.map_err(|_| Closed)
+        if answer.await.map_err(|_| Closed)? { Ok(()) } else { Err(Unwritten::Refused) }
     }
 
     /// Waits until everything that was written has left.
@@ -304,7 +315,7 @@ impl Shelf {
             }
             Command::Flush { reply } => {
                 self.write();
-                let _ = reply.send(());
+                let _ = reply.send(self.pending.is_empty());
             }
             Command::Close => return true,
         }

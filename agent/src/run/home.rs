@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use mailward_evidence::{AgentName, Record, Roster, wire};
 
+use crate::outbox::make_durable;
+
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
@@ -52,7 +54,7 @@ pub(super) struct Home {
 impl Home {
     /// Makes the directory if need be, and takes hold of it.
     pub(super) fn claim(directory: &Path, agent: &AgentName) -> Result<Self, HomeError> {
-        fs::create_dir_all(directory).map_err(failed("create data directory", directory))?;
+        make_durable(directory).map_err(failed("create data directory", directory))?;
         let path = directory.join("agent.lock");
         let lock = File::options()
             .create(true)

@@ -9,6 +9,7 @@ use mailward_evidence::Stopwatch;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::interval::Span;
+use crate::publish::manifest;
 use crate::report::model::Report;
 use crate::status::{self, Row};
 use crate::store::{NewEdition, Store, StoreError};
@@ -96,14 +97,25 @@ impl Archive {
     /// An edition; the latest where no number is given, which the caller knows from the list.
     ///
     /// # Errors
-    /// When too many ask, or the store cannot be read.
+    /// When too many ask, the store cannot be read, or what it has is not what was signed.
     pub async fn edition(&self, month: &str, number: u32) -> Result<Option<Arc<Edition>>, Missing> {
         let same = |e: &Arc<Edition>| e.files.month == month && e.files.edition == number;
         if let Some(kept) = self.editions.lock().await.iter().find(|e| same(e)) {
             return Ok(Some(kept.clone()));
         }
         let wanted = month.to_owned();
-        let read = self.read(move |store| store.edition(&wanted, Some(number))).await?;
+        let read = self
+            .read(move |store| {
+                let read = store.edition(&wanted, Some(number))?;
+                match read.as_ref().and_then(manifest::damaged) {
+                    // a bad page is not shown as what was published
+                    Some(part) => Err(StoreError::Damaged(format!(
+                        "{part} of {wanted}, edition {number}, is not what was signed"
+                    ))),
+                    None => Ok(read),
+                }
+            })
+            .await?;
         let Some(files) = read else { return Ok(None) };
         let report = serde_json::from_str(&files.report_json)
             .map_err(|e| Missing::Failed(StoreError::Damaged(format!("report of {month}: {e}"))))?;

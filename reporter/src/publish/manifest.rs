@@ -65,6 +65,24 @@ pub(super) fn seal(edition: &NewEdition, report: &Report, key: &SigningKey) -> S
     Seal { signature: key.sign(manifest.as_bytes()), public_key: key.public().to_pem(), manifest }
 }
 
+/// The first part of an edition that is not what was signed, as a disk that fails would leave it;
+/// `None` where all are, and where nothing was signed.
+#[must_use]
+pub fn damaged(edition: &NewEdition) -> Option<String> {
+    let seal = edition.seal.as_ref()?;
+    let text = seal.manifest.as_bytes();
+    let signed =
+        PublicKey::from_pem(&seal.public_key).is_ok_and(|key| key.verifies(text, &seal.signature));
+    let Some(manifest) = Manifest::parse(text).ok().filter(|_| signed) else {
+        return Some(MANIFEST.to_owned());
+    };
+    let is_it = |(name, digest): &&(String, String)| {
+        part(edition, name).is_some_and(|bytes| sha256(bytes) == **digest)
+    };
+    let found = manifest.parts.iter().find(|part| !is_it(part));
+    found.map(|(name, _)| name.clone())
+}
+
 /// What an edition is, by name.
 fn about(report: &Report, key: &PublicKey) -> Vec<(String, String)> {
     let number = |n: Option<u32>| n.map_or_else(|| "none".to_owned(), |n| n.to_string());

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::publish::manifest::{EVIDENCE, MANIFEST, PARTS, PUBLIC_KEY, REPORT, SIGNATURE, part};
+use crate::publish::manifest::{
+    EVIDENCE, MANIFEST, PARTS, PUBLIC_KEY, REPORT, SIGNATURE, damaged, part,
+};
 use crate::publish::verify::{Files, Found, Verdict, check};
 use crate::sign::PublicKey;
 
@@ -50,6 +52,28 @@ fn an_edition_holds_as_it_was_published() {
         "not checked against a known key: it holds under key {id}, which came with the edition"
     );
     assert_eq!(told(&own, "signature"), expect);
+}
+
+#[test]
+fn a_part_that_a_disk_changed_is_named() {
+    let (_dir, store) = october_store(clock_at(NOW));
+    let catalogue = catalogue();
+    publisher(&store, &catalogue).publish(october(), "A. Manager", None, ms(NOW)).unwrap();
+    let whole = store.edition("2026-10", None).unwrap().unwrap();
+    assert_eq!(damaged(&whole), None);
+    let check = |change: &dyn Fn(&mut NewEdition), expect: Option<&str>| {
+        let mut edition = whole.clone();
+        change(&mut edition);
+        assert_eq!(damaged(&edition).as_deref(), expect);
+    };
+    check(&|e| e.pdf[100] ^= 1, Some("report.pdf"));
+    check(&|e| e.segments.truncate(10), Some(EVIDENCE));
+    check(&|e| e.report_json.push(' '), Some(REPORT));
+    check(&|e| e.daily_csv.clear(), Some("daily.csv"));
+    check(&|e| e.seal.as_mut().unwrap().signature[5] ^= 1, Some(MANIFEST));
+    check(&|e| e.seal.as_mut().unwrap().manifest.push(' '), Some(MANIFEST));
+    // of an edition that was never signed nothing can be said
+    check(&|e| e.seal = None, None);
 }
 
 #[test]
