@@ -2,13 +2,13 @@
 //! is asked first, and what the run leaves undecided is given back when it ends.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mailward_catalogue::{Catalogue, ClientCertificate, Means, SecretRef};
+use mailward_catalogue::{Catalogue, Credential, Means, SecretRef};
 use mailward_evidence::{Clock, Reason, Stopwatch};
 
 use crate::causes::causes;
@@ -22,16 +22,17 @@ use crate::probe::{Account, AccountKey, Accounts, Deadline};
 /// All accounts of the definition, and the guard over them.
 #[derive(Debug)]
 pub struct Purse {
-    held: HashMap<Box<str>, Held>,
+    held: RwLock<HashMap<Box<str>, Arc<Held>>>,
     guard: Guard,
+    /// Where refresh tokens are kept that took the place of declared ones.
+    tokens: Option<PathBuf>,
 }
 
 /// An account as it is declared, and its tokens as they are.
 #[derive(Debug)]
 struct Held {
-    username: String,
+    declared: Credential,
     key: Key,
-    certificate: Option<ClientCertificate>,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,18 @@ enum Key {
 }
 
 impl Held {
+    fn new(declared: &Credential, tokens: Option<&Path>) -> Self {
+        let key = match &declared.means {
+            Means::Password(place) => Key::Password(place.clone()),
+            Means::OAuth(means) => {
+                let kept = tokens.map(|directory| directory.join(file_name(&declared.id)));
+                Key::Tokens(Arc::new(Tokens::new(means.clone(), kept)))
+            }
+            Means::Certificate => Key::Certificate,
+        };
+        Self { declared: declared.clone(), key }
+    }
+
     /// The secrets of the account as they are now; a token is fetched when it is shown.
     fn read(&self, id: &str) -> Result<(AccountKey, Option<Identity>), Reason> {
         let missing = |what: &str, error: &dyn std::error::Error| {
@@ -54,7 +67,7 @@ impl Held {
             Key::Password(place) => AccountKey::Password(read("password", place)?),
             Key::Certificate => AccountKey::Certificate,
         };
-        let Some(places) = &self.certificate else { return Ok((key, None)) };
+        let Some(places) = &self.declared.certificate else { return Ok((key, None)) };
         let certificate = read("certificate", &places.certificate)?;
         let private = read("key", &places.key)?;
         let identity = Identity::read(&certificate, &private);
@@ -73,33 +86,38 @@ impl Purse {
         metrics: Arc<Metrics>,
     ) -> Self {
         let held = catalogue.credentials.iter().map(|credential| {
-            let key = match &credential.means {
-                Means::Password(place) => Key::Password(place.clone()),
-                Means::OAuth(means) => {
-                    let name = file_name(&credential.id);
-                    let kept = tokens.as_ref().map(|directory| directory.join(name));
-                    Key::Tokens(Arc::new(Tokens::new(means.clone(), kept)))
-                }
-                Means::Certificate => Key::Certificate,
-            };
-            let certificate = credential.certificate.clone();
-            let held = Held { username: credential.username.clone(), key, certificate };
-            (Box::from(credential.id.as_str()), held)
+            let held = Held::new(credential, tokens.as_deref());
+            (Box::from(credential.id.as_str()), Arc::new(held))
         });
-        let spared = catalogue.credentials.iter().map(|credential| Spared {
-            id: Box::from(credential.id.as_str()),
-            username: credential.username.clone(),
-            shared: credential.shared,
-        });
-        let guard = Guard::new(spared.collect(), memory, clock, Some(metrics));
-        Self { held: held.collect(), guard }
+        let held = RwLock::new(held.collect());
+        let guard = Guard::new(spared(catalogue), memory, clock, Some(metrics));
+        Self { held, guard, tokens }
+    }
+
+    /// From now on, these are the accounts. One that is declared as before keeps its tokens, and
+    /// what is remembered of any stays.
+    pub fn take_over(&self, catalogue: &Catalogue) {
+        self.guard.take_over(spared(catalogue));
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *held);
+        for credential in &catalogue.credentials {
+            let id: Box<str> = Box::from(credential.id.as_str());
+            let same = before.get(&id).filter(|held| held.declared == *credential);
+            let taken = same.map(Arc::clone);
+            let made = || Arc::new(Held::new(credential, self.tokens.as_deref()));
+            held.insert(id, taken.unwrap_or_else(made));
+        }
+    }
+
+    fn held(&self, id: &str) -> Option<Arc<Held>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone)
     }
 
     /// No accounts at all.
     #[cfg(test)]
     pub(crate) fn empty(clock: Arc<dyn Clock>) -> Self {
         let guard = Guard::new(Vec::new(), Memory::Passing, clock, None);
-        Self { held: HashMap::new(), guard }
+        Self { held: RwLock::default(), guard, tokens: None }
     }
 
     /// From now on, the reporter is asked whether an account may be tried.
@@ -117,6 +135,15 @@ impl Purse {
     pub fn for_run(&self) -> RunAccounts<'_> {
         RunAccounts { purse: self, run: Mutex::default() }
     }
+}
+
+fn spared(catalogue: &Catalogue) -> Vec<Spared> {
+    let spared = catalogue.credentials.iter().map(|credential| Spared {
+        id: Box::from(credential.id.as_str()),
+        username: credential.username.clone(),
+        shared: credential.shared,
+    });
+    spared.collect()
 }
 
 /// The accounts of one run; when it is dropped, what was granted and came to no answer is
@@ -152,7 +179,7 @@ impl RunAccounts<'_> {
     }
 
     async fn give(&self, credential_id: &str, deadline: Deadline) -> Result<Account, Reason> {
-        let held = self.purse.held.get(credential_id).ok_or(Reason::CredentialMissing)?;
+        let held = self.purse.held(credential_id).ok_or(Reason::CredentialMissing)?;
         let (key, identity) = held.read(credential_id)?;
         let watch = Stopwatch::start();
         let asked = self.purse.guard.ask(credential_id, deadline).await;
@@ -160,7 +187,7 @@ impl RunAccounts<'_> {
         run.waited += watch.elapsed();
         let attempt = asked.map_err(|_| Reason::CredentialHeld)?;
         run.granted.push((Box::from(credential_id), attempt));
-        Ok(Account { username: held.username.clone(), key, identity })
+        Ok(Account { username: held.declared.username.clone(), key, identity })
     }
 }
 
@@ -234,11 +261,17 @@ mod tests {
 
     fn purse_at(secret: SecretRef, clock: Arc<dyn Clock>) -> Purse {
         let username = "probe1@example.org".to_owned();
-        let held =
-            Held { username: username.clone(), key: Key::Password(secret), certificate: None };
-        let held = HashMap::from([(Box::from("owa"), held)]);
+        let declared = Credential {
+            id: "owa".to_owned(),
+            username: username.clone(),
+            means: Means::Password(secret),
+            certificate: None,
+            shared: false,
+        };
+        let held = HashMap::from([(Box::from("owa"), Arc::new(Held::new(&declared, None)))]);
         let spared = vec![Spared { id: Box::from("owa"), username, shared: false }];
-        Purse { held, guard: Guard::new(spared, Memory::Passing, clock, None) }
+        let guard = Guard::new(spared, Memory::Passing, clock, None);
+        Purse { held: RwLock::new(held), guard, tokens: None }
     }
 
     #[tokio::test]

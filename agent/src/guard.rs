@@ -118,10 +118,42 @@ struct Desk {
     mailboxes: HashMap<Box<str>, Mailbox>,
 }
 
+impl Desk {
+    /// Enters an account, or what is declared of it by now; whether its mailbox is new to it.
+    fn enter(&mut self, Spared { id, username, shared }: Spared) -> bool {
+        // a certificate may stand for an account without a name
+        let name = if username.trim().is_empty() { &*id } else { &*username };
+        let mailbox = mailbox_of(name);
+        if let Some(known) = self.accounts.get_mut(&id) {
+            known.shared = shared;
+            if known.mailbox == mailbox {
+                return false;
+            }
+            if let Some(before) = self.mailboxes.get_mut(&known.mailbox) {
+                before.ids.retain(|other| *other != id);
+            }
+        }
+        self.mailboxes.entry(mailbox.clone()).or_default().ids.push(id.clone());
+        let account = Account {
+            mailbox,
+            shared,
+            trusted: false,
+            quiet_until: Duration::ZERO,
+            asked: None,
+            told_good_ms: None,
+            told: None,
+        };
+        self.accounts.insert(id, account);
+        true
+    }
+}
+
 /// The memory of all accounts of an agent.
 #[derive(Debug)]
 pub struct Guard {
     files: Option<Files>,
+    /// No other process has these files.
+    is_alone: bool,
     clock: Arc<dyn Clock>,
     metrics: Option<Arc<Metrics>>,
     lessor: OnceLock<Lessor>,
@@ -150,21 +182,8 @@ impl Guard {
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
         let mut desk = Desk::default();
-        for Spared { id, username, shared } in accounts {
-            // a certificate may stand for an account without a name
-            let name = if username.trim().is_empty() { &*id } else { &*username };
-            let mailbox = mailbox_of(name);
-            desk.mailboxes.entry(mailbox.clone()).or_default().ids.push(id.clone());
-            let account = Account {
-                mailbox,
-                shared,
-                trusted: false,
-                quiet_until: Duration::ZERO,
-                asked: None,
-                told_good_ms: None,
-                told: None,
-            };
-            desk.accounts.insert(id, account);
+        for spared in accounts {
+            desk.enter(spared);
         }
         let (files, is_alone) = match memory {
             Memory::OfAgent(directory) => (Some(Files::new(directory)), true),
@@ -173,6 +192,7 @@ impl Guard {
         };
         let guard = Self {
             files,
+            is_alone,
             clock,
             metrics,
             lessor: OnceLock::new(),
@@ -180,7 +200,7 @@ impl Guard {
             ended: Notify::new(),
             owing: Notify::new(),
         };
-        guard.recall(is_alone);
+        guard.recall();
         guard
     }
 
@@ -190,32 +210,60 @@ impl Guard {
         let _ = self.lessor.set(Lessor::new(way));
     }
 
+    /// From now on, these accounts are to be spared as well, each as it is declared now. Of those
+    /// that are not named any more nothing is forgotten: a run that has one may be under way.
+    pub fn take_over(&self, accounts: Vec<Spared>) {
+        let now_ms = self.now_ms();
+        let mut desk = self.lock();
+        for spared in accounts {
+            let id = spared.id.clone();
+            if !desk.enter(spared) {
+                continue;
+            }
+            let Desk { accounts, mailboxes } = &mut *desk;
+            let Some(account) = accounts.get(&id) else { continue };
+            let Some(mailbox) = mailboxes.get_mut(&account.mailbox) else { continue };
+            // where other credentials share it, one of them may be tried at this moment
+            let is_first = mailbox.ids.len() == 1;
+            self.recall_one(accounts, mailbox, self.is_alone && is_first, now_ms);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what is on disk. What was under way when an agent died was never answered.
-    fn recall(&self, is_alone: bool) {
+    fn recall(&self) {
         let now_ms = self.now_ms();
         let mut desk = self.lock();
         let Desk { accounts, mailboxes } = &mut *desk;
         for mailbox in mailboxes.values_mut() {
-            let _held = self.hold();
-            self.refresh(mailbox, true, now_ms);
-            if is_alone {
-                let lost = mailbox.kept.budget.lose_all(now_ms);
-                if lost > 0 {
-                    tracing::warn!(
-                        credentials = mailbox.ids.join(", "),
-                        attempts = lost,
-                        "attempts with this account were cut short; each may have been refused"
-                    );
-                    self.write_down(mailbox, true);
-                }
-            }
-            for id in &mailbox.ids {
-                self.show(accounts.get(id), mailbox, id, now_ms);
-            }
+            self.recall_one(accounts, mailbox, self.is_alone, now_ms);
+        }
+    }
+
+    /// Reads what is on disk of a mailbox; `loses` where nobody can be at it.
+    fn recall_one(
+        &self,
+        accounts: &HashMap<Box<str>, Account>,
+        mailbox: &mut Mailbox,
+        loses: bool,
+        now_ms: i64,
+    ) {
+        let _held = self.hold();
+        self.refresh(mailbox, true, now_ms);
+        let lost = if loses { mailbox.kept.budget.lose_all(now_ms) } else { 0 };
+        if lost > 0 {
+            tracing::warn!(
+                credentials = mailbox.ids.join(", "),
+                attempts = lost,
+                "attempts with this account were cut short; each may have been refused"
+            );
+            self.write_down(mailbox, true);
+        }
+        for id in &mailbox.ids {
+            self.show(accounts.get(id), mailbox, id, now_ms);
         }
     }
 

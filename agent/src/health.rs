@@ -2,7 +2,7 @@
 //! It is asked before "down" is recorded; what an unfit agent then records is left to others.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -57,6 +57,10 @@ fn reference(text: &str) -> Result<Reference, ReferenceError> {
     Ok(Reference::Tcp { host: host.to_owned(), port })
 }
 
+fn read_all(references: &[String]) -> Result<Arc<[Reference]>, ReferenceError> {
+    references.iter().map(|text| reference(text)).collect()
+}
+
 /// Whether the agent was fit to judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fitness {
@@ -94,7 +98,7 @@ struct Look {
 pub struct Health {
     net: Arc<Net>,
     clock: Arc<dyn Clock>,
-    references: Vec<Reference>,
+    references: RwLock<Arc<[Reference]>>,
     look: tokio::sync::Mutex<Look>,
     stalls: Stalls,
     metrics: Arc<Metrics>,
@@ -112,9 +116,23 @@ impl Health {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ReferenceError> {
-        let references = references.iter().map(|text| reference(text)).collect::<Result<_, _>>()?;
+        let references = RwLock::new(read_all(references)?);
         let look = tokio::sync::Mutex::default();
         Ok(Self { net, clock, references, look, stalls: Stalls::default(), metrics })
+    }
+
+    /// From now on, these references are looked at.
+    ///
+    /// # Errors
+    /// When one of them cannot be read; then those before stay.
+    pub fn refer_to(&self, references: &[String]) -> Result<(), ReferenceError> {
+        let references = read_all(references)?;
+        *self.references.write().unwrap_or_else(PoisonError::into_inner) = references;
+        Ok(())
+    }
+
+    fn references(&self) -> Arc<[Reference]> {
+        Arc::clone(&self.references.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the event loop stood still during a run.
@@ -130,7 +148,7 @@ impl Health {
         if self.starved(run) {
             return Fitness::Starved;
         }
-        if self.references.is_empty() {
+        if self.references().is_empty() {
             return Fitness::Fit;
         }
         let mut look = self.look.lock().await;
@@ -158,7 +176,7 @@ impl Health {
             self.metrics.isolated.set(i64::from(lost));
             if lost {
                 tracing::error!(
-                    references = self.references.len(),
+                    references = self.references().len(),
                     "all references are out of reach: what seems down is recorded as unknown"
                 );
             } else {
@@ -169,8 +187,9 @@ impl Health {
     }
 
     async fn any_reachable(&self) -> bool {
+        let references = self.references();
         let mut asked: FuturesUnordered<_> =
-            self.references.iter().map(|reference| self.reachable(reference)).collect();
+            references.iter().map(|reference| self.reachable(reference)).collect();
         while let Some(reachable) = asked.next().await {
             if reachable {
                 return true;
@@ -204,11 +223,11 @@ impl Health {
     }
 
     async fn watch_references(&self) {
-        if self.references.is_empty() {
-            return;
-        }
         loop {
             tokio::time::sleep(BACKGROUND).await;
+            if self.references().is_empty() {
+                continue;
+            }
             let mut look = self.look.lock().await;
             self.look_again(&mut look).await;
         }

@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use mailward_evidence::lease::AccountState;
 use mailward_evidence::{Outcome, Verdict};
+use prometheus::core::Collector as _;
+use prometheus::proto::LabelPair;
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, Opts, Registry, TextEncoder,
@@ -92,6 +94,8 @@ pub struct Metrics {
     pub isolated: IntGauge,
     /// The last measured lag of the event loop.
     pub loop_lag: Gauge,
+    definition_since: Gauge,
+    definition_is_latest: IntGauge,
     outbox_records: IntGauge,
     outbox_bytes: IntGauge,
     outbox_oldest: Gauge,
@@ -226,6 +230,15 @@ impl Metrics {
                 "mailward_agent_lag_seconds",
                 "How late the agent's own event loop ran at the last look.",
             ))?,
+            definition_since: make.add(Gauge::new(
+                "mailward_definition_reload_timestamp_seconds",
+                "When the definition in force was read.",
+            ))?,
+            definition_is_latest: make.add(IntGauge::new(
+                "mailward_definition_reload_successful",
+                "Whether the definition is what its file said when it was read last; 0 if that was \
+                 refused.",
+            ))?,
             outbox_records: make
                 .add(IntGauge::new("mailward_outbox_records", "Records not delivered yet."))?,
             outbox_bytes: make
@@ -262,6 +275,30 @@ impl Metrics {
         }
     }
 
+    /// What is shown of a probe that is not declared any more, or in another way, is shown no
+    /// longer.
+    pub fn forget(&self, of: &ProbeMetrics) {
+        let probe = &*of.probe;
+        let labels = [probe, &*of.component, of.kind];
+        // none of these need be there
+        let _ = self.up.remove_label_values(&labels);
+        let _ = self.duration.remove_label_values(&labels);
+        let _ = self.certificate_expiry.remove_label_values(&[probe]);
+        for family in self.phase.collect() {
+            for metric in family.get_metric() {
+                let value = |name: &str| {
+                    metric.get_label().iter().find(|l| l.name() == name).map(LabelPair::value)
+                };
+                if let (Some(of), Some(phase)) = (value("probe"), value("phase"))
+                    && of == probe
+                {
+                    let _ = self.phase.remove_label_values(&[of, phase]);
+                }
+            }
+        }
+        self.forget_listings(probe, |_, _| false);
+    }
+
     /// A run started so long after it was due.
     pub fn started(&self, lag_s: f64) {
         self.schedule_lag.observe(lag_s.max(0.0));
@@ -282,6 +319,18 @@ impl Metrics {
     /// A message arrived so long after its hand-over.
     pub fn mail_arrived(&self, probe: &str, direction: &'static str, delivery_s: f64) {
         self.mail_delivery.with_label_values(&[probe, direction]).observe(delivery_s);
+    }
+
+    /// The definition in force: when it was read, and whether a newer one was refused since.
+    pub fn definition(&self, since_ms: i64, is_latest: bool) {
+        let since = Timestamp::from_millisecond(since_ms).unwrap_or_default();
+        self.definition_since.set(since.as_duration().as_secs_f64());
+        self.definition_is_latest.set(i64::from(is_latest));
+    }
+
+    /// A newer definition could not be taken up.
+    pub fn refused_definition(&self) {
+        self.definition_is_latest.set(0);
     }
 
     /// What a run said.
@@ -338,9 +387,16 @@ impl Metrics {
             probes.insert(Box::from(probe));
             self.listed.with_label_values(&[&*listing.address, &*listing.list]).set(1.0);
         }
-        seen.retain(|(address, list), probes| {
-            let still = outcome.listings.iter().any(|l| l.address == *address && l.list == *list);
-            if !still {
+        drop(seen);
+        self.forget_listings(probe, |address, list| {
+            outcome.listings.iter().any(|l| &*l.address == address && &*l.list == list)
+        });
+    }
+
+    /// Forgets what the probe saw listed, but for what it still does.
+    fn forget_listings(&self, probe: &str, still: impl Fn(&str, &str) -> bool) {
+        lock(&self.listings).retain(|(address, list), probes| {
+            if !still(address, list) {
                 probes.remove(probe);
             }
             if probes.is_empty() {
@@ -403,6 +459,14 @@ pub struct ProbeMetrics {
     duration: Histogram,
     /// Whether `mailward_probe_up` is there.
     shown: bool,
+}
+
+impl ProbeMetrics {
+    /// Whether they are shown under these labels.
+    #[must_use]
+    pub fn is_of(&self, component: &str, kind: &str) -> bool {
+        &*self.component == component && self.kind == kind
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

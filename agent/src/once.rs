@@ -1,7 +1,7 @@
 //! Runs probes once, now, outside of any schedule: what `mailward probe` does. Nothing is kept
 //! or delivered.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -84,7 +84,7 @@ pub async fn probe_once(
     let runner = Runner {
         overall: Semaphore::new(MAX_CONCURRENT),
         purse,
-        post: Some(Arc::clone(&mail.post)),
+        post: OnceLock::from(Arc::clone(&mail.post)),
         devices: Devices::new(name.as_str(), None),
         health: Arc::new(health.map_err(RunError::from)?),
         clock: Arc::clone(clock),
@@ -116,7 +116,7 @@ pub async fn probe_once(
                 Some(sight) if sight.seen.is_under_way => {
                     let (phases, facts) = sight.into_parts();
                     let run = (id.as_str(), due_ms, 0);
-                    if let Some(post) = &runner.post {
+                    if let Some(post) = runner.post.get() {
                         post.desk.settle(run, next_due_ms, phases, facts);
                     }
                     told.wait_for(&id).await.unwrap_or(outcome)

@@ -3,7 +3,7 @@
 //! message is handed over is `probe::mail`'s.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use mail_parser::{Message, MessageParser};
 use mailward_catalogue::{Catalogue, Probe, Settings};
@@ -142,6 +142,31 @@ impl Route {
     }
 }
 
+/// The routes of a definition by probe; `site` is where the agent stands, if only the probes of its
+/// site are its own, and `is_bound` knows the sinks that it has.
+///
+/// # Errors
+/// When a pattern is no regular expression.
+pub fn routes(
+    catalogue: &Catalogue,
+    site: Option<&str>,
+    is_bound: impl Fn(&str) -> bool,
+) -> Result<HashMap<String, Route>, regex::Error> {
+    let mut routes = HashMap::new();
+    for probe in &catalogue.probes {
+        let here = site.is_none_or(|site| probe.runs_at(site));
+        if let Some(mut route) = Route::read(probe)?.filter(|_| here) {
+            if let Place::Sink(id) = &route.receive {
+                // without its sink here the probe cannot be run, which each run says
+                let Some(sink) = catalogue.sink(id).filter(|_| is_bound(id)) else { continue };
+                route.sink_hostname = Some(sink.hostname.clone());
+            }
+            routes.insert(probe.id.clone(), route);
+        }
+    }
+    Ok(routes)
+}
+
 /// What the mail probes of an agent share.
 #[derive(Debug)]
 pub struct Post {
@@ -149,7 +174,7 @@ pub struct Post {
     pub mint: Mint,
     /// Keeps the messages under way.
     pub desk: Desk,
-    routes: HashMap<String, Route>,
+    routes: RwLock<HashMap<String, Route>>,
     metrics: Arc<Metrics>,
 }
 
@@ -167,33 +192,31 @@ impl Post {
         desk: Desk,
         metrics: Arc<Metrics>,
     ) -> Result<Self, regex::Error> {
-        let mut routes = HashMap::new();
-        for probe in &catalogue.probes {
-            let here = site.is_none_or(|site| probe.runs_at(site));
-            if let Some(mut route) = Route::read(probe)?.filter(|_| here) {
-                if let Place::Sink(id) = &route.receive {
-                    let bound = sinks.iter().any(|sink| sink.id() == id);
-                    // without its sink here the probe cannot be run, which each run says
-                    let Some(sink) = catalogue.sink(id).filter(|_| bound) else { continue };
-                    route.sink_hostname = Some(sink.hostname.clone());
-                }
-                routes.insert(probe.id.clone(), route);
-            }
-        }
+        let is_bound = |id: &str| sinks.iter().any(|sink| sink.id() == id);
+        let routes = RwLock::new(routes(catalogue, site, is_bound)?);
         Ok(Self { mint, desk, routes, metrics })
+    }
+
+    /// From now on, mail goes these ways; see [`routes`]. What is under way is still awaited.
+    pub fn reroute(&self, routes: HashMap<String, Route>) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    fn routes(&self) -> RwLockReadGuard<'_, HashMap<String, Route>> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The route of a probe.
     #[must_use]
-    pub fn route(&self, probe: &str) -> Option<&Route> {
-        self.routes.get(probe)
+    pub fn route(&self, probe: &str) -> Option<Route> {
+        self.routes().get(probe).cloned()
     }
 
     /// Every mailbox that is to be looked into, once.
     #[must_use]
     pub fn mailboxes(&self) -> Vec<MailboxAccess> {
         let mut mailboxes: Vec<MailboxAccess> = Vec::new();
-        for route in self.routes.values() {
+        for route in self.routes().values() {
             for place in [&route.receive, &route.bounces] {
                 if let Place::Mailbox(mailbox) = place {
                     match mailboxes.iter_mut().find(|known| known.name() == mailbox.name()) {
@@ -232,7 +255,7 @@ impl Post {
             facts.set("folder", crate::net::clean(folder, 200));
         }
         let mut how = if found.is_junk { How::Junked } else { How::Well };
-        if let Some(route) = self.routes.get(&probe) {
+        if let Some(route) = self.route(&probe) {
             if let Some(trusted) = &route.authserv_id {
                 auth_results::note(message, trusted, &mut facts);
             }

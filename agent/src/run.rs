@@ -1,17 +1,19 @@
 //! The agent as a whole: joins schedule, probes, health, outbox, delivery and metrics, and stops
 //! them in an order that loses nothing. The parts know nothing of each other.
 
+mod following;
 mod home;
 mod listen;
 mod mail;
 mod planner;
+mod pulse;
 pub(crate) mod runner;
 mod wake;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mailward_catalogue::{Catalogue, InForce, Probe, Pulse, Schedule, Secret};
@@ -19,7 +21,7 @@ use mailward_evidence::{
     AgentName, Clock, IdError, ProbeId, Record, Roster, RosterProbe, SiteName,
 };
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -35,12 +37,14 @@ use crate::outbox::{Limits, Outbox, OutboxError};
 use crate::post::ledger::LedgerError;
 use crate::post::token::KeyError;
 use crate::probe::{self, BuildError};
-use crate::schedule::{Course, Cron, CronError, Rhythm};
+use crate::schedule::{Cron, CronError, Rhythm};
 use crate::sink::SinkError;
+use following::{Built, Following};
 use home::Home;
 pub use home::HomeError;
 use mail::Mail;
-use planner::{Planner, Watched};
+use planner::Planner;
+use pulse::{Vitals, Working};
 use runner::{Runnable, Runner};
 
 /// The most probes at once, in all, where the definition does not say.
@@ -50,13 +54,13 @@ const MAX_PER_HOST: usize = 8;
 const OUTBOX_MAX_BYTES: u64 = 1 << 30;
 const OUTBOX_MAX_AGE: Duration = Duration::from_secs(30 * 86_400);
 /// How long a stopping agent waits for a last delivery.
-const LAST_DELIVERY: Duration = Duration::from_millis(1500);
+const LAST_DELIVERY: Duration = Duration::from_secs(1);
 
 /// What an agent needs to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The definition. Each new one is taken up while the agent runs, but for what
-    /// docs/operations.md names.
+    /// The definition. Each new one is taken up while the agent runs, but for what holds for the
+    /// life of the process.
     pub definition: watch::Receiver<Arc<InForce>>,
     /// The agent's name; its evidence bears it.
     pub agent: AgentName,
@@ -149,7 +153,6 @@ pub enum RunError {
 /// When it cannot start, or a part of it dies.
 pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Result<(), RunError> {
     let home = Home::claim(&settings.data, &settings.agent)?;
-    let clock = Arc::clone(&settings.clock);
     let metrics = Arc::new(Metrics::new()?);
     let listener = match settings.listen {
         Some(address) => Some(
@@ -162,64 +165,76 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
     let in_force = Arc::clone(&settings.definition.borrow());
     let catalogue = &in_force.catalogue;
     let mail = Mail::open(catalogue, &settings, &home, &metrics).await?;
-    let parts = Parts::build(catalogue, &settings, &home, &metrics, mail.as_ref())?;
+    let parts = Parts::build(catalogue, &settings, &home, &metrics)?;
+    let most = catalogue.agent.as_ref().map_or(MAX_PER_HOST, |agent| agent.max_per_host).max(1);
+    let nothing = Built::nothing(catalogue, Hosts::new(most));
+    let (built, planned) = nothing.next(catalogue, &settings, &parts.net)?;
     let outbox = Outbox::open(&home.outbox(), limits(catalogue))?;
-    let (keeper, outbox) = Keeper::start(outbox, Arc::clone(&clock)).map_err(RunError::Thread)?;
-    let to = Destination {
-        reporter: settings.reporter.clone(),
-        token: settings.token.borrow().clone(),
-        trust: parts.trust.clone(),
-    };
-    let way = Way::new(&to, Arc::clone(&parts.net))?;
-    parts.purse.ask_through(way.clone());
-    let delivery = Delivery::new(
-        way,
-        outbox.clone(),
-        Arc::clone(&metrics),
-        Arc::clone(&clock),
-        home.refused(),
-    );
+    let (keeper, outbox) =
+        Keeper::start(outbox, Arc::clone(&settings.clock)).map_err(RunError::Thread)?;
+    parts.purse.ask_through(parts.way.clone());
 
     record_roster(catalogue, &settings, &home, &outbox).await?;
+    metrics.definition(in_force.since_ms, in_force.is_latest);
     tracing::info!(
         agent = %settings.agent,
         site = %settings.site,
-        probes = parts.watched.len(),
+        probes = planned.len(),
         reporter = %settings.reporter,
         "the agent runs"
     );
 
-    // aborted when this function returns, however it does
-    let mut aside = JoinSet::new();
-    let health = Arc::clone(&parts.health);
-    aside.spawn(async move { health.watch().await });
-    let purse = Arc::clone(&parts.purse);
-    aside.spawn(async move { purse.tell().await });
-    if let Some(listener) = listener {
-        aside.spawn(listen::serve(listener, Arc::clone(&metrics), outbox.clone(), clock.clone()));
-    }
+    let wake = wake::Wake::start(planned.iter().any(|p| p.cron)).await.map_err(RunError::Wake)?;
     let (hurry, hurried) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
+    let delivery = parts.delivery(&settings, &home, &outbox);
     let mut delivering = JoinSet::new();
     delivering.spawn(delivery.run(hurried, stopped));
 
-    let told = mail.map(|mail| mail.start(&parts, &settings.clock, &outbox, &mut aside));
-    let wake = wake::Wake::start(parts.has_cron()).await.map_err(RunError::Wake)?;
-    let mut planner = Planner::new(
-        settings.agent.clone(),
-        parts.watched,
-        Arc::new(parts.runner),
-        outbox.clone(),
-        Arc::clone(&metrics),
-        Arc::clone(&clock),
-    );
-    if let Some(told) = told {
-        planner = planner.with_mail(told);
-    }
-    let ended = tokio::select! {
-        () = planner.run(&mut shutdown, wake) => Ok(()),
-        _ = delivering.join_next() => Err(RunError::Ended("delivery")),
-        _ = aside.join_next() => Err(RunError::Ended("a part of the agent")),
+    let probes = planned.len();
+    let mut planner =
+        Planner::new(settings.agent.clone(), planned, Arc::clone(&parts.runner), outbox.clone());
+    let (working, _) =
+        watch::channel(Working { by: Arc::clone(&in_force), probes, obstacle: None });
+    let vitals = Vitals {
+        working: working.subscribe(),
+        turned: planner.turned(),
+        outbox: outbox.clone(),
+        clock: Arc::clone(&settings.clock),
+        lost: 0,
+    };
+    // aborted when this function returns, however it does
+    let mut aside = parts.watch_self(listener, &outbox);
+    aside.spawn(vitals.keep(settings.pulse.clone(), settings.beat_every));
+    let (changes, changed) = mpsc::channel(1);
+    let mut tasks = JoinSet::new();
+    let mail = mail.map(|mail| {
+        let (mail, told) = mail.start(&settings, &parts, &outbox, &mut tasks);
+        planner.hear(told);
+        mail
+    });
+    let following = Following {
+        settings: &settings,
+        home: &home,
+        parts: &parts,
+        outbox: &outbox,
+        built,
+        mail,
+        working,
+        changes,
+        tasks,
+    };
+    let ended = {
+        let following = following.follow();
+        tokio::pin!(following);
+        let planning = planner.run(&mut shutdown, wake, changed);
+        tokio::pin!(planning);
+        tokio::select! {
+            () = &mut planning => Ok(()),
+            ended = &mut following => Err(ended),
+            _ = delivering.join_next() => Err(RunError::Ended("delivery")),
+            _ = aside.join_next() => Err(RunError::Ended("a part of the agent")),
+        }
     };
 
     hurry.send_replace(true);
@@ -286,14 +301,13 @@ fn probe_id(probe: &Probe) -> Result<ProbeId, RunError> {
     ProbeId::new(&probe.id).map_err(|error| RunError::Id(probe.id.clone(), error))
 }
 
-/// What is built from the definition.
+/// What lives as long as the agent does.
 struct Parts {
     net: Arc<Net>,
-    trust: Option<PathBuf>,
     health: Arc<Health>,
     purse: Arc<Purse>,
-    runner: Runner,
-    watched: Vec<Watched>,
+    runner: Arc<Runner>,
+    way: Way,
 }
 
 impl Parts {
@@ -302,7 +316,6 @@ impl Parts {
         settings: &Settings,
         home: &Home,
         metrics: &Arc<Metrics>,
-        mail: Option<&Mail>,
     ) -> Result<Self, RunError> {
         let clock = &settings.clock;
         let agent = catalogue.agent.as_ref();
@@ -325,29 +338,38 @@ impl Parts {
         let runner = Runner {
             overall: Semaphore::new(agent.map_or(MAX_CONCURRENT, |a| a.max_concurrent).max(1)),
             purse: Arc::clone(&purse),
-            post: mail.map(|mail| Arc::clone(&mail.post)),
+            post: OnceLock::new(),
             devices: Devices::new(settings.agent.as_str(), Some(home.devices())),
             health: Arc::clone(&health),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
         };
-        let mut hosts = Hosts::new(agent.map_or(MAX_PER_HOST, |a| a.max_per_host).max(1));
-        let now_ms = clock.now().as_millisecond();
-        let mut watched = Vec::new();
-        for probe in catalogue.probes.iter().filter(|p| p.runs_at(settings.site.as_str())) {
-            let rhythm = rhythm(probe, settings.agent.as_str(), catalogue)?;
-            let retry_every_ms = i64::try_from(probe.retry_every.as_millis()).unwrap_or(i64::MAX);
-            let course = Course::new(rhythm, retry_every_ms, now_ms);
-            let runnable = hosts.runnable(probe, &net)?;
-            let shown = metrics.of_probe(&probe.id, &probe.component, probe.kind.name);
-            let cron = matches!(probe.schedule, Schedule::Cron(_));
-            watched.push(Watched::new(runnable, course, shown, cron));
-        }
-        Ok(Self { net, trust, health, purse, runner, watched })
+        let to = Destination {
+            reporter: settings.reporter.clone(),
+            token: settings.token.borrow().clone(),
+            trust,
+        };
+        let way = Way::new(&to, Arc::clone(&net))?;
+        Ok(Self { net, health, purse, runner: Arc::new(runner), way })
     }
 
-    fn has_cron(&self) -> bool {
-        self.watched.iter().any(Watched::has_cron)
+    fn delivery(&self, settings: &Settings, home: &Home, outbox: &OutboxHandle) -> Delivery {
+        let (metrics, clock) = (Arc::clone(&self.runner.metrics), Arc::clone(&settings.clock));
+        Delivery::new(self.way.clone(), outbox.clone(), metrics, clock, home.refused())
+    }
+
+    /// Starts what runs beside the schedule whatever is declared.
+    fn watch_self(&self, listener: Option<TcpListener>, outbox: &OutboxHandle) -> JoinSet<()> {
+        let mut aside = JoinSet::new();
+        let health = Arc::clone(&self.health);
+        aside.spawn(async move { health.watch().await });
+        let purse = Arc::clone(&self.purse);
+        aside.spawn(async move { purse.tell().await });
+        if let Some(listener) = listener {
+            let (metrics, clock) = (Arc::clone(&self.runner.metrics), &self.runner.clock);
+            aside.spawn(listen::serve(listener, metrics, outbox.clone(), Arc::clone(clock)));
+        }
+        aside
     }
 }
 
@@ -369,6 +391,7 @@ pub(crate) fn rhythm(
 }
 
 /// The limits per host.
+#[derive(Clone)]
 pub(crate) struct Hosts {
     most: usize,
     slots: HashMap<Box<str>, Arc<Semaphore>>,

@@ -149,6 +149,8 @@ pub struct Course {
     failing: Option<u32>,
     last_due_ms: Option<i64>,
     nudge_ms: i64,
+    /// Since when another rhythm holds, until the run that was under way then is over.
+    since_ms: Option<i64>,
 }
 
 /// How far the wall clock may be put back before a probe stops waiting for it.
@@ -166,6 +168,7 @@ impl Course {
             failing: None,
             last_due_ms: None,
             nudge_ms: 0,
+            since_ms: None,
         }
     }
 
@@ -211,10 +214,27 @@ impl Course {
 
     /// The run was not made although it was its time (no slot was free); what is next.
     pub fn skip(&mut self, turn: Turn, now_ms: i64) -> u32 {
-        let scheduled = self.scheduled_after(turn.due_ms);
+        let from = self.since(turn.due_ms);
+        let scheduled = self.scheduled_after(from);
         self.last_due_ms = Some(turn.due_ms);
         self.next = self.choose(scheduled, turn.due_ms, 0, now_ms);
         u32::from(turn.attempt == 0) + self.catch_up(now_ms)
+    }
+
+    /// From when on scheduled runs count that follow a run which was due at `due_ms`.
+    fn since(&mut self, due_ms: i64) -> i64 {
+        self.since_ms.take().map_or(due_ms, |since| due_ms.max(since))
+    }
+
+    /// Goes on by another rhythm. The run that is next keeps its place, since the evidence has
+    /// announced it, unless the new rhythm has one before it; re-probes under way go on.
+    pub fn take_over(&mut self, rhythm: Rhythm, retry_every_ms: i64, now_ms: i64) {
+        (self.rhythm, self.retry_every_ms) = (rhythm, retry_every_ms.max(1));
+        let from = self.last_due_ms.map_or(now_ms, |last| last.max(now_ms));
+        let first = self.scheduled_after(from).map(|due_ms| Turn { due_ms, attempt: 0 });
+        let earlier = |next: &Turn| first.filter(|first| first.due_ms < next.due_ms);
+        self.next = self.next.map(|next| earlier(&next).unwrap_or(next)).or(first);
+        self.since_ms = Some(now_ms);
     }
 
     /// Takes note of what a run said, at the time it ended.
@@ -227,7 +247,8 @@ impl Course {
             Settling::Undecided => self.failing.map(|_| made),
         };
         let took_ms = (now_ms - ran.due_ms).max(0);
-        let scheduled = self.scheduled_after(ran.due_ms);
+        let from = self.since(ran.due_ms);
+        let scheduled = self.scheduled_after(from);
         self.next = self.choose(scheduled, ran.due_ms, took_ms, now_ms);
         let missed = self.catch_up(now_ms);
         let next_due_ms = self
@@ -265,6 +286,7 @@ impl Course {
             self.nudge_ms += 1;
             self.last_due_ms = None;
         }
+        self.since_ms = self.since_ms.filter(|since| *since <= now_ms);
         let Some(next) = self.next.filter(|next| next.due_ms > now_ms) else {
             return self.catch_up(now_ms);
         };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// `[[credential]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Its id.
     pub id: String,

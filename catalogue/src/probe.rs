@@ -46,6 +46,16 @@ impl Probe {
         self.sites.is_empty() || self.sites.iter().any(|s| s == site)
     }
 
+    /// Whether a run of it is the same as one of `other`, whatever else is declared of them.
+    #[must_use]
+    pub fn runs_like(&self, other: &Self) -> bool {
+        let asks = |p: &Self| (p.kind.name, p.timeout, p.slow);
+        self.id == other.id
+            && asks(self) == asks(other)
+            && self.credentials == other.credentials
+            && self.settings == other.settings
+    }
+
     /// The ids of all credentials it uses, those in tables of its own included.
     pub fn accounts(&self) -> impl Iterator<Item = &str> {
         let of_groups = self.settings.groups().flat_map(|(_, keys)| keys.texts("credential"));

@@ -227,7 +227,7 @@ impl Need {
 }
 
 /// `[[sink]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sink {
     /// Its id.
     pub id: String,

@@ -2,7 +2,7 @@
 //! token that every request bears. What is sent is left to others.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mailward_catalogue::Secret;
@@ -50,7 +50,7 @@ pub struct Destination {
 pub struct Way {
     client: reqwest::Client,
     base: Url,
-    authorization: HeaderValue,
+    authorization: Arc<RwLock<HeaderValue>>,
 }
 
 impl Way {
@@ -60,11 +60,23 @@ impl Way {
     /// When the address, the token or the authorities cannot be used.
     pub fn new(to: &Destination, net: Arc<Net>) -> Result<Self, DeliverError> {
         let base = base(&to.reporter)?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", to.token.expose()))
-            .map_err(|_| DeliverError::Token)?;
-        authorization.set_sensitive(true);
+        let authorization = Arc::new(RwLock::new(bearer(&to.token)?));
         let client = client(&base, to.trust.as_deref(), net)?;
         Ok(Self { client, base, authorization })
+    }
+
+    /// From now on, requests bear this token.
+    ///
+    /// # Errors
+    /// When it cannot stand in a header; then the one before stays.
+    pub fn renew(&self, token: &Secret) -> Result<(), DeliverError> {
+        let renewed = bearer(token)?;
+        *self.authorization.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        Ok(())
+    }
+
+    fn authorization(&self) -> HeaderValue {
+        self.authorization.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A request to this part of the reporter's `/api/v1`.
@@ -75,9 +87,16 @@ impl Way {
         }
         self.client
             .post(url)
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, self.authorization())
             .header(USER_AGENT, concat!("mailward/", env!("CARGO_PKG_VERSION")))
     }
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, DeliverError> {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        .map_err(|_| DeliverError::Token)?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
 }
 
 /// The reporter's address, checked.
@@ -163,6 +182,22 @@ mod tests {
         check("https://r.example.org/mail?x=1", Some("https://r.example.org/mail/api/v1/evidence"));
         check("ftp://r.example.org/", None);
         check("mailto:x@example.org", None);
+    }
+
+    #[test]
+    fn a_renewed_token_is_borne_by_every_clone() {
+        let to = Destination {
+            reporter: "http://127.0.0.1:7025".parse().unwrap(),
+            token: Secret::new("first".to_owned()),
+            trust: None,
+        };
+        let way = Way::new(&to, Arc::new(Net::new(None, None).unwrap())).unwrap();
+        let other = way.clone();
+        way.renew(&Secret::new("second".to_owned())).unwrap();
+        assert!(way.renew(&Secret::new("no\ntoken".to_owned())).is_err());
+        let request = other.post(&["evidence"]).build().unwrap();
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer second");
+        assert!(!format!("{other:?}").contains("second"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Mail under way as a part of the agent: its key and ledger in the data directory, its sinks and
 //! mailboxes, and the way of what is told to the planner. What they do is `post`'s and `sink`'s.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use mailward_catalogue::Catalogue;
-use mailward_evidence::Clock;
+use mailward_catalogue::{Catalogue, Sink as Declared};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::home::Home;
 use super::{Parts, RunError, Settings};
@@ -14,9 +14,9 @@ use crate::metrics::Metrics;
 use crate::outbox::keeper::OutboxHandle;
 use crate::post::desk::{Desk, Told};
 use crate::post::ledger::Ledger;
-use crate::post::mailbox::Mailbox;
+use crate::post::mailbox::{Mailbox, MailboxAccess};
 use crate::post::token::Mint;
-use crate::post::{Place, Post, Route};
+use crate::post::{self, Place, Post, Route};
 use crate::sink::Sink;
 
 /// The most that is told and not recorded yet.
@@ -24,7 +24,7 @@ const TOLD: usize = 64;
 
 /// Mail under way, ready to start.
 pub(super) struct Mail {
-    pub(super) post: Arc<Post>,
+    post: Arc<Post>,
     sinks: Vec<Sink>,
 }
 
@@ -38,17 +38,8 @@ impl Mail {
         metrics: &Arc<Metrics>,
     ) -> Result<Option<Self>, RunError> {
         let site = settings.site.as_str();
-        let mut wanted: Vec<String> = Vec::new();
-        let mut any = home.mail_ledger().exists();
-        for probe in catalogue.probes.iter().filter(|probe| probe.runs_at(site)) {
-            let Some(route) = Route::read(probe)? else { continue };
-            any = true;
-            for place in [route.receive, route.bounces] {
-                if let Place::Sink(id) = place {
-                    wanted.push(id);
-                }
-            }
-        }
+        let wanted = Sinks::wanted(catalogue, site)?;
+        let any = wanted.any_mail || home.mail_ledger().exists();
         if !any {
             return Ok(None);
         }
@@ -57,12 +48,7 @@ impl Mail {
         if !restored.is_empty() {
             tracing::info!(messages = restored.len(), "messages were under way; they are awaited");
         }
-        let mut sinks = Vec::new();
-        for sink in catalogue.sinks.iter().filter(|sink| sink.runs_at(site)) {
-            if wanted.contains(&sink.id) {
-                sinks.push(Sink::bind(sink).await?);
-            }
-        }
+        let sinks = wanted.bind(|_| false).await?;
         let clock = Arc::clone(&settings.clock);
         let desk = Desk::new(settings.agent.clone(), ledger, restored, clock);
         let post = Post::new(catalogue, Some(site), &sinks, mint, desk, Arc::clone(metrics))?;
@@ -72,24 +58,124 @@ impl Mail {
     /// Starts sinks, mailboxes and the desk; what is told comes out of the channel.
     pub(super) fn start(
         self,
+        settings: &Settings,
         parts: &Parts,
-        clock: &Arc<dyn Clock>,
         outbox: &OutboxHandle,
-        aside: &mut JoinSet<()>,
-    ) -> mpsc::Receiver<Told> {
+        tasks: &mut JoinSet<()>,
+    ) -> (MailAtWork, mpsc::Receiver<Told>) {
         let Self { post, sinks } = self;
+        // it is set once, for the agent has one desk
+        let _ = parts.runner.post.set(Arc::clone(&post));
+        let mut mail = MailAtWork { post, sinks: HashMap::new(), mailboxes: HashMap::new() };
         for sink in sinks {
-            aside.spawn(sink.run(Arc::clone(&post), Arc::clone(&parts.net), Arc::clone(clock)));
+            mail.open_sink(sink, settings, parts, tasks);
         }
-        for mailbox in post.mailboxes() {
-            let mailbox = Mailbox::new(mailbox, &post, &parts.net, &parts.purse, clock);
-            aside.spawn(mailbox.run());
-        }
+        mail.open_mailboxes(settings, parts, tasks);
         let (tell, told) = mpsc::channel(TOLD);
         let (outbox, health) = (outbox.clone(), Arc::clone(&parts.health));
-        aside.spawn(async move {
+        let post = Arc::clone(&mail.post);
+        tasks.spawn(async move {
             post.desk.run(tell, Some(outbox), Some(health)).await;
         });
-        told
+        (mail, told)
+    }
+}
+
+/// Mail under way, at work.
+pub(super) struct MailAtWork {
+    post: Arc<Post>,
+    sinks: HashMap<String, AbortHandle>,
+    mailboxes: HashMap<String, (MailboxAccess, AbortHandle)>,
+}
+
+impl MailAtWork {
+    /// Goes on by another definition. A mailbox that no probe names any more is still looked into,
+    /// for what is under way to it.
+    pub(super) async fn take_over(
+        &mut self,
+        catalogue: &Catalogue,
+        settings: &Settings,
+        parts: &Parts,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), RunError> {
+        let site = settings.site.as_str();
+        let wanted = Sinks::wanted(catalogue, site)?;
+        let is_open = |id: &str| self.sinks.contains_key(id);
+        let fresh = wanted.bind(is_open).await?;
+        let is_bound = |id: &str| is_open(id) || fresh.iter().any(|sink| sink.id() == id);
+        self.post.reroute(post::routes(catalogue, Some(site), is_bound)?);
+        let declared: Vec<&str> = wanted.declared.iter().map(|sink| sink.id.as_str()).collect();
+        self.sinks.retain(|id, task| {
+            let stays = declared.contains(&id.as_str());
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for sink in fresh {
+            self.open_sink(sink, settings, parts, tasks);
+        }
+        self.open_mailboxes(settings, parts, tasks);
+        Ok(())
+    }
+
+    fn open_sink(
+        &mut self,
+        sink: Sink,
+        settings: &Settings,
+        parts: &Parts,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let id = sink.id().to_owned();
+        let (post, net) = (Arc::clone(&self.post), Arc::clone(&parts.net));
+        self.sinks.insert(id, tasks.spawn(sink.run(post, net, Arc::clone(&settings.clock))));
+    }
+
+    fn open_mailboxes(&mut self, settings: &Settings, parts: &Parts, tasks: &mut JoinSet<()>) {
+        for access in self.post.mailboxes() {
+            let name = access.name();
+            match self.mailboxes.get(&name) {
+                Some((before, _)) if *before == access => continue,
+                Some((_, task)) => task.abort(),
+                None => {}
+            }
+            let Parts { net, purse, .. } = parts;
+            let mailbox = Mailbox::new(access.clone(), &self.post, net, purse, &settings.clock);
+            self.mailboxes.insert(name, (access, tasks.spawn(mailbox.run())));
+        }
+    }
+}
+
+/// The sinks that probes of a definition name.
+struct Sinks<'a> {
+    declared: Vec<&'a Declared>,
+    /// Whether any probe sends mail.
+    any_mail: bool,
+}
+
+impl<'a> Sinks<'a> {
+    fn wanted(catalogue: &'a Catalogue, site: &str) -> Result<Self, RunError> {
+        let mut named: Vec<String> = Vec::new();
+        let mut any_mail = false;
+        for probe in catalogue.probes.iter().filter(|probe| probe.runs_at(site)) {
+            let Some(route) = Route::read(probe)? else { continue };
+            any_mail = true;
+            for place in [route.receive, route.bounces] {
+                if let Place::Sink(id) = place {
+                    named.push(id);
+                }
+            }
+        }
+        let here = catalogue.sinks.iter().filter(|sink| sink.runs_at(site));
+        Ok(Self { declared: here.filter(|sink| named.contains(&sink.id)).collect(), any_mail })
+    }
+
+    /// Takes hold of their ports, but for those that are open.
+    async fn bind(&self, is_open: impl Fn(&str) -> bool) -> Result<Vec<Sink>, RunError> {
+        let mut sinks = Vec::new();
+        for sink in self.declared.iter().filter(|sink| !is_open(&sink.id)) {
+            sinks.push(Sink::bind(sink).await?);
+        }
+        Ok(sinks)
     }
 }

@@ -3,13 +3,13 @@
 //! due are `schedule`'s; how a run is made is `runner`'s.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mailward_evidence::clock::Reading;
-use mailward_evidence::{AgentName, Clock, Instant, Outcome, Reason, Record, Verdict};
-use tokio::sync::{mpsc, watch};
+use mailward_evidence::{AgentName, Clock, Instant, Outcome, ProbeId, Reason, Record, Verdict};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::runner::{Runnable, Runner, Sight, write_down};
@@ -17,7 +17,7 @@ use super::wake::Wake;
 use crate::metrics::{Metrics, ProbeMetrics};
 use crate::outbox::keeper::OutboxHandle;
 use crate::post::desk::Told;
-use crate::schedule::{Course, Settling};
+use crate::schedule::{Course, Rhythm, Settling};
 use crate::turn::Turn;
 
 /// How often the clocks are compared.
@@ -27,7 +27,28 @@ const STEP_MS: i64 = 500;
 /// How far ahead crons are looked at; they are looked at once a minute.
 const CRON_HORIZON_MS: i64 = 90_000;
 /// How long a stopping agent waits for runs that are under way.
-const LAST_RUNS: Duration = Duration::from_secs(3);
+const LAST_RUNS: Duration = Duration::from_secs(2);
+
+/// A probe as it is to run from now on.
+pub(super) struct Planned {
+    pub(super) probe: Arc<Runnable>,
+    pub(super) rhythm: Rhythm,
+    pub(super) retry_every_ms: i64,
+    /// Whether it was on this rhythm before.
+    pub(super) keeps_time: bool,
+    pub(super) cron: bool,
+    pub(super) component: String,
+    pub(super) kind: &'static str,
+}
+
+/// What runs from now on, by a definition that was read again.
+pub(super) struct Change {
+    pub(super) planned: Vec<Planned>,
+    /// Where mail is told of, if the agent had none to do with before.
+    pub(super) told: Option<mpsc::Receiver<Told>>,
+    /// To be answered when it is so.
+    pub(super) taken: oneshot::Sender<()>,
+}
 
 /// A probe and where it is on its course.
 pub(super) struct Watched {
@@ -37,6 +58,8 @@ pub(super) struct Watched {
     cron: bool,
     /// The run that is under way.
     running: Option<Turn>,
+    /// It is not declared any more; its place is free once no run is under way.
+    gone: bool,
     /// Whether its next run is on the heap.
     queued: bool,
     last: Option<(Verdict, Option<Reason>)>,
@@ -44,22 +67,33 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(probe: Runnable, course: Course, shown: ProbeMetrics, cron: bool) -> Self {
-        let probe = Arc::new(probe);
+    /// A probe that starts now.
+    pub(super) fn new(planned: Planned, metrics: &Metrics, now_ms: i64) -> Self {
+        let Planned { probe, rhythm, retry_every_ms, cron, component, kind, .. } = planned;
         Self {
+            course: Course::new(rhythm, retry_every_ms, now_ms),
+            shown: metrics.of_probe(probe.id.as_str(), &component, kind),
             probe,
-            course,
-            shown,
             cron,
             running: None,
+            gone: false,
             queued: false,
             last: None,
             last_due: None,
         }
     }
 
-    pub(super) fn has_cron(&self) -> bool {
-        self.cron
+    /// Goes on as it is declared now. A run that is under way ends as it began.
+    fn take_over(&mut self, planned: Planned, metrics: &Metrics, now_ms: i64) {
+        let Planned { probe, rhythm, retry_every_ms, keeps_time, cron, component, kind } = planned;
+        if !keeps_time {
+            self.course.take_over(rhythm, retry_every_ms, now_ms);
+        }
+        if !self.shown.is_of(&component, kind) {
+            metrics.forget(&self.shown);
+            self.shown = metrics.of_probe(probe.id.as_str(), &component, kind);
+        }
+        (self.probe, self.cron) = (probe, cron);
     }
 }
 
@@ -78,6 +112,8 @@ pub(super) struct Planner {
     clock: Arc<dyn Clock>,
     /// Wall minus monotonic time at the last look.
     offset_ms: i64,
+    /// When the schedule was looked at last, on the monotonic clock.
+    turned: watch::Sender<Option<Duration>>,
     /// What is told of mail later than its run, until nobody tells any more.
     told: Option<mpsc::Receiver<Told>>,
 }
@@ -90,35 +126,48 @@ fn offset_ms(reading: Reading) -> i64 {
 impl Planner {
     pub(super) fn new(
         agent: AgentName,
-        watched: Vec<Watched>,
+        planned: Vec<Planned>,
         runner: Arc<Runner>,
         outbox: OutboxHandle,
-        metrics: Arc<Metrics>,
-        clock: Arc<dyn Clock>,
     ) -> Self {
+        let (metrics, clock) = (Arc::clone(&runner.metrics), Arc::clone(&runner.clock));
         let offset_ms = offset_ms(clock.read());
+        let now_ms = clock.now().as_millisecond();
+        let watched: Vec<Watched> =
+            planned.into_iter().map(|planned| Watched::new(planned, &metrics, now_ms)).collect();
         let heap = BinaryHeap::with_capacity(watched.len());
         let runs = JoinSet::new();
-        Self { agent, watched, heap, runs, runner, outbox, metrics, clock, offset_ms, told: None }
+        let turned = watch::Sender::new(None);
+        let told = None;
+        Self { agent, watched, heap, runs, runner, outbox, metrics, clock, offset_ms, turned, told }
     }
 
-    /// The same planner, which also records what is told of mail.
-    pub(super) fn with_mail(mut self, told: mpsc::Receiver<Told>) -> Self {
+    /// When the schedule was looked at last, on the monotonic clock; it is every second.
+    pub(super) fn turned(&self) -> watch::Receiver<Option<Duration>> {
+        self.turned.subscribe()
+    }
+
+    /// From now on, what is told of mail is recorded as well.
+    pub(super) fn hear(&mut self, told: mpsc::Receiver<Told>) {
         self.told = Some(told);
-        self
     }
 
     /// Runs until `shutdown` says so; then waits a little for what is under way, and records the
-    /// rest as unknown.
-    pub(super) async fn run(mut self, shutdown: &mut watch::Receiver<bool>, mut wake: Wake) {
+    /// rest as unknown. What comes by `changes` holds at once.
+    pub(super) async fn run(
+        mut self,
+        shutdown: &mut watch::Receiver<bool>,
+        mut wake: Wake,
+        mut changes: mpsc::Receiver<Change>,
+    ) {
         self.queue_all();
         loop {
             let now_ms = self.look_at_clocks();
             self.start_due(now_ms);
+            self.turned.send_replace(Some(self.clock.read().mono));
             let wait = self.wait(now_ms);
             tokio::select! {
-                // an error means that whoever could stop us is gone: then it is time, too
-                _ = shutdown.wait_for(|stop| *stop) => break,
+                () = stopped(shutdown) => break,
                 Some(ran) = self.runs.join_next(), if !self.runs.is_empty() => {
                     self.take(ran);
                     while let Some(ran) = self.runs.try_join_next() {
@@ -127,11 +176,67 @@ impl Planner {
                 }
                 told = next_told(&mut self.told) => self.record_told(told),
                 () = wake.called() => self.queue_all(),
+                Some(change) = changes.recv() => {
+                    let taken = self.take_over(change);
+                    wake.ensure(self.watched.iter().any(|watched| watched.cron)).await;
+                    // whoever waits for this may be gone
+                    let _ = taken.send(());
+                }
                 () = tokio::time::sleep(wait) => {}
             }
         }
         wake.stop().await;
         self.finish().await;
+    }
+
+    /// Runs what is declared now: what was declared before goes on where it is, what is new
+    /// starts, and what is gone ends with the run that is under way.
+    fn take_over(&mut self, change: Change) -> oneshot::Sender<()> {
+        let now_ms = self.now_ms();
+        let places: HashMap<ProbeId, usize> = self.present().collect();
+        let mut stays = vec![false; self.watched.len()];
+        let mut new = Vec::new();
+        for planned in change.planned {
+            match places.get(&planned.probe.id) {
+                Some(index) => {
+                    stays[*index] = true;
+                    self.watched[*index].take_over(planned, &self.metrics, now_ms);
+                }
+                None => new.push(planned),
+            }
+        }
+        for (watched, _) in self.watched.iter_mut().zip(stays).filter(|(_, stays)| !stays) {
+            if !watched.gone {
+                self.metrics.forget(&watched.shown);
+            }
+            watched.gone = true;
+        }
+        for planned in new {
+            let watched = Watched::new(planned, &self.metrics, now_ms);
+            match self.watched.iter_mut().find(|w| w.gone && w.running.is_none()) {
+                Some(free) => *free = watched,
+                None => self.watched.push(watched),
+            }
+        }
+        if change.told.is_some() {
+            self.told = change.told;
+        }
+        self.heap.clear();
+        for watched in &mut self.watched {
+            watched.queued = false;
+        }
+        self.queue_all();
+        change.taken
+    }
+
+    /// The probes that are declared, each with its place.
+    fn present(&self) -> impl Iterator<Item = (ProbeId, usize)> {
+        let places = self.watched.iter().enumerate().filter(|(_, watched)| !watched.gone);
+        places.map(|(index, watched)| (watched.probe.id.clone(), index))
+    }
+
+    fn position(&self, probe: &ProbeId) -> Option<usize> {
+        self.watched.iter().position(|watched| !watched.gone && watched.probe.id == *probe)
     }
 
     fn now_ms(&self) -> i64 {
@@ -158,7 +263,7 @@ impl Planner {
             for index in 0..self.watched.len() {
                 let watched = &mut self.watched[index];
                 watched.queued = false;
-                if watched.running.is_none() {
+                if watched.running.is_none() && !watched.gone {
                     let missed = watched.course.replan(now_ms);
                     self.tell_missed(index, missed);
                 }
@@ -181,7 +286,7 @@ impl Planner {
         let watched = &mut self.watched[index];
         let Some(turn) = watched.course.next() else { return };
         let far = watched.cron && turn.due_ms > horizon_ms;
-        if watched.running.is_none() && !watched.queued && !far {
+        if watched.running.is_none() && !watched.queued && !watched.gone && !far {
             watched.queued = true;
             self.heap.push(Reverse((turn.due_ms, index)));
         }
@@ -227,7 +332,7 @@ impl Planner {
         let missed = match sight {
             Some(sight) if sight.seen.is_under_way => {
                 let settled = watched.course.settle(turn, sight.said, now_ms);
-                if let Some(post) = &self.runner.post {
+                if let Some(post) = self.runner.post.get() {
                     let (phases, facts) = sight.into_parts();
                     let run = (watched.probe.id.as_str(), turn.due_ms, turn.attempt);
                     post.desk.settle(run, settled.next_due_ms, phases, facts);
@@ -237,7 +342,7 @@ impl Planner {
             }
             Some(sight) => {
                 let settled = watched.course.settle(turn, sight.said, now_ms);
-                if let Some(post) = &self.runner.post {
+                if let Some(post) = self.runner.post.get() {
                     post.desk.abandon((watched.probe.id.as_str(), turn.due_ms, turn.attempt));
                 }
                 self.record(index, turn, settled.next_due_ms, |outcome| write_down(sight, outcome));
@@ -269,7 +374,8 @@ impl Planner {
     fn keep(&mut self, index: usize, outcome: Outcome) {
         let watched = &mut self.watched[index];
         // what is told late of an older run says nothing of how things are now
-        if watched.last_due.is_none_or(|last| last <= outcome.due) {
+        // nor does what was told of a probe that is gone
+        if !watched.gone && watched.last_due.is_none_or(|last| last <= outcome.due) {
             watched.last_due = Some(outcome.due);
             self.metrics.observed(&mut watched.shown, &outcome);
             watched.tell_change(&outcome);
@@ -283,17 +389,17 @@ impl Planner {
             self.told = None;
             return;
         };
-        let post = self.runner.post.clone();
-        let route = post.as_ref().and_then(|post| post.route(outcome.probe.as_str()));
+        let post = self.runner.post.get();
+        let route = post.and_then(|post| post.route(outcome.probe.as_str()));
         if let (Some(route), Some(delivery_s)) = (route, outcome.delivery_s) {
             self.metrics.mail_arrived(outcome.probe.as_str(), route.direction, delivery_s);
         }
-        match self.watched.iter().position(|watched| watched.probe.id == outcome.probe) {
+        match self.position(&outcome.probe) {
             Some(index) => self.keep(index, outcome),
             // its probe is gone from the definition, and its evidence is not
             None => self.outbox.keep(&Record::Outcome(outcome)),
         }
-        if let Some(post) = &post {
+        if let Some(post) = self.runner.post.get() {
             self.metrics.mail_under_way.set(count(post.desk.len()));
         }
         // whoever waits for this may be gone
@@ -323,7 +429,7 @@ impl Planner {
                 let settled = watched.course.settle(turn, Settling::Undecided, now_ms);
                 // a message that may be under way is not forgotten: the next start goes on
                 let run = (watched.probe.id.as_str(), turn.due_ms, turn.attempt);
-                let post = self.runner.post.as_ref();
+                let post = self.runner.post.get();
                 if post.is_some_and(|post| post.desk.settle_bare(run, settled.next_due_ms)) {
                     continue;
                 }
@@ -337,6 +443,12 @@ impl Planner {
 
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Waits for the word to stop. Whoever could give it may be gone: then it is time, too.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // the guard that comes back must not live across an await
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 async fn next_told(told: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {

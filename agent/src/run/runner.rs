@@ -2,7 +2,7 @@
 //! it. When a run is due, and what becomes of what it saw, is left to others.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -39,8 +39,8 @@ pub(crate) struct Runner {
     /// The slots of the agent.
     pub(crate) overall: Semaphore,
     pub(crate) purse: Arc<Purse>,
-    /// Mail under way, where a probe sends any.
-    pub(crate) post: Option<Arc<Post>>,
+    /// Mail under way, once a probe sends any.
+    pub(crate) post: OnceLock<Arc<Post>>,
     /// What the agent is to ActiveSync servers.
     pub(crate) devices: Devices,
     pub(crate) health: Arc<Health>,
@@ -108,7 +108,7 @@ impl Runner {
             deadline,
             accounts: &accounts,
             turn,
-            post: self.post.as_deref(),
+            post: self.post.get().map(|post| &**post),
             devices: &self.devices,
         };
         // a fault in one probe must not end the others

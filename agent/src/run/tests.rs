@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mailward_evidence::clock::Reading;
 use mailward_evidence::{Outcome, Reason, Verdict, wire};
 
+use super::planner::Planned;
 use super::*;
 use crate::probe::{Context, Observe, Seen};
 use crate::schedule::phase_ms;
@@ -72,7 +73,9 @@ struct Bench {
     directory: tempfile::TempDir,
     host: Arc<Semaphore>,
     overall: usize,
-    watched: Vec<Watched>,
+    planned: Vec<Planned>,
+    /// What is declared anew, each after a time.
+    later: Vec<(Duration, Vec<Planned>)>,
 }
 
 const RETRY_MS: i64 = 10_000;
@@ -85,7 +88,8 @@ impl Bench {
             directory: tempfile::tempdir().unwrap(),
             host: Arc::new(Semaphore::new(64)),
             overall,
-            watched: Vec::new(),
+            planned: Vec::new(),
+            later: Vec::new(),
         }
     }
 
@@ -94,6 +98,11 @@ impl Bench {
     }
 
     fn add(&mut self, id: &str, rhythm: Rhythm, script: Script) {
+        let planned = self.plan(id, rhythm, script);
+        self.planned.push(planned);
+    }
+
+    fn plan(&self, id: &str, rhythm: Rhythm, script: Script) -> Planned {
         let runnable = Runnable {
             id: ProbeId::new(id).unwrap(),
             observe: Box::new(Fake { runs: AtomicU32::new(0), script }),
@@ -101,10 +110,15 @@ impl Bench {
             timeout: Duration::from_secs(10),
             slow: None,
         };
-        let cron = matches!(rhythm, Rhythm::Cron(_));
-        let course = Course::new(rhythm, RETRY_MS, self.clock.now().as_millisecond());
-        let shown = self.metrics.of_probe(id, "component", "http");
-        self.watched.push(Watched::new(runnable, course, shown, cron));
+        Planned {
+            probe: Arc::new(runnable),
+            cron: matches!(rhythm, Rhythm::Cron(_)),
+            rhythm,
+            retry_every_ms: RETRY_MS,
+            keeps_time: false,
+            component: "component".to_owned(),
+            kind: "http",
+        }
     }
 
     /// Runs while `during` does, stops, and gives back what was recorded.
@@ -120,16 +134,26 @@ impl Bench {
         let runner = Runner {
             overall: Semaphore::new(self.overall),
             purse: Arc::new(Purse::empty(Arc::clone(&clock))),
-            post: None,
+            post: OnceLock::new(),
             devices: Devices::new("agent", None),
             health: Arc::new(health),
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&self.metrics),
         };
         let agent = AgentName::new("agent").unwrap();
-        let metrics = Arc::clone(&self.metrics);
-        let planner =
-            Planner::new(agent, self.watched, Arc::new(runner), outbox.clone(), metrics, clock);
+        let planner = Planner::new(agent, self.planned, Arc::new(runner), outbox.clone());
+        let (changes, changed) = mpsc::channel(1);
+        let declaring = tokio::spawn(async move {
+            for (after, planned) in self.later {
+                tokio::time::sleep(after).await;
+                let (taken, answer) = tokio::sync::oneshot::channel();
+                let change = planner::Change { planned, told: None, taken };
+                changes.send(change).await.ok().unwrap();
+                answer.await.unwrap();
+            }
+            // it stays open, as in an agent that may be told more
+            pending::<()>().await;
+        });
         let (stop, mut stopped) = watch::channel(false);
         let (call, wake) = wake::Wake::by_hand();
         let calls = tokio::spawn(async move {
@@ -142,9 +166,10 @@ impl Bench {
             stop.send_replace(true);
             tokio::time::Instant::now()
         };
-        let (asked, ()) = tokio::join!(stop_when_done, planner.run(&mut stopped, wake));
+        let (asked, ()) = tokio::join!(stop_when_done, planner.run(&mut stopped, wake, changed));
         let stopping = asked.elapsed();
         calls.abort();
+        declaring.abort();
         outbox.flush().await.unwrap();
         assert_eq!(outbox.lost(), 0);
         let batch = outbox.read(usize::MAX, usize::MAX).await.unwrap();
@@ -310,4 +335,84 @@ async fn a_cron_runs_at_its_local_times() {
     let dues: Vec<_> = ended.of("p").map(|o| (o.due.to_string(), o.next_due_ms)).collect();
     let at = |hour: &str| (format!("2026-01-01T{hour}:30:00Z"), 6 * 3_600_000);
     assert_eq!(dues, [at("00"), at("06"), at("12"), at("18")]);
+}
+
+/// Each outcome says when the next one is due; the next one must not be later.
+fn assert_no_gap(ended: &Ended, probe: &str) {
+    let dues: Vec<_> = ended.of(probe).map(|o| (o.due.ms(), o.next_due_ms)).collect();
+    for pair in dues.windows(2) {
+        let ((due, next), (then, _)) = (pair[0], pair[1]);
+        assert!(then > due && then - due <= i64::try_from(next).unwrap(), "{probe}: {dues:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_that_is_read_again_leaves_no_gap() {
+    let mut bench = Bench::new(8);
+    let every = |id: &str, ms| Rhythm::every("agent", id, ms);
+    let fails = || says(|_| Seen::down(Reason::ConnectRefused));
+    bench.watch("same", 20_000, says(|_| Seen::up()));
+    bench.watch("slower", 1_000, says(|_| Seen::up()));
+    bench.watch("faster", 60_000, says(|_| Seen::up()));
+    bench.watch("failing", 60_000, fails());
+    bench.watch("going", 20_000, says(|_| Seen::up()));
+    let keeps = |planned: Planned| Planned { keeps_time: true, ..planned };
+    let same = keeps(bench.plan("same", every("same", 20_000), says(|_| Seen::up())));
+    let failing = keeps(bench.plan("failing", every("failing", 60_000), fails()));
+    let again = |bench: &Bench, id: &str, ms| bench.plan(id, every(id, ms), says(|_| Seen::up()));
+    let planned = vec![
+        same,
+        failing,
+        again(&bench, "slower", 60_000),
+        again(&bench, "faster", 1_000),
+        again(&bench, "coming", 10_000),
+    ];
+    bench.later.push((Duration::from_secs(130), planned));
+    let clock = Arc::clone(&bench.clock);
+    let ended = bench.run(minutes(5)).await;
+    for probe in ["same", "slower", "faster", "failing", "going", "coming"] {
+        assert_no_gap(&ended, probe);
+        assert!(!ended.shows(&format!("mailward_schedule_missed_total{{probe=\"{probe}\"}} 1")));
+    }
+    let after = |probe| ended.of(probe).filter(|o| clock.since_start_ms(o.due) > 130_000).count();
+    assert_eq!(after("going"), 0);
+    assert!((3..=4).contains(&after("slower")), "{}", after("slower"));
+    assert!((169..=171).contains(&after("faster")), "{}", after("faster"));
+    assert!((17..=18).contains(&after("coming")), "{}", after("coming"));
+    // re-probes are counted on: the attempts of an outage go up by one, also across the change
+    let attempts: Vec<_> = ended.of("failing").map(|o| o.attempt).filter(|a| *a > 0).collect();
+    assert!(attempts.windows(2).all(|pair| pair[1] == pair[0] + 1), "{attempts:?}");
+    assert_eq!(ended.of("same").count(), 15);
+    assert!(
+        ended.shows("mailward_probe_up{component=\"component\",kind=\"http\",probe=\"same\"} 1")
+    );
+    assert!(
+        !ended.shows("mailward_probe_up{component=\"component\",kind=\"http\",probe=\"going\"} 1")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_under_way_ends_as_it_began_whatever_is_declared_meanwhile() {
+    let mut bench = Bench::new(8);
+    let phase = phase_ms("agent", "p", 60_000);
+    let slow = || -> Script { Box::new(|_| seven_seconds().boxed()) };
+    bench.add("p", Rhythm::every("agent", "p", 60_000), slow());
+    bench.add("gone", Rhythm::every("agent", "p", 60_000), slow());
+    let fast = bench.plan("p", Rhythm::every("agent", "p", 1_000), says(|_| Seen::up()));
+    // three seconds into the first run
+    let into = Duration::from_millis(u64::try_from(phase + 3_000).unwrap());
+    bench.later.push((into, vec![fast]));
+    let ended = bench.run(minutes(2)).await;
+    let first = ended.of("p").next().unwrap();
+    assert_eq!((first.due.ms() - ended.clock.start.as_millisecond(), first.attempt), (phase, 0));
+    // it ended seven seconds later; what the new rhythm could not make meanwhile is left out
+    assert_eq!(first.next_due_ms, 6_000);
+    assert_no_gap(&ended, "p");
+    assert_eq!(ended.of("gone").count(), 1, "the run that was under way, and none after it");
+    assert!(ended.of("gone").all(|o| o.verdict == Verdict::Up));
+}
+
+async fn seven_seconds() -> Seen {
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    Seen::up()
 }

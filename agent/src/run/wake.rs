@@ -49,6 +49,19 @@ impl Wake {
         (caller.clone(), Self { calls, _caller: caller, scheduler: None })
     }
 
+    /// Sees to it that somebody calls, if that is wanted from now on.
+    pub(super) async fn ensure(&mut self, wanted: bool) {
+        if !wanted || self.scheduler.is_some() {
+            return;
+        }
+        match Self::start(true).await {
+            Ok(wake) => *self = wake,
+            Err(error) => {
+                tracing::error!(%error, "crons are not woken; restart the agent");
+            }
+        }
+    }
+
     /// Waits for the next call.
     pub(super) async fn called(&mut self) {
         self.calls.recv().await;

@@ -198,4 +198,46 @@ proptest! {
         };
         prop_assert_eq!((next_slot - first) / every, scheduled + missed);
     }
+
+    /// Another rhythm at any moment: due times only grow, and no run is later than the one before
+    /// it has announced.
+    #[test]
+    fn another_rhythm_leaves_no_gap(
+        steps in prop::collection::vec(
+            (0u8..3, 0i64..9_000, prop::option::of((1_000i64..120_000, 500i64..90_000, 0u8..3))),
+            1..60,
+        ),
+    ) {
+        let mut course = Course::new(Rhythm::every("agent", "probe", 60_000), RETRY, 0);
+        let mut announced: Option<(i64, i64)> = None;
+        for (said, took, other) in steps {
+            let take_over = |course: &mut Course, now: i64| {
+                if let Some((every, retry, _)) = other {
+                    course.take_over(Rhythm::every("agent", "probe", every), retry, now);
+                }
+            };
+            let when = other.map_or(0, |(_, _, when)| when);
+            let last = announced.map_or(0, |(due, _)| due);
+            // before the next run, at the moment it starts, or while it is under way
+            if when == 0 {
+                let next = course.next().unwrap().due_ms;
+                take_over(&mut course, last + (next - last) / 2);
+            }
+            let turn = course.next().unwrap();
+            if let Some((due, at_most)) = announced {
+                prop_assert!(due < turn.due_ms && turn.due_ms <= at_most, "{:?}", turn);
+            }
+            if when == 1 {
+                take_over(&mut course, turn.due_ms);
+                prop_assert_eq!(course.next(), Some(turn));
+            }
+            if when == 2 {
+                take_over(&mut course, turn.due_ms + took / 2);
+                prop_assert_eq!(course.next(), Some(turn));
+            }
+            let said = [Good, Failed, Undecided][usize::from(said)];
+            let settled = course.settle(turn, said, turn.due_ms + took);
+            announced = Some((turn.due_ms, turn.due_ms + i64::try_from(settled.next_due_ms).unwrap()));
+        }
+    }
 }
