@@ -10,8 +10,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::fmt::rfc2822;
 use mailward_evidence::{Backlog, Clock, backlog, wire};
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
 use tokio::sync::watch;
 
 pub use answer::Answer;
@@ -146,6 +147,12 @@ impl Delivery {
     async fn request(&self, batch: &Batch) -> reqwest::Result<Answer> {
         let mut request = self.way.post(&["evidence"]).header(CONTENT_TYPE, "application/x-ndjson");
         request = request.header(backlog::HEADER, self.backlog().to_string());
+        // by which the reporter sees how far this clock is off; one beyond the year 9999 says nothing
+        if let Ok(date) =
+            rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.clock.now())
+        {
+            request = request.header(DATE, date);
+        }
         let packed = if self.plain || batch.body.len() < PACK_FROM_BYTES {
             None
         } else {

@@ -1,4 +1,5 @@
 //! What `deploy/` holds fits the program: one module for each thing that is deployed.
 
+mod boards;
 mod units;
 mod watching;

@@ -1,94 +1,258 @@
-//! What Prometheus and Grafana are told: metrics that exist, alerts that fire and say what to do.
+//! What Prometheus and Alertmanager are told: metrics that are documented, alerts that fire and
+//! say what to do, routes that end where they should, and symptoms that are not told twice.
 
-use std::collections::BTreeSet;
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use mailward_evidence::Stopwatch;
 use serde_json::Value;
 
-const AGENT_METRICS: &str = include_str!("../../agent/src/metrics.rs");
-const REPORTER_METRICS: &str = include_str!("../../reporter/src/metrics.rs");
+/// How long a state may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const RULES: &str = include_str!("../../deploy/prometheus/rules.yml");
+const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 
-/// The words in a text that start with `mailward_`.
-fn metrics_in(text: &str) -> BTreeSet<&str> {
-    let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-    text.split(ends).filter(|word| word.starts_with("mailward_")).collect()
+/// A text as words that may be names of metrics or of recorded series.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)))
 }
 
-/// The metrics that either side offers.
-fn offered() -> BTreeSet<&'static str> {
-    let quoted = [AGENT_METRICS, REPORTER_METRICS].into_iter().flat_map(|text| text.split('"'));
-    quoted.filter(|word| word.starts_with("mailward_")).collect()
+/// Name → type of docs/metrics.md.
+pub(crate) fn documented() -> BTreeMap<&'static str, &'static str> {
+    let rows = include_str!("../../docs/metrics.md").lines();
+    let cells = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
+    cells.filter_map(|(name, rest)| Some((name, rest.split_once(" | ")?.0))).collect()
 }
 
-fn dashboard() -> Value {
-    serde_json::from_str(include_str!("../../deploy/grafana/mailward.json")).expect("JSON")
+/// What rules record.
+pub(crate) fn recorded() -> BTreeSet<&'static str> {
+    RULES.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect()
 }
 
-#[test]
-fn the_dashboard_names_metrics_that_are_there() {
-    let offered = offered();
-    let dashboard = dashboard();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let expressions: Vec<&str> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
-    assert!(expressions.len() > 15);
-    for expression in expressions {
-        let named = metrics_in(expression);
-        assert!(!named.is_empty(), "{expression}");
-        for metric in named {
-            let histogram = metric.strip_suffix("_bucket").unwrap_or(metric);
-            assert!(offered.contains(histogram), "{metric} in {expression}");
+/// What either side's sources name as a metric of their own.
+fn in_sources() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut directories = vec!["agent/src".into(), "reporter/src".into()];
+    while let Some(directory) = directories.pop() {
+        let directory: std::path::PathBuf = directory;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(&directory);
+        for entry in std::fs::read_dir(root).unwrap().flatten() {
+            let path = directory.join(entry.file_name());
+            if entry.path().is_dir() {
+                directories.push(path);
+            } else if path.to_string_lossy().contains("/metrics") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                let quoted = text.split('"').skip(1).step_by(2);
+                let is_name = |word: &&str| {
+                    word.starts_with("mailward_")
+                        && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                };
+                found.extend(quoted.filter(is_name).map(str::to_owned));
+            }
         }
+    }
+    found
+}
+
+/// A metric as it is documented, without what Prometheus adds to the name of a histogram.
+pub(crate) fn is_known(name: &str) -> bool {
+    let documented = documented();
+    let is = |kind: &str, name: &str| documented.get(name) == Some(&kind);
+    let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end));
+    match base {
+        Some(base) if is("histogram", base) => true,
+        _ => documented.contains_key(name) && !is("histogram", name),
     }
 }
 
-/// promtool, which Debian's package `prometheus` brings (tests/peers/install.sh rules).
-fn promtool(arguments: &[&str]) {
+#[test]
+fn every_metric_is_documented_and_every_documented_one_is_there() {
+    let (documented, offered) = (documented(), in_sources());
+    assert!(offered.len() > 40, "{offered:?}");
+    for name in &offered {
+        assert!(documented.contains_key(name.as_str()), "docs/metrics.md lacks {name}");
+    }
+    for (name, kind) in documented {
+        assert!(offered.contains(name), "nobody offers {name}");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is no {kind}");
+    }
+}
+
+fn tool(name: &str, arguments: &[&str]) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
-    let said = Command::new("promtool").args(arguments).current_dir(root).output();
-    let said = said.unwrap_or_else(|error| panic!("promtool {arguments:?}: {error}"));
-    let text = [said.stdout, said.stderr].concat();
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&text));
+    let said = Command::new(name).args(arguments).current_dir(root).output();
+    let said = said.unwrap_or_else(|error| {
+        panic!("{name} {arguments:?}: {error}; run tests/peers/install.sh rules")
+    });
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    assert!(said.status.success(), "{name} {arguments:?}: {text}");
+    text
+}
+
+fn alerts() -> Vec<&'static str> {
+    RULES.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect()
 }
 
 #[test]
 fn every_alert_fires_in_its_scenario_and_says_what_to_do() {
-    promtool(&["check", "config", "deploy/prometheus/prometheus.yml"]);
-    promtool(&["test", "rules", "deploy/prometheus/tests/rules.yml"]);
-    let (rules, tried) = (
-        include_str!("../../deploy/prometheus/rules.yml"),
-        include_str!("../../deploy/prometheus/tests/rules.yml"),
+    tool("promtool", &["check", "config", "deploy/prometheus/prometheus.yml"]);
+    for example in ["file-sd", "tls"] {
+        let path = format!("deploy/prometheus/examples/{example}.yml");
+        // the files of certificates and passwords that it names are not here
+        tool("promtool", &["check", "config", "--syntax-only", &path]);
+    }
+    tool(
+        "promtool",
+        &["check", "rules", "--lint=all", "--lint-fatal", "deploy/prometheus/rules.yml"],
     );
+    tool("promtool", &["test", "rules", "deploy/prometheus/tests/rules.yml"]);
+    let tried = include_str!("../../deploy/prometheus/tests/rules.yml");
     let runbook = include_str!("../../docs/runbook.md");
-    let alerts: Vec<&str> =
-        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert!(alerts.len() > 12);
-    for alert in alerts {
+    let alerts = alerts();
+    assert!(alerts.len() > 20);
+    for alert in &alerts {
         let fires = format!("alertname: {alert}\n        exp_alerts:\n          - exp_labels:");
         assert!(tried.contains(&fires), "nothing shows that {alert} fires");
         assert!(runbook.contains(&format!("\n## {alert}\n")), "the runbook has no {alert}");
         let link = format!("docs/runbook.md#{}", alert.to_lowercase());
-        assert!(rules.contains(&link), "{alert} does not say where to read on");
+        assert!(RULES.contains(&link), "{alert} does not say where to read on");
     }
-    let offered = offered();
-    // a rule's own records have a colon before the metric's name
-    let words = rules.split(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)));
-    for metric in words.filter(|word| word.starts_with("mailward_")) {
-        let metric = metric.strip_suffix("_bucket").unwrap_or(metric);
-        assert!(offered.contains(metric), "nobody offers {metric}");
+    for title in runbook.lines().filter_map(|line| line.strip_prefix("## Mailward")) {
+        assert!(alerts.contains(&&*format!("Mailward{title}")), "there is no Mailward{title}");
+    }
+    let recorded = recorded();
+    for word in words(RULES).filter(|word| word.contains("mailward_")) {
+        assert!(recorded.contains(word) || is_known(word), "nobody offers {word}");
     }
 }
 
 #[test]
-fn the_dashboard_takes_its_source_from_a_variable() {
-    let dashboard = dashboard();
-    let mut ids = BTreeSet::new();
-    for panel in dashboard["panels"].as_array().unwrap() {
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{} stands twice", panel["id"]);
-        if panel["type"] != "row" {
-            assert_eq!(panel["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
-            assert!(!panel["description"].as_str().unwrap().is_empty(), "{}", panel["title"]);
+fn alertmanager_sends_each_alert_to_whom_it_concerns() {
+    tool("amtool", &["check-config", ALERTMANAGER]);
+    let routed = |labels: &[&str]| {
+        let config = format!("--config.file={ALERTMANAGER}");
+        let said = tool("amtool", &[&["config", "routes", "test", &config][..], labels].concat());
+        // amtool also says where it took its settings from
+        said.lines().find(|line| !line.starts_with("Warning")).unwrap_or_default().to_owned()
+    };
+    for (alert, severity, expect) in [
+        ("MailwardComponentDown", "page", "pager"),
+        ("MailwardReporterAbsent", "page", "pager"),
+        ("MailwardEvidenceDropped", "page", "pager"),
+        ("MailwardListed", "ticket", "tickets"),
+        ("MailwardAgentSilent", "ticket", "tickets"),
+        ("MailwardBudgetSpent", "ticket", "service-manager"),
+        ("MailwardEditionDiffers", "ticket", "service-manager"),
+        ("MailwardLetterFailed", "ticket", "service-manager"),
+    ] {
+        let labels = [format!("alertname={alert}"), format!("severity={severity}")];
+        assert_eq!(routed(&[&labels[0], &labels[1]]), expect, "{alert}");
+        let declared = format!("- alert: {alert}\n");
+        let (_, rest) = RULES.split_once(&declared).unwrap();
+        let own = rest.split_once("severity: ").unwrap().1;
+        assert!(own.starts_with(severity), "{alert} is no {severity}");
+    }
+    // what the file names is there
+    let config = include_str!("../../deploy/alertmanager/alertmanager.yml");
+    let alerts = alerts();
+    for quoted in config.split("alertname=~\"").skip(1) {
+        let pattern = quoted.split('"').next().unwrap();
+        let (before, inside) = pattern.split_once('(').unwrap_or(("", pattern));
+        for name in inside.trim_end_matches(')').split('|') {
+            let name = format!("{before}{name}");
+            assert!(alerts.contains(&&*name), "there is no {name}");
         }
     }
-    assert_eq!(dashboard["templating"]["list"][0]["type"], "datasource");
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    let watch = Stopwatch::start();
+    loop {
+        if let Some(found) = state() {
+            return found;
+        }
+        assert!(watch.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn alertmanager_keeps_symptoms_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let free = || -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
+    };
+    let address = free();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join(ALERTMANAGER);
+    let log = std::fs::File::create(scratch.path().join("log")).unwrap();
+    let started = Command::new("prometheus-alertmanager")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.path={}", scratch.path().display()))
+        .arg(format!("--web.listen-address={address}"))
+        // alone: no cluster, and no port for one
+        .arg("--cluster.listen-address=")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    let _running = Running(started.expect("alertmanager: run tests/peers/install.sh rules"));
+    let url = format!("--alertmanager.url=http://{address}");
+    let asked = |arguments: &[&str]| {
+        let said = Command::new("amtool").arg(&url).args(arguments).output().unwrap();
+        said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
+    };
+    until("Alertmanager", || asked(&["cluster", "show"]));
+    for alert in [
+        &["MailwardComponentDown", "severity=page", "component=owa"][..],
+        &["MailwardBudgetBurningFast", "severity=page", "component=owa", "level=owa-24x7"],
+        &["MailwardBudgetBurningSlowly", "severity=ticket", "component=owa", "level=owa-24x7"],
+        &["MailwardMailSlow", "severity=ticket", "component=incoming", "probe=in"],
+        &["MailwardAgentSilent", "severity=ticket", "agent=leeds-1"],
+        &["MailwardOutboxAgeing", "severity=ticket", "agent=leeds-1"],
+        &["MailwardOutboxAgeing", "severity=ticket", "agent=leeds-2"],
+    ] {
+        assert!(asked(&[&["alert", "add"][..], alert].concat()).is_some(), "{alert:?}");
+    }
+    let listed = || -> Option<Vec<(String, bool)>> {
+        let text = asked(&["alert", "query", "--active", "--inhibited", "--output=json"])?;
+        let told: Value = serde_json::from_str(&text).ok()?;
+        let mut all: Vec<(String, bool)> = told
+            .as_array()?
+            .iter()
+            .map(|alert| {
+                let label = |name: &str| alert["labels"][name].as_str().unwrap_or_default();
+                let name = format!("{} {}", label("alertname"), label("agent"));
+                (name.trim().to_owned(), alert["status"]["state"] == "suppressed")
+            })
+            .collect();
+        all.sort();
+        (all.len() == 7).then_some(all)
+    };
+    let expect = [
+        ("MailwardAgentSilent leeds-1", false),
+        ("MailwardBudgetBurningFast", true),
+        ("MailwardBudgetBurningSlowly", true),
+        ("MailwardComponentDown", false),
+        ("MailwardMailSlow", false),
+        ("MailwardOutboxAgeing leeds-1", true),
+        ("MailwardOutboxAgeing leeds-2", false),
+    ];
+    let mut last = Vec::new();
+    until("symptoms that are kept back", || {
+        last = listed()?;
+        last.iter().map(|(name, kept)| (name.as_str(), *kept)).eq(expect).then_some(())
+    });
 }

@@ -20,5 +20,6 @@ mod round_trip;
 mod support;
 mod unseen;
 mod verify;
+mod watching;
 mod webmail;
 mod worked_cases;

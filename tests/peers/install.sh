@@ -19,7 +19,7 @@ for group in "$@"; do
     web) wanted="$wanted nginx-light:nginx" ;;
     dnsbl) wanted="$wanted rbldnsd:rbldnsd bind9-dnsutils:dig" ;;
     dns) wanted="$wanted knot:knotd knot-dnsutils:kdig unbound:unbound nginx-light:nginx" ;;
-    rules) wanted="$wanted prometheus:promtool" ;;
+    rules) wanted="$wanted prometheus:promtool prometheus-alertmanager:amtool" ;;
     sip) wanted="$wanted kamailio:kamailio kamailio-tls-modules:/usr/share/doc/kamailio-tls-modules/copyright iproute2:ip" ;;
     plugins) wanted="$wanted monitoring-plugins-basic:/usr/lib/nagios/plugins/check_dummy" ;;
     sogo) wanted="$wanted sogo:sogod sogo-activesync:/usr/lib/GNUstep/SOGo/ActiveSync.SOGo memcached:memcached postgresql:/usr/share/doc/postgresql/copyright nginx-light:nginx" ;;

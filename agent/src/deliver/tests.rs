@@ -54,6 +54,7 @@ async fn ingest(State(stage): State<Shared>, headers: HeaderMap, body: Bytes) ->
     if headers[AUTHORIZATION] != "Bearer token-1" {
         return StatusCode::UNAUTHORIZED.into_response();
     }
+    assert_eq!(headers["date"], "Sun, 22 Nov 2026 10:00:00 GMT");
     let told = headers["mailward-backlog"].to_str().unwrap();
     stage.backlogs.push(Backlog::parse(told).unwrap());
     let packed = headers.get(CONTENT_ENCODING).is_some();
