@@ -135,6 +135,15 @@ pub(crate) enum Command {
     /// Enrol agents, and change or end their enrolment
     #[command(subcommand, after_help = "Example:\n  mailward agents add leeds-1 --site internet")]
     Agents(Agents),
+    /// Ask a reporter or an agent on this machine whether it is well
+    #[command(
+        after_help = "Examples:\n  mailward health                                  a reporter\n  mailward health http://127.0.0.1:7026/healthz    an agent\n\nExit code: 0 it is, 1 it is not, or does not answer. Made for containers, which hold no other\nprogram to ask with."
+    )]
+    Health {
+        /// What is asked; on this machine only, whatever its certificate says
+        #[arg(value_name = "URL", default_value = "http://127.0.0.1:7025/readyz")]
+        url: String,
+    },
     /// Print the JSON Schema of probes.toml
     #[command(after_help = "Example:\n  mailward schema > probes.schema.json")]
     Schema,

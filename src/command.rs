@@ -11,6 +11,7 @@ mod distribution;
 mod editions;
 mod evidence;
 mod failures;
+mod health;
 mod init;
 mod keys;
 mod probe;
@@ -54,6 +55,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Failures(args) => failures::run(&args),
         Command::Credentials(command) => credentials::run(command),
         Command::Agents(command) => agents::run(command),
+        Command::Health { url } => health::run(&url),
         Command::Schema => schema(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -37,6 +37,7 @@ pub use quantity::Percent;
 pub use read::{EnrolledAt, Parsed, load, parse};
 pub use schema::schema;
 pub use service::{
-    Agent, Catalogue, Component, Maintenance, Need, Publish, Report, Reporter, ReporterTls, Service, Sink,
+    Agent, Catalogue, Component, Maintenance, Need, Publish, Report, Reporter, ReporterTls,
+    Service, Sink,
 };
 pub use wording::{Phrase, Wording, Written};

@@ -225,7 +225,8 @@ async fn secure(State(site): Shared, mut request: Request, next: Next) -> Respon
         ),
     ];
     // without a connection beneath it, a request is nobody's
-    let nobody = Peer { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), is_encrypted: false };
+    let nobody =
+        Peer { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), is_encrypted: false };
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(nobody);
     let trusted = &site.catalogue().reporter.trusted_proxies;
     let client = Client::of(peer, request.headers(), trusted);

@@ -7,7 +7,7 @@ const AGENT_UNIT: &str = include_str!("../../deploy/systemd/mailward-agent.servi
 const REPORTER_UNIT: &str = include_str!("../../deploy/systemd/mailward-reporter.service");
 const BACKUP_UNIT: &str = include_str!("../../deploy/systemd/mailward-backup.service");
 const USERS: &str = include_str!("../../deploy/systemd/mailward.sysusers");
-const CONTAINERFILE: &str = include_str!("../../deploy/Containerfile");
+const CONTAINERFILE: &str = include_str!("../../deploy/container/Containerfile");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
 const DEFINITION: &str = include_str!("../../probes.toml");
 

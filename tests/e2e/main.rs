@@ -5,6 +5,7 @@ mod activesync;
 mod bad_input;
 mod beyond;
 mod commands;
+mod containers;
 mod distribution;
 mod edge;
 mod guard;

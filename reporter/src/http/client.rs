@@ -54,9 +54,8 @@ impl Client {
             // a proxy writes one of them and hands the other on as it came
             (Some(one), Some(other)) => one.filter(|_| one == other),
         };
-        let is_encrypted = proto(headers).map_or(is_encrypted, |proto| {
-            proto.eq_ignore_ascii_case("https")
-        });
+        let is_encrypted =
+            proto(headers).map_or(is_encrypted, |proto| proto.eq_ignore_ascii_case("https"));
         Self { origin, nearest: origin.unwrap_or(near), is_encrypted }
     }
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use mailward_catalogue::{InForce, ReporterTls};
 use mailward_catalogue::credential::SecretError;
+use mailward_catalogue::{InForce, ReporterTls};
 use mailward_evidence::{Clock, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -115,8 +115,7 @@ impl Pair {
         let key = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes())
             .map_err(|_| PairError::NoKey(of.key.to_string()))?;
         let mismatch = || PairError::Mismatch(path.clone());
-        let key =
-            rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| mismatch())?;
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| mismatch())?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
             // a kind of key whose public half cannot be told is taken at its word
@@ -276,7 +275,10 @@ impl Tls {
             if asked && let Some(of) = &definition.borrow_and_update().catalogue.reporter.tls {
                 of.clone_into(&mut self.places.write().unwrap_or_else(PoisonError::into_inner));
             }
-            let look = { let tls = self.clone(); move || tls.look() };
+            let look = {
+                let tls = self.clone();
+                move || tls.look()
+            };
             let Ok(looked) = tokio::task::spawn_blocking(look).await else { continue };
             self.say(looked, asked, &mut told);
         }

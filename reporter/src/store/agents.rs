@@ -12,8 +12,7 @@ use super::{Accepted, EnrolledAgent, Source, Store, versions};
 
 /// Marks a token as ours, for people and for scanners of leaked secrets.
 const PREFIX: &str = "mwt_";
-const COLUMNS: &str =
-    "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash, old_hash, \
+const COLUMNS: &str = "SELECT name, site, added_ms, token_made_ms, revoked_ms, retired_ms, token_hash, old_hash, \
      old_until_ms FROM agent ";
 /// How long a token that was rotated stays good at most, in milliseconds.
 pub(super) const OLD_TOKEN_MS: i64 = 24 * 3_600_000;

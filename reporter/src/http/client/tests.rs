@@ -15,7 +15,8 @@ fn client(peer: &str, lines: &[(&'static str, &str)]) -> Client {
         let value = HeaderValue::from_str(value).unwrap();
         headers.append(HeaderName::from_static(name), value);
     }
-    let peer = Peer { address: SocketAddr::new(peer.parse().unwrap(), 40_000), is_encrypted: false };
+    let peer =
+        Peer { address: SocketAddr::new(peer.parse().unwrap(), 40_000), is_encrypted: false };
     Client::of(peer, &headers, &trusted())
 }
 
