@@ -84,6 +84,7 @@ fn catalogue() -> Catalogue {
             signing_key: None,
             language: None,
         },
+        branding: None,
         distribution: None,
         tickets_csv: None,
         counts_csv: None,

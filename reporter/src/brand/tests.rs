@@ -22,7 +22,7 @@ pub(crate) fn fernhill() -> Brand {
         accent: Colour::parse("#00857c").map(Tone),
         footer: Some("Questions about this report: service.desk@example.org".to_owned()),
         url: Some("https://www.example.org/".to_owned()),
-        logo: Some(Logo::Vector(Vector { width: 20_000, height: 6000, shapes })),
+        logo: Some(Logo::Vector(Vector { width: 6000, height: 6000, shapes })),
     }
 }
 

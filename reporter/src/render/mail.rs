@@ -4,6 +4,7 @@
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::brand::{Brand, Tone};
 use crate::render::words::{self, Standing};
 use crate::render::{columns, story};
 use crate::report::model::{LevelFigure, Report};
@@ -29,6 +30,10 @@ struct Body<'a> {
     findings: &'a [String],
     rows: &'a [Row],
     closing: &'a str,
+    brand: Option<&'a Brand>,
+    colour: String,
+    link: String,
+    accent: String,
 }
 
 struct Row {
@@ -72,7 +77,11 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
     let findings = story::findings(report);
     let rows: Vec<Row> = report.levels.iter().map(|level| row(report, level)).collect();
     let title = format!("{}: {}", report.service, words::month_name(&report.month));
-    let mut text = format!("{}\n", columns::clean(&title));
+    let mut text = match &report.brand {
+        Some(brand) => format!("{}\n\n", columns::clean(&brand.organisation)),
+        None => String::new(),
+    };
+    text.push_str(&format!("{}\n", columns::clean(&title)));
     let badges = story::badges(report);
     if !badges.is_empty() {
         text.push_str(&format!("{}\n", badges.join(" · ")));
@@ -93,6 +102,19 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
         text.push_str(&line);
     }
     text.push_str(&format!("\n{}\n\n{closing}\n", columns::clean(&provenance)));
+    // words and colours only: many readers block pictures, and show one that is attached as if it
+    // were a document
+    let brand = report.brand.as_deref();
+    for line in brand.iter().flat_map(|brand| [&brand.footer, &brand.url]).flatten() {
+        text.push_str(&format!("\n{}", columns::clean(line)));
+    }
+    if brand.is_some_and(|brand| brand.footer.is_some() || brand.url.is_some()) {
+        text.push('\n');
+    }
+    let tone = |tone: Option<Tone>, usual: &str| {
+        tone.map_or_else(|| usual.to_owned(), |tone| tone.0.to_string())
+    };
+    let own = brand.and_then(|brand| brand.colour);
     let html = Body {
         title: &title,
         badges,
@@ -101,6 +123,10 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
         findings: &findings,
         rows: &rows,
         closing,
+        brand,
+        colour: tone(own, "#0b0c0c"),
+        link: tone(own, "#1d70b8"),
+        accent: tone(brand.and_then(|brand| brand.accent).or(own), "#1d70b8"),
     }
     .render()?;
     Ok(Written { subject: columns::clean(subject), text, html })
@@ -180,6 +206,24 @@ mod tests {
         ");
         assert!(letter.html.contains("99.463"), "{}", letter.html);
         assert!(letter.html.len() < 30_000, "{}", letter.html.len());
+    }
+
+    #[test]
+    fn a_brand_is_words_and_colours() {
+        let mut report = fixture::october();
+        report.brand = Some(std::sync::Arc::new(crate::brand::tests::fernhill()));
+        let letter = edition(&report, "{service}").unwrap();
+        assert!(letter.text.starts_with("Fernhill Health Informatics\n\nNHSmail: October 2026\n"));
+        let ends = "service.desk@example.org\nhttps://www.example.org/\n";
+        assert!(letter.text.ends_with(ends), "{}", letter.text);
+        for expected in [
+            "border-bottom:4px solid #00857c;color:#1f3a6e",
+            "Questions about this report: service.desk@example.org<br>",
+            "<a href=\"https://www.example.org/\" style=\"color:#1f3a6e\">",
+        ] {
+            assert!(letter.html.contains(expected), "lacks {expected}:\n{}", letter.html);
+        }
+        assert!(!letter.html.contains("<img"), "{}", letter.html);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::report::model::Report;
 use appendix::Appendix;
 use font::Faces;
 use sheet::{Align, Owner, Sheet};
-use style::{BOTTOM, MARGIN, Style, WIDTH};
+use style::{BOTTOM, MARGIN, Style, Theme, WIDTH};
 use write::Imprint;
 
 /// Why there is no PDF.
@@ -58,8 +58,12 @@ pub fn render(report: &Report) -> Result<Vec<u8>, PdfError> {
     write::bytes(&sheet, &imprint(report, &digest))
 }
 
-fn draw(report: &Report, digest: &str) -> Result<Sheet<'static>, PdfError> {
+fn draw<'r>(report: &'r Report, digest: &str) -> Result<Sheet<'r>, PdfError> {
     let mut sheet = Sheet::new(Faces::shipped()?);
+    if let Some(brand) = &report.brand {
+        sheet.theme = Theme::of(brand);
+        sheet.logo = brand.logo.as_ref();
+    }
     let mut appendix = Appendix::default();
     sheet.reserved = contents::RESERVED;
     front::front(&mut sheet, report, digest, &mut appendix);
@@ -86,9 +90,11 @@ fn imprint(report: &Report, digest: &str) -> Imprint {
         Ok(instant) => instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Err(_) => "1970-01-01T00:00:00Z".to_owned(),
     };
+    let organisation = report.brand.as_ref().map(|brand| &brand.organisation);
     Imprint {
         title: title(report),
-        author: report.published_by.clone().unwrap_or_default(),
+        author: report.published_by.as_ref().or(organisation).cloned().unwrap_or_default(),
+        publisher: organisation.cloned().unwrap_or_default(),
         subject: words::edition(report),
         producer: format!("Mailward {}", report.method.program),
         created,
@@ -113,6 +119,10 @@ fn feet(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
         // draw on a page of its own, then add what was drawn to the page it belongs to
         sheet.pages = vec![std::mem::take(page)];
         sheet.beside(Owner::Foot, |sheet| {
+            if let Some(footer) = report.brand.as_ref().and_then(|brand| brand.footer.as_ref()) {
+                let footer = sheet.shortened(style, footer, WIDTH);
+                sheet.text_at(MARGIN, BOTTOM + 0.8, style, &footer);
+            }
             let number = format!("page {} of {pages}", i + 1);
             let edges = (MARGIN, MARGIN + WIDTH);
             sheet.text_in(edges, top, Align::Right, style, &number);

@@ -2,7 +2,11 @@
 //! same order, in tables that a screen reader can walk through.
 
 use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
+use crate::brand::Brand;
+use crate::render::brand::{self, Badge};
 use crate::render::words::{self, Local, Standing};
 use crate::render::{edition, history, story, unfolded};
 use crate::report::model::{Figure, LevelFigure, Ms, Report, TrendMonth};
@@ -139,7 +143,8 @@ pub fn render(report: &Report) -> askama::Result<String> {
 #[template(path = "report-file.html")]
 struct Document<'a> {
     title: String,
-    style: &'static str,
+    style: String,
+    brand: Option<Badge>,
     body: &'a str,
     digest: &'a str,
 }
@@ -150,13 +155,24 @@ struct Document<'a> {
 /// # Errors
 /// When the template cannot be written.
 pub fn document(report: &Report, digest: &str) -> askama::Result<String> {
+    const USUAL: &str = include_str!("../../templates/style.css");
     Document {
         title: format!("{}: {}", report.service, words::month_name(&report.month)),
-        style: include_str!("../../templates/style.css"),
+        style: match &report.brand {
+            Some(brand) => brand::style(USUAL, brand),
+            None => USUAL.to_owned(),
+        },
+        brand: report.brand.as_ref().map(|brand| Badge::new(brand, logo_itself(brand))),
         body: &render(report)?,
         digest,
     }
     .render()
+}
+
+/// The logo as an address that holds it (RFC 2397).
+fn logo_itself(brand: &Brand) -> Option<String> {
+    let (kind, bytes) = brand.logo.as_ref()?.file();
+    Some(format!("data:{kind};base64,{}", STANDARD.encode(bytes)))
 }
 
 fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
@@ -347,6 +363,22 @@ mod tests {
         for foreign in ["src=", "<link", "<script", "url("] {
             assert!(!html.contains(foreign), "{foreign} would be fetched");
         }
+    }
+
+    #[test]
+    fn a_branded_file_stands_alone_too() {
+        let mut report = fixture::october();
+        report.brand = Some(std::sync::Arc::new(crate::brand::tests::fernhill()));
+        let html = document(&report, "0123abcd").unwrap();
+        for expected in [
+            "--link:#1f3a6e",
+            "<img src=\"data:image/svg+xml;base64,",
+            "alt=\"Logo of Fernhill Health Informatics\"",
+            "<a href=\"https://www.example.org/\">Fernhill Health Informatics</a> · Questions",
+        ] {
+            assert!(html.contains(expected), "lacks {expected}:\n{html}");
+        }
+        assert_eq!(html.matches("src=").count(), 1);
     }
 
     #[test]

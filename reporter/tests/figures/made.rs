@@ -184,6 +184,7 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
             signing_key: None,
             language: None,
         },
+        branding: None,
         distribution: None,
         branding: None,
         notify: Vec::new(),

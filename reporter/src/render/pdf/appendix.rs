@@ -3,7 +3,7 @@
 
 use super::sheet::{Sheet, Target};
 use super::structure::Role;
-use super::style::{LINK, MARGIN, Style, WIDTH};
+use super::style::{MARGIN, Style, WIDTH};
 use super::table::Table;
 use crate::render::words;
 
@@ -153,7 +153,7 @@ pub(super) fn lead(sheet: &mut Sheet<'_>, (sentence, name, target): Elsewhere<'_
     sheet.within(Role::Paragraph, |sheet| {
         sheet.text_at(MARGIN, top, Style::SMALL, sentence);
         let left = MARGIN + sheet.width_of(Style::SMALL, sentence) + 0.8;
-        let text = (Style::SMALL.coloured(LINK), name);
+        let text = (Style::SMALL, name);
         sheet.within(Role::Link, |sheet| {
             let edges = (left, MARGIN + WIDTH);
             sheet.link_in(edges, top, super::Align::Left, text, (target, name));

@@ -3,7 +3,7 @@
 
 use super::sheet::{Align, Sheet, Target};
 use super::structure::Role;
-use super::style::{BOTTOM, LINK, MARGIN, Style, WIDTH};
+use super::style::{BOTTOM, MARGIN, Style, WIDTH};
 
 /// What page 1 keeps free for it.
 pub(super) const RESERVED: f32 = 2.0 * STYLE.line_mm + 2.0;
@@ -45,13 +45,12 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, node: usize) {
 }
 
 fn entry(sheet: &mut Sheet<'_>, heading: usize, text: &str, (x, top): (f32, f32)) {
-    let style = STYLE.coloured(LINK);
     sheet.within(Role::Entry, |sheet| {
         sheet.within(Role::Reference, |sheet| {
             sheet.within(Role::Link, |sheet| {
                 let target = Target::Heading(heading);
                 let edges = (x, MARGIN + WIDTH);
-                sheet.link_in(edges, top, Align::Left, (style, text), (&target, text));
+                sheet.link_in(edges, top, Align::Left, (STYLE, text), (&target, text));
             });
         });
     });

@@ -6,8 +6,9 @@ use super::score;
 use super::sheet::{Align, Mark, Owner, Sheet, Target, corners, tall};
 use super::strips;
 use super::structure::Role;
-use super::style::{ACCENT, MARGIN, SECONDARY, Style, TEXT, WIDTH};
+use super::style::{MARGIN, SECONDARY, Style, TEXT, WIDTH};
 use super::table::Table;
+use crate::brand::Brand;
 use crate::render::words::{self, Standing};
 use crate::render::{history, story};
 use crate::report::model::{ComponentMonth, LevelFigure, Report};
@@ -152,16 +153,21 @@ fn fitting<'r>(
 }
 
 fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
-    sheet.rect(MARGIN, MARGIN, WIDTH, 1.2, ACCENT);
+    let accent = sheet.theme.accent;
+    sheet.rect(MARGIN, MARGIN, WIDTH, 1.2, accent);
     sheet.y = MARGIN + 3.5;
+    let (beside, below) = match &report.brand {
+        Some(brand) => sender(sheet, brand),
+        None => (0.0, sheet.y),
+    };
     let top = sheet.y + 1.6;
-    let taken = badges(sheet, report, top);
+    let taken = beside + badges(sheet, report, (MARGIN + WIDTH - beside, top));
     sheet.mark_heading(&super::title(report));
     let width = WIDTH - taken;
-    let mut style = Style::TITLE;
+    let mut style = Style::TITLE.coloured(sheet.theme.head);
     let mut lines = sheet.wrap(style, &report.service, width);
     if lines.len() > 2 {
-        style = Style::HEADING;
+        style = Style::HEADING.coloured(sheet.theme.head);
         lines = sheet.wrap(style, &report.service, width);
     }
     sheet.within(Role::Heading(1), |sheet| {
@@ -173,17 +179,43 @@ fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     });
     let month = words::month_name(&report.month);
     let month = format!("Performance Summary, {month}, {}", report.zone);
-    sheet.paragraph(Style::LEAD, &month);
-    sheet.y += 1.2;
+    sheet.paragraph_in(Style::LEAD, &month, WIDTH - beside);
+    sheet.y = sheet.y.max(below) + 1.2;
     facts(sheet, &story::facts(report, digest));
     for sentence in story::provisos(report) {
         sheet.paragraph(Style::SMALL, &sentence);
     }
 }
 
-/// What must not be overlooked, in boxes at the top right; how much room they take.
-fn badges(sheet: &mut Sheet<'_>, report: &Report, top: f32) -> f32 {
-    let mut edge = MARGIN + WIDTH;
+/// Who reports, at the top right: the logo, as large as its box allows, and the organisation. How
+/// much room that takes, and where it ends. It stands beside the title, which is as high.
+fn sender(sheet: &mut Sheet<'_>, brand: &Brand) -> (f32, f32) {
+    /// Width and height of the logo's box.
+    const BOX: (f32, f32) = (60.0, 9.4);
+    let right = MARGIN + WIDTH;
+    let (mut top, mut taken) = (sheet.y, 0.0f32);
+    if let Some(logo) = sheet.logo {
+        let (width, height) = logo.within(BOX);
+        let frame = [right - width, top, right, top + height];
+        sheet.figure(brand.logo_words(), frame, |sheet| sheet.draw(Mark::Logo { frame }));
+        (top, taken) = (top + height + 0.3, width);
+    }
+    let style = Style::SMALL_STRONG.coloured(sheet.theme.head);
+    let lines = sheet.wrap(style, &brand.organisation, BOX.0);
+    sheet.within(Role::Paragraph, |sheet| {
+        for line in &lines {
+            let line = line.trim_end();
+            sheet.text_in((MARGIN, right), top, Align::Right, style, line);
+            taken = taken.max(sheet.width_of(style, line));
+            top += style.line_mm;
+        }
+    });
+    (taken + 4.0, top)
+}
+
+/// What must not be overlooked, in boxes at the top right of `edge`; how much room they take.
+fn badges(sheet: &mut Sheet<'_>, report: &Report, (right, top): (f32, f32)) -> f32 {
+    let mut edge = right;
     for word in story::badges(report) {
         let style = Style::SMALL_STRONG.coloured(TEXT);
         let width = sheet.width_of(style, word) + 4.0;
@@ -195,7 +227,7 @@ fn badges(sheet: &mut Sheet<'_>, report: &Report, top: f32) -> f32 {
         });
         edge -= width + 2.0;
     }
-    MARGIN + WIDTH - edge
+    right - edge
 }
 
 /// Facts about the edition, in two columns, each a word and what it says.

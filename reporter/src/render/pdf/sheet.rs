@@ -4,8 +4,9 @@
 
 use super::font::{Faces, PT_PER_MM};
 use super::structure::{Figure, Kid, ROOT, Role, Tree};
-use super::style::{BOTTOM, Colour, LINE, MARGIN, Style, WIDTH};
+use super::style::{BOTTOM, Colour, LINE, MARGIN, Style, Theme, WIDTH};
 use super::wrap;
+use crate::brand::Logo;
 
 /// Something drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub(super) enum Mark {
     Fill { points: Vec<(f32, f32)>, colour: Colour },
     /// A closed shape, outlined.
     Outline { points: Vec<(f32, f32)>, width_pt: f32, colour: Colour },
+    /// The logo, filling a frame of its own proportions: left, top, right and bottom.
+    Logo { frame: [f32; 4] },
 }
 
 /// Whose a mark is.
@@ -89,6 +92,9 @@ pub(super) struct Sheet<'a> {
     beside: Owner,
     /// What page 1 keeps free at its end.
     pub(super) reserved: f32,
+    pub(super) theme: Theme,
+    /// What [`Mark::Logo`] draws.
+    pub(super) logo: Option<&'a Logo>,
 }
 
 /// Where a text stands between two edges.
@@ -111,6 +117,8 @@ impl<'a> Sheet<'a> {
             place: ROOT,
             beside: Owner::Layout,
             reserved: 0.0,
+            theme: Theme::PLAIN,
+            logo: None,
         }
     }
 
@@ -235,6 +243,7 @@ impl<'a> Sheet<'a> {
         (style, text): (Style, &str),
         (target, says): (&Target, &str),
     ) {
+        let style = style.coloured(self.theme.link);
         let width = self.width_of(style, text);
         let left = if align == Align::Left { edges.0 } else { edges.1 - width };
         self.text_at(left, top, style, text);
@@ -306,7 +315,10 @@ impl<'a> Sheet<'a> {
         self.need(1.3 * LINE + own + 0.8 + company);
         self.gap(1.3 * LINE);
         self.mark_heading(text);
-        self.within(Role::Heading(2), |sheet| sheet.flow(Style::HEADING, &lines));
+        self.within(Role::Heading(2), |sheet| {
+            let style = Style::HEADING.coloured(sheet.theme.head);
+            sheet.flow(style, &lines);
+        });
         self.y += 0.8;
     }
 

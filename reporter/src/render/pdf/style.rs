@@ -1,6 +1,7 @@
 //! Paper, colours and type of the report: the one place where a size or a colour is a number.
 
 use super::font::{PT_PER_MM, Weight};
+use crate::brand::{Brand, Tone};
 
 /// A4, portrait.
 pub(super) const PAGE_WIDTH: f32 = 210.0;
@@ -21,8 +22,6 @@ pub(super) struct Colour(pub(super) u8, pub(super) u8, pub(super) u8);
 pub(super) const TEXT: Colour = Colour(0x0b, 0x0c, 0x0c);
 pub(super) const SECONDARY: Colour = Colour(0x50, 0x5a, 0x5f);
 pub(super) const RULE: Colour = Colour(0xb1, 0xb4, 0xb6);
-pub(super) const LINK: Colour = Colour(0x1d, 0x70, 0xb8);
-pub(super) const ACCENT: Colour = LINK;
 pub(super) const UP: Colour = Colour(0x00, 0x70, 0x3c);
 pub(super) const DEGRADED: Colour = Colour(0xb5, 0x88, 0x40);
 pub(super) const DOWN: Colour = Colour(0xd4, 0x35, 0x1c);
@@ -30,6 +29,34 @@ pub(super) const EXCLUDED: Colour = Colour(0x56, 0x94, 0xca);
 /// Outlines of what is unknown: dark enough to be seen (3:1 on white).
 pub(super) const UNKNOWN: Colour = Colour(0x76, 0x7c, 0x80);
 pub(super) const WHITE: Colour = Colour(0xff, 0xff, 0xff);
+
+/// The colours that a brand may choose; those of states are never among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Theme {
+    /// Of title and headings.
+    pub(super) head: Colour,
+    /// Of what can be followed.
+    pub(super) link: Colour,
+    /// Of the band above the title.
+    pub(super) accent: Colour,
+}
+
+impl Theme {
+    /// Where nobody chose.
+    pub(super) const PLAIN: Self =
+        Self { head: TEXT, link: Colour(0x1d, 0x70, 0xb8), accent: Colour(0x1d, 0x70, 0xb8) };
+
+    /// The colours of a brand; each that it leaves open is the usual one.
+    pub(super) fn of(brand: &Brand) -> Self {
+        let own = |tone: Tone| Colour(tone.0.red, tone.0.green, tone.0.blue);
+        let colour = brand.colour.map(own);
+        Self {
+            head: colour.unwrap_or(Self::PLAIN.head),
+            link: colour.unwrap_or(Self::PLAIN.link),
+            accent: brand.accent.map(own).or(colour).unwrap_or(Self::PLAIN.accent),
+        }
+    }
+}
 
 /// How a text looks.
 #[derive(Clone, Copy, Debug, PartialEq)]

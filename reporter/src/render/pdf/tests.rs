@@ -10,6 +10,7 @@ use super::font::{PT_PER_MM, Weight};
 use super::sheet::{Mark, Page};
 use super::style::{PAGE_HEIGHT, PAGE_WIDTH};
 use super::*;
+use crate::brand::tests::fernhill;
 use crate::render::fixture::{self, HOUR, MINUTE};
 use crate::report::model::{At, LevelFigure, Ms};
 
@@ -51,6 +52,7 @@ fn extent(mark: &Mark) -> [f32; 4] {
             all
         }
         Mark::Fill { points, .. } => around(points, 0.0),
+        Mark::Logo { frame } => *frame,
         Mark::Outline { points, width_pt, .. } => around(points, width_pt / PT_PER_MM / 2.0),
     }
 }
@@ -181,6 +183,55 @@ fn how_mail_went_over_the_months_stands_beside_its_percentiles() {
     assert_eq!(sheet.tree.nodes.iter().filter(says).count(), 2);
     drawn(&report);
     sample("delivery", &report);
+}
+
+#[test]
+fn a_brand_is_on_every_page_and_leaves_the_colours_of_states_alone() {
+    let mut report = fixture::october();
+    let plain = draw(&report, DIGEST).unwrap().pages.len();
+    report.brand = Some(std::sync::Arc::new(fernhill()));
+    let bytes = sample("branded", &report);
+    let pages = drawn(&report);
+    assert_eq!(pages.len(), plain, "a brand takes no page of its own");
+    for page in &pages {
+        let said = text(std::slice::from_ref(page));
+        assert!(said.contains("Questions about this report: service.desk@example.org"), "{said}");
+    }
+    assert!(text(&pages[..1]).starts_with("Fernhill Health Informatics\n"));
+    let colours = |pages: &[Page]| -> std::collections::BTreeSet<[u8; 3]> {
+        let marks = pages.iter().flat_map(|page| &page.marks).map(|(mark, _)| match mark {
+            Mark::Text { style, .. } => Some(style.colour),
+            Mark::Stroke { colour, .. } | Mark::Fill { colour, .. } => Some(*colour),
+            Mark::Outline { colour, .. } => Some(*colour),
+            Mark::Logo { .. } => None,
+        });
+        marks.flatten().map(|colour| [colour.0, colour.1, colour.2]).collect()
+    };
+    let (own, usual) = (colours(&pages), colours(&drawn(&fixture::october())));
+    let new: Vec<_> = own.difference(&usual).collect();
+    assert_eq!(new, [&[0x00, 0x85, 0x7c], &[0x1f, 0x3a, 0x6e]]);
+    let gone: Vec<_> = usual.difference(&own).collect();
+    assert_eq!(gone, [&[0x1d, 0x70, 0xb8]]);
+    assert_eq!(bytes, render(&report).unwrap());
+    let file = lopdf::Document::load_mem(&bytes).unwrap();
+    let alt = |object: &lopdf::Object| {
+        let alt = object.as_dict().ok()?.get(b"Alt").ok()?.as_str().ok()?;
+        Some(String::from_utf8_lossy(alt).into_owned())
+    };
+    let alts: Vec<String> = file.objects.values().filter_map(alt).collect();
+    assert!(alts.contains(&"Logo of Fernhill Health Informatics".to_owned()), "{alts:?}");
+    let bytes = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(bytes.contains("<dc:publisher><rdf:Bag><rdf:li>Fernhill Health Informatics<"));
+}
+
+/// What an edition was published with is drawn from its report.json alone.
+#[test]
+fn a_branded_report_is_drawn_again_from_its_json() {
+    let mut report = fixture::october();
+    report.brand = Some(std::sync::Arc::new(fernhill()));
+    let json = crate::render::json::render(&report).unwrap();
+    let again: Report = serde_json::from_str(&json).unwrap();
+    assert!(render(&again).unwrap() == render(&report).unwrap());
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod archive;
 mod colours;
+mod index;
+mod logo;
 mod outline;
 mod tags;
 
@@ -13,7 +15,7 @@ use lopdf::{Object, ObjectId, SaveOptions, StringFormat};
 use printpdf::{
     Color, DictItem, FontId, Line, LinePoint, Mm, Op, PaintMode, PdfDocument, PdfFontHandle,
     PdfPage, PdfSaveOptions, Point, Polygon, PolygonRing, Pt, Rect, Rgb, TextItem, TextMatrix,
-    WindingOrder,
+    WindingOrder, XObjectTransform,
 };
 
 use super::PdfError;
@@ -27,6 +29,7 @@ use super::style::{Colour, PAGE_HEIGHT, PAGE_WIDTH};
 pub(super) struct Imprint {
     pub(super) title: String,
     pub(super) author: String,
+    pub(super) publisher: String,
     pub(super) subject: String,
     pub(super) producer: String,
     /// `2026-11-05T06:00:00Z`
@@ -52,6 +55,9 @@ pub(super) fn bytes(sheet: &Sheet<'_>, imprint: &Imprint) -> Result<Vec<u8>, Pdf
         let font = sheet.faces.face(weight).subset(&used)?;
         pdf.resources.fonts.map.insert(font_id(weight), printpdf::PdfFont::new(font));
     }
+    if let Some((logo, frame)) = sheet.logo.zip(frame_of_logo(&sheet.pages)) {
+        pdf.resources.xobjects.map.insert(logo::id(), logo::form(logo, frame));
+    }
     let numbers = Numbers::new(&sheet.tree);
     pdf.pages = sheet.pages.iter().map(|drawn| page(drawn, &numbers, &sheet.tree)).collect();
     let mut warnings = Vec::new();
@@ -67,11 +73,11 @@ pub(super) fn bytes(sheet: &Sheet<'_>, imprint: &Imprint) -> Result<Vec<u8>, Pdf
     let options = SaveOptions::builder()
         .use_object_streams(true)
         .use_xref_streams(true)
-        .max_objects_per_stream(200)
+        .max_objects_per_stream(5000)
         .compression_level(9)
         .build();
     document.save_with_options(&mut out, options).map_err(PdfError::Write)?;
-    Ok(out)
+    Ok(index::packed(out))
 }
 
 /// The number of each run among those of its page, by which marks and structure find each other.
@@ -95,6 +101,14 @@ impl Numbers {
     fn of(&self, run: usize) -> i64 {
         self.of_run.get(run).copied().unwrap_or_default()
     }
+}
+
+/// Where the logo is drawn: once in a document.
+fn frame_of_logo(pages: &[Page]) -> Option<[f32; 4]> {
+    let marks = pages.iter().flat_map(|page| &page.marks);
+    marks
+        .filter_map(|(mark, _)| if let Mark::Logo { frame } = mark { Some(*frame) } else { None })
+        .next()
 }
 
 fn characters(pages: &[Page], wanted: Weight) -> BTreeSet<char> {
@@ -185,6 +199,12 @@ impl Pen {
             Mark::Outline { points, width_pt, colour } => {
                 self.stroke(*colour, *width_pt);
                 self.polygon(points, PaintMode::Stroke);
+            }
+            // the form says itself where on the page it is
+            Mark::Logo { .. } => {
+                let transform =
+                    XObjectTransform { no_auto_scale: true, ..XObjectTransform::default() };
+                self.ops.push(Op::UseXobject { id: logo::id(), transform });
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::render::pdf::sheet::{Align, Sheet, Target};
 use crate::render::pdf::structure::Role;
-use crate::render::pdf::style::{LINK, Style};
+use crate::render::pdf::style::Style;
 use crate::render::pdf::wrap;
 use crate::render::words::Standing;
 
@@ -88,7 +88,7 @@ impl<'r> Cell<'r> {
             return self.small(address);
         }
         let target = Some(Target::Address(address.to_owned()));
-        let style = Style::SMALL.coloured(LINK);
+        let style = Style::SMALL;
         self.paragraphs.push(Paragraph { style, text: address.to_owned(), target });
         self
     }

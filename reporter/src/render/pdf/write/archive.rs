@@ -76,6 +76,13 @@ fn xmp(imprint: &Imprint) -> String {
             escaped(author)
         ),
     };
+    let publisher = match imprint.publisher.as_str() {
+        "" => String::new(),
+        publisher => format!(
+            "\n   <dc:publisher><rdf:Bag><rdf:li>{}</rdf:li></rdf:Bag></dc:publisher>",
+            escaped(publisher)
+        ),
+    };
     let digest = escaped(imprint.digest.get(..32).unwrap_or(&imprint.digest));
     format!(
         r#"<?xpacket begin="{bom}" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -94,7 +101,7 @@ fn xmp(imprint: &Imprint) -> String {
    <dc:format>application/pdf</dc:format>
    <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
    <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{subject}</rdf:li></rdf:Alt></dc:description>
-   <dc:language><rdf:Bag><rdf:li>en-GB</rdf:li></rdf:Bag></dc:language>{author}
+   <dc:language><rdf:Bag><rdf:li>en-GB</rdf:li></rdf:Bag></dc:language>{author}{publisher}
    <xmp:CreateDate>{created}</xmp:CreateDate>
    <xmp:ModifyDate>{created}</xmp:ModifyDate>
    <xmp:CreatorTool>{producer}</xmp:CreatorTool>
