@@ -19,6 +19,8 @@ pub(super) enum Mark {
     Fill { points: Vec<(f32, f32)>, colour: Colour },
     /// A closed shape, outlined.
     Outline { points: Vec<(f32, f32)>, width_pt: f32, colour: Colour },
+    /// A circle, outlined.
+    Circle { centre: (f32, f32), radius: f32, width_pt: f32, colour: Colour },
     /// The logo, filling a frame of its own proportions: left, top, right and bottom.
     Logo { frame: [f32; 4] },
 }
@@ -347,11 +349,6 @@ pub(super) fn tall(style: Style, lines: usize) -> f32 {
 /// The corners of a rectangle.
 pub(super) fn corners(x: f32, y: f32, width: f32, height: f32) -> Vec<(f32, f32)> {
     vec![(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-}
-
-/// A circle, near enough on paper.
-pub(super) fn circle(cx: f32, cy: f32, radius: f32) -> Vec<(f32, f32)> {
-    arc(cx, cy, radius, 0, 32)
 }
 
 /// The sines of the first 8 of 32 steps around a circle. They are written out because the

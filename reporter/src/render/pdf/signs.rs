@@ -1,7 +1,7 @@
 //! The signs before a verdict. Each has a form of its own, so that a grey copy, or an eye that
 //! does not tell red from green, still tells them apart.
 
-use super::sheet::{Mark, Sheet, arc, circle, corners};
+use super::sheet::{Mark, Sheet, arc, corners};
 use super::style::{Colour, DOWN, SECONDARY, Style, TEXT, UP, WHITE};
 use crate::render::words::Standing;
 
@@ -25,10 +25,13 @@ fn stroke(sheet: &mut Sheet<'_>, from: (f32, f32), to: (f32, f32), width_pt: f32
     sheet.draw(Mark::Stroke { from, to, width_pt, colour });
 }
 
+fn ring(sheet: &mut Sheet<'_>, centre: (f32, f32), colour: Colour) {
+    sheet.draw(Mark::Circle { centre, radius: RADIUS, width_pt: 0.8, colour });
+}
+
 /// An open circle with a tick.
 fn tick(sheet: &mut Sheet<'_>, cx: f32, cy: f32) {
-    let points = circle(cx, cy, RADIUS);
-    sheet.draw(Mark::Outline { points, width_pt: 0.8, colour: UP });
+    ring(sheet, (cx, cy), UP);
     let foot = (cx - 0.2, cy + 0.7);
     stroke(sheet, (cx - 0.8, cy + 0.1), foot, 1.1, UP);
     stroke(sheet, foot, (cx + 0.85, cy - 0.65), 1.1, UP);
@@ -45,7 +48,7 @@ fn cross(sheet: &mut Sheet<'_>, cx: f32, cy: f32) {
 /// A circle, half full.
 fn half(sheet: &mut Sheet<'_>, cx: f32, cy: f32) {
     sheet.draw(Mark::Fill { points: arc(cx, cy, RADIUS, 0, 16), colour: TEXT });
-    sheet.draw(Mark::Outline { points: circle(cx, cy, RADIUS), width_pt: 0.8, colour: TEXT });
+    ring(sheet, (cx, cy), TEXT);
 }
 
 /// An open square with a question mark.

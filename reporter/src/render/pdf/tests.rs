@@ -53,6 +53,9 @@ fn extent(mark: &Mark) -> [f32; 4] {
         }
         Mark::Fill { points, .. } => around(points, 0.0),
         Mark::Logo { frame } => *frame,
+        Mark::Circle { centre: (x, y), radius, width_pt, .. } => {
+            around(&[(*x, *y)], radius + width_pt / PT_PER_MM / 2.0)
+        }
         Mark::Outline { points, width_pt, .. } => around(points, width_pt / PT_PER_MM / 2.0),
     }
 }
@@ -202,7 +205,7 @@ fn a_brand_is_on_every_page_and_leaves_the_colours_of_states_alone() {
         let marks = pages.iter().flat_map(|page| &page.marks).map(|(mark, _)| match mark {
             Mark::Text { style, .. } => Some(style.colour),
             Mark::Stroke { colour, .. } | Mark::Fill { colour, .. } => Some(*colour),
-            Mark::Outline { colour, .. } => Some(*colour),
+            Mark::Outline { colour, .. } | Mark::Circle { colour, .. } => Some(*colour),
             Mark::Logo { .. } => None,
         });
         marks.flatten().map(|colour| [colour.0, colour.1, colour.2]).collect()
