@@ -4,6 +4,7 @@
 mod activesync;
 mod bad_input;
 mod beyond;
+mod brand;
 mod commands;
 mod containers;
 mod distribution;

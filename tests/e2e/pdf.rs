@@ -10,7 +10,7 @@ use mailward_reporter::report::model::Report;
 use super::support::scratch;
 
 /// The reference month, as its report.json.
-fn reference() -> Report {
+pub(crate) fn reference() -> Report {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reporter/benches/pdf/reference.json");
     let json = std::fs::read_to_string(path).expect("the reference month");
     serde_json::from_str(&json).expect("the reference is a report")
