@@ -134,7 +134,11 @@ pub fn take(order: &Order<'_>, told: &mut dyn FnMut(Stage)) -> Result<Taken, Bac
     let place = Place::of(order.out, order.now)?;
     told(Stage::Copying);
     let store = place.work(copy::FILE);
-    let version = copy::copy(order.data, &store)?;
+    let version = copy::copy(order.data, &store).map_err(|error| match error {
+        // the store is only read: it is the copy that finds no room
+        StoreError::Full => failed("write", &store)(std::io::ErrorKind::StorageFull.into()),
+        other => other.into(),
+    })?;
     told(Stage::Checking);
     copy::check(&store)?;
     told(Stage::Packing);

@@ -125,6 +125,13 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        // a process that nobody has waited for is a zombie
+        status.is_ok_and(|status| status.rsplit(')').next().is_some_and(|s| s.starts_with(" Z")))
+    }
+
     /// What it has said so far, on both of its streams.
     pub(crate) fn said(&self) -> String {
         self.lines.lock().expect("lines").join("\n")

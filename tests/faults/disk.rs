@@ -16,14 +16,14 @@ use super::{Moments, seed, times, upgrade};
 
 /// A disk of its own: a file system mounted in a name space that only its holder and what is run
 /// `around` it see. It goes when this is dropped, or when the test dies.
-struct SmallDisk {
+pub(crate) struct SmallDisk {
     holder: Child,
-    at: PathBuf,
+    pub(crate) at: PathBuf,
 }
 
 impl SmallDisk {
     /// Of so many bytes, in memory.
-    fn in_memory(scratch: &Path, bytes: u64) -> Self {
+    pub(crate) fn in_memory(scratch: &Path, bytes: u64) -> Self {
         Self::mount(scratch, &format!("mount -t tmpfs -o size={bytes} none \"$0\""))
     }
 
@@ -55,13 +55,13 @@ impl SmallDisk {
         Self { holder, at }
     }
 
-    fn around(&self) -> Around {
+    pub(crate) fn around(&self) -> Around {
         let words = ["nsenter", "-t", &self.holder.id().to_string(), "-m", "--"];
         Around { before: words.map(OsString::from).to_vec(), ..Around::default() }
     }
 
     /// What is at a path of the disk, as this process can see it.
-    fn seen(&self, path: &Path) -> PathBuf {
+    pub(crate) fn seen(&self, path: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         root.join(path.strip_prefix("/").expect("an absolute path"))
     }
@@ -100,7 +100,7 @@ impl SmallDisk {
     }
 
     /// The same, and gives so many bytes back.
-    fn fill_but(&self, bytes: u64) {
+    pub(crate) fn fill_but(&self, bytes: u64) {
         self.fill();
         let filler = fs::OpenOptions::new().write(true).open(self.seen(&self.at.join("filler")));
         let filler = filler.expect("open the filler");
@@ -108,16 +108,28 @@ impl SmallDisk {
         filler.set_len(length.saturating_sub(bytes)).expect("cut the filler");
     }
 
-    fn free(&self) {
+    pub(crate) fn free(&self) {
         fs::remove_file(self.seen(&self.at.join("filler"))).expect("remove the filler");
     }
 
     /// Makes it read-only, as a failing disk does, whoever is writing.
     fn break_off(&self) {
-        let words =
-            ["-t", &self.holder.id().to_string(), "-m", "--", "mount", "-o", "remount,abort"];
-        let done = Command::new("nsenter").args(words).arg(&self.at).status();
-        assert!(done.expect("run nsenter").success());
+        self.inside(&["mount", "-o", "remount,abort"]);
+    }
+
+    /// Takes it off, which writes what is still to be written.
+    fn take_off(self) {
+        self.inside(&["umount"]);
+    }
+
+    fn inside(&self, words: &[&str]) {
+        let holder = self.holder.id().to_string();
+        let done = Command::new("nsenter")
+            .args(["-t", &holder, "-m", "--"])
+            .args(words)
+            .arg(&self.at)
+            .status();
+        assert!(done.expect("run nsenter").success(), "{words:?}");
     }
 }
 
@@ -175,8 +187,7 @@ fn a_reporter_on_a_full_disk_refuses_and_says_so_and_goes_on_when_there_is_room(
     let rounds = times(3, 30);
     for round in 0..rounds {
         driver.wait_more();
-        disk.fill();
-        let (status, said) = driver.wait_refused();
+        let (status, said) = driver.wait_refused(|| disk.fill());
         assert_eq!(status, 503, "{said}");
         let answer = head_of_post(&reporter, &spare, &large_body("spare", round.cast_signed()));
         let head = answer.to_ascii_lowercase();
@@ -219,8 +230,11 @@ fn an_agent_on_a_full_disk_goes_on_and_keeps_what_fits_into_memory() {
             said.matches("cannot write to the outbox").count()
         };
         let before = refused();
-        disk.fill();
-        wait_for("it to say that the disk refuses", || (refused() > before).then_some(()));
+        wait_for("it to say that the disk refuses", || {
+            // what it removes meanwhile is filled too
+            disk.fill();
+            (refused() > before).then_some(())
+        });
         let outcomes = || agent.metric("mailward_probe_outcomes_total");
         let seen = outcomes().expect("outcomes");
         wait_for("probes to go on", || outcomes().filter(|now| *now > seen + 30.0));
@@ -283,15 +297,14 @@ fn a_reporter_whose_disk_becomes_read_only_refuses_and_shows_its_page() {
     reporter.wait_ready();
     let driver = Driver::start(&reporter.url(""), "driver", &token);
     driver.wait_more();
-    disk.break_off();
-    let (status, said) = driver.wait_refused();
+    let (status, said) = driver.wait_refused(|| disk.break_off());
     assert_eq!(status, 503, "{said}");
     wait_for("it to say that it is not ready", || (ready(&reporter)? == 503).then_some(()));
     assert_eq!(get(&reporter.url("/")).0, 200);
     let safe = driver.stop().acknowledged;
     reporter.kill();
     // what such a disk holds is what is in its file, once it is mounted anew
-    drop(disk);
+    disk.take_off();
     let again = scratch.path().join("again");
     fs::create_dir(&again).expect("make a directory");
     let image = scratch.path().join("ext4");

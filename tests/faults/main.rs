@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "each fault prints the line that the documents quote")]
 
+mod backup;
 mod disk;
 mod judge;
 mod kill;

@@ -53,6 +53,13 @@ impl Around {
     }
 }
 
+/// Fails with what a process has said, if it has ended by itself.
+fn still_runs(running: Option<&Running>) {
+    if let Some(running) = running.filter(|running| running.has_ended()) {
+        panic!("mailward ended:\n{}", running.said());
+    }
+}
+
 /// `[service]`, one component with an availability level, and so many probes of `target`, every
 /// second. More of the definition may follow.
 pub(crate) fn definition(probes: usize, target: SocketAddr) -> String {
@@ -116,6 +123,7 @@ impl Reporter {
     pub(crate) fn wait_ready(&self) {
         let url = self.url("/readyz");
         wait_for("the reporter", || {
+            still_runs(self.running.as_ref());
             http("GET", &url, &[], Vec::new()).filter(|(status, _)| *status == 200)
         });
     }
@@ -185,7 +193,10 @@ impl Agent {
     /// Waits until it answers.
     pub(crate) fn wait_alive(&self) {
         let url = format!("http://{}/healthz", self.listen);
-        wait_for("the agent", || http("GET", &url, &[], Vec::new()));
+        wait_for("the agent", || {
+            still_runs(self.running.as_ref());
+            http("GET", &url, &[], Vec::new())
+        });
     }
 
     pub(crate) fn kill(&mut self) {
@@ -283,16 +294,22 @@ impl Driver {
         self.seen.lock().expect("what a driver saw").acknowledged.len()
     }
 
+    /// What was acknowledged so far.
+    pub(crate) fn so_far(&self) -> Vec<Key> {
+        self.seen.lock().expect("what a driver saw").acknowledged.clone()
+    }
+
     /// Waits until more is acknowledged.
     pub(crate) fn wait_more(&self) {
         let before = self.acknowledged();
         wait_for("an acknowledgement", || (self.acknowledged() > before).then_some(()));
     }
 
-    /// Waits until the reporter refuses a body; gives its status and text.
-    pub(crate) fn wait_refused(&self) -> (u16, String) {
+    /// Does something, and waits until the reporter refuses a body; gives its status and text.
+    pub(crate) fn wait_refused(&self, after: impl FnOnce()) -> (u16, String) {
         let refused = || self.seen.lock().expect("what a driver saw").refused.clone();
         let before = refused().len();
+        after();
         wait_for("a refusal", || refused().get(before).cloned())
     }
 

@@ -97,6 +97,10 @@ impl Mint {
                 file.write_all(&bytes).map_err(failed("write"))?;
                 file.sync_all().map_err(failed("sync"))?;
                 fs::rename(&fresh, path).map_err(failed("rename"))?;
+                let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
+                fs::File::open(directory.unwrap_or(Path::new(".")))
+                    .and_then(|directory| directory.sync_all())
+                    .map_err(failed("sync"))?;
                 bytes.to_vec()
             }
             Err(source) => return Err(failed("read")(source)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mailward_evidence::{AgentName, Record, Roster, wire};
 
+use crate::guard::replace;
 use crate::outbox::make_durable;
 
 /// Why the directory cannot be used.
@@ -74,22 +75,20 @@ impl Home {
 
     fn check_name(&self, agent: &AgentName) -> Result<(), HomeError> {
         let path = self.directory.join("agent.name");
-        let found = match fs::read_to_string(&path) {
-            Ok(found) => found.trim_end().to_owned(),
+        let found = match fs::read(&path) {
+            Ok(found) => String::from_utf8_lossy(&found).trim_end().to_owned(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(failed("read", &path)(source)),
         };
         if found == agent.as_str() {
             return Ok(());
         }
-        // an empty name is a write that a crash cut short
-        if !found.is_empty() && self.has_records() {
+        // what is no name, empty or rubbish, is a write that a crash cut short
+        if AgentName::new(&found).is_ok() && self.has_records() {
             let path = self.directory.clone();
             return Err(HomeError::OtherAgent { path, found, expected: agent.clone() });
         }
-        let fresh = path.with_extension("new");
-        fs::write(&fresh, format!("{agent}\n")).map_err(failed("write", &fresh))?;
-        fs::rename(&fresh, &path).map_err(failed("replace", &path))
+        replace(&path, format!("{agent}\n").as_bytes(), true).map_err(failed("write", &path))
     }
 
     /// Whether there may be records in the outbox.
@@ -147,9 +146,7 @@ impl Home {
         let path = self.roster_path();
         let mut line = Vec::new();
         wire::encode_line(&Record::Roster(roster.clone()), &mut line);
-        let fresh = path.with_extension("new");
-        fs::write(&fresh, line).map_err(failed("write", &fresh))?;
-        fs::rename(&fresh, &path).map_err(failed("replace", &path))
+        replace(&path, &line, true).map_err(failed("write", &path))
     }
 }
 
