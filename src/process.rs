@@ -156,3 +156,25 @@ impl Tether {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mailward_evidence::Stopwatch;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_blocks_does_not_hold_up_the_end() {
+        let took = Stopwatch::start();
+        let done = finish(runtime().unwrap(), async {
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                let _ = begun.send(());
+                std::thread::park_timeout(Duration::from_secs(60));
+            });
+            begins.await
+        });
+        assert!(done.is_ok());
+        assert!(took.elapsed() < Duration::from_secs(10), "{:?}", took.elapsed());
+    }
+}

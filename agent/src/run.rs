@@ -219,6 +219,7 @@ pub async fn run(settings: Settings, mut shutdown: watch::Receiver<bool>) -> Res
         parts: &parts,
         outbox: &outbox,
         built,
+        at_start: Arc::clone(catalogue),
         mail,
         working,
         changes,

@@ -122,6 +122,12 @@ impl Sink {
         Ok(Self { declared: declared.clone(), listener, tls })
     }
 
+    /// How it is declared.
+    #[must_use]
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {

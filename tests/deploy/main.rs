@@ -2,5 +2,9 @@
 
 mod boards;
 mod packages;
+mod sandbox;
+#[path = "../e2e/support.rs"]
+#[allow(dead_code, reason = "shared with the end-to-end tests; each uses its part of it")]
+mod support;
 mod units;
 mod watching;

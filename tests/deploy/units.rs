@@ -6,7 +6,8 @@ use std::process::Command;
 const AGENT_UNIT: &str = include_str!("../../deploy/systemd/mailward-agent.service");
 const REPORTER_UNIT: &str = include_str!("../../deploy/systemd/mailward-reporter.service");
 const BACKUP_UNIT: &str = include_str!("../../deploy/systemd/mailward-backup.service");
-const USERS: &str = include_str!("../../deploy/systemd/mailward.sysusers");
+const AGENT_USER: &str = include_str!("../../deploy/systemd/mailward-agent.sysusers");
+const REPORTER_USER: &str = include_str!("../../deploy/systemd/mailward-reporter.sysusers");
 const CONTAINERFILE: &str = include_str!("../../deploy/container/Containerfile");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
 const DEFINITION: &str = include_str!("../../probes.toml");
@@ -50,13 +51,13 @@ fn commands_and_options_are_those_of_the_binary() {
 
 #[test]
 fn units_run_as_users_of_their_own() {
-    for unit in [AGENT_UNIT, REPORTER_UNIT] {
+    for (unit, users) in [(AGENT_UNIT, AGENT_USER), (REPORTER_UNIT, REPORTER_USER)] {
         let value = |key: &str| {
             let line = unit.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
             line.unwrap_or_else(|| panic!("no {key}"))
         };
         let user = value("User");
-        assert!(USERS.lines().any(|line| line.starts_with(&format!("u {user} "))), "{user}");
+        assert!(users.lines().any(|line| line.starts_with(&format!("u {user} "))), "{user}");
         let state = format!("--data /var/lib/{}", value("StateDirectory"));
         assert!(value("ExecStart").contains(&state), "{state}");
         assert_eq!(value("RestartPreventExitStatus"), "64");

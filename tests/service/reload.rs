@@ -1,5 +1,6 @@
-//! A definition that is read again and again while evidence flows: what is unchanged keeps its
-//! grid without a gap, what is changed goes over, and nothing is doubled.
+//! A definition that is read again and again while evidence flows, and a token that is rotated
+//! meanwhile: what is unchanged keeps its grid without a gap, what is changed goes over, and
+//! nothing is doubled.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -81,6 +82,16 @@ fn twenty_readings_while_evidence_flows_leave_no_gap_and_double_nothing() {
             2 | 0 => "[service\n".to_owned(),
             _ => form(target, time % 8 == 3),
         };
+        if time == 7 {
+            let token = run_ok([
+                "agents".as_ref(),
+                "rotate".as_ref(),
+                "reads".as_ref(),
+                "--data".as_ref(),
+                reporter.data.as_os_str(),
+            ]);
+            write(&scratch.path().join("reads"), "token", token.trim());
+        }
         write(scratch.path(), "probes.toml", &text);
         write(&scratch.path().join("reads"), "probes.toml", &(text + &own));
         for running in [&reporter.running, &agent.running] {

@@ -75,6 +75,8 @@ pub(super) struct Following<'a> {
     pub(super) parts: &'a Parts,
     pub(super) outbox: &'a OutboxHandle,
     pub(super) built: Built,
+    /// The definition that the process started with.
+    pub(super) at_start: Arc<Catalogue>,
     pub(super) mail: Option<MailAtWork>,
     pub(super) working: watch::Sender<Working>,
     pub(super) changes: mpsc::Sender<Change>,
@@ -140,8 +142,8 @@ impl Following<'_> {
         parts.health.refer_to(references)?;
         parts.way.renew(&settings.token.borrow())?;
         parts.purse.take_over(catalogue);
-        for what in only_at_start(settings, &self.built.catalogue, catalogue) {
-            tracing::warn!("{what} has changed, which takes a restart of the agent");
+        for key in only_at_start(&self.at_start, catalogue) {
+            tracing::warn!("[agent] {key} is another by now, which takes a restart of the agent");
         }
         let (taken, answer) = oneshot::channel();
         // where the schedule is gone, the agent is about to end
@@ -154,29 +156,19 @@ impl Following<'_> {
     }
 }
 
-/// What differs between two definitions that holds for the life of the process.
-fn only_at_start(settings: &Settings, old: &Catalogue, new: &Catalogue) -> Vec<String> {
-    let mut changed = Vec::new();
-    if let (Some(old), Some(new)) = (&old.agent, &new.agent) {
-        for (key, same) in [
-            ("name", old.name == new.name),
-            ("site", old.site == new.site),
-            ("trust", old.trust == new.trust),
-            ("resolver", old.resolver == new.resolver),
-            ("references_smtp", old.references_smtp == new.references_smtp),
-            ("max_concurrent", old.max_concurrent == new.max_concurrent),
-            ("max_per_host", old.max_per_host == new.max_per_host),
-            ("outbox_max_bytes", old.outbox_max_bytes == new.outbox_max_bytes),
-            ("outbox_max_age", old.outbox_max_age == new.outbox_max_age),
-        ] {
-            if !same {
-                changed.push(format!("[agent] {key}"));
-            }
-        }
-    }
-    let here = old.sinks.iter().filter(|sink| sink.runs_at(settings.site.as_str()));
-    for sink in here.filter(|sink| new.sink(&sink.id).is_some_and(|new| new != *sink)) {
-        changed.push(format!("the sink {}", sink.id));
-    }
-    changed
+/// The keys of `[agent]` that hold for the life of the process and differ.
+fn only_at_start(old: &Catalogue, new: &Catalogue) -> Vec<&'static str> {
+    let (Some(old), Some(new)) = (&old.agent, &new.agent) else { return Vec::new() };
+    let keys = [
+        ("name", old.name == new.name),
+        ("site", old.site == new.site),
+        ("trust", old.trust == new.trust),
+        ("resolver", old.resolver == new.resolver),
+        ("references_smtp", old.references_smtp == new.references_smtp),
+        ("max_concurrent", old.max_concurrent == new.max_concurrent),
+        ("max_per_host", old.max_per_host == new.max_per_host),
+        ("outbox_max_bytes", old.outbox_max_bytes == new.outbox_max_bytes),
+        ("outbox_max_age", old.outbox_max_age == new.outbox_max_age),
+    ];
+    keys.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }

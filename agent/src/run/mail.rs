@@ -84,7 +84,7 @@ impl Mail {
 /// Mail under way, at work.
 pub(super) struct MailAtWork {
     post: Arc<Post>,
-    sinks: HashMap<String, AbortHandle>,
+    sinks: HashMap<String, (Declared, AbortHandle)>,
     mailboxes: HashMap<String, (MailboxAccess, AbortHandle)>,
 }
 
@@ -104,13 +104,16 @@ impl MailAtWork {
         let fresh = wanted.bind(is_open).await?;
         let is_bound = |id: &str| is_open(id) || fresh.iter().any(|sink| sink.id() == id);
         self.post.reroute(post::routes(catalogue, Some(site), is_bound)?);
-        let declared: Vec<&str> = wanted.declared.iter().map(|sink| sink.id.as_str()).collect();
-        self.sinks.retain(|id, task| {
-            let stays = declared.contains(&id.as_str());
-            if !stays {
-                task.abort();
+        self.sinks.retain(|id, (open, task)| {
+            let declared = wanted.declared.iter().find(|sink| sink.id == *id);
+            match declared {
+                Some(sink) if *sink != open => {
+                    tracing::warn!("the sink {id} is another by now, which takes a restart");
+                }
+                Some(_) => {}
+                None => task.abort(),
             }
-            stays
+            declared.is_some()
         });
         for sink in fresh {
             self.open_sink(sink, settings, parts, tasks);
@@ -126,9 +129,10 @@ impl MailAtWork {
         parts: &Parts,
         tasks: &mut JoinSet<()>,
     ) {
-        let id = sink.id().to_owned();
+        let declared = sink.declared().clone();
         let (post, net) = (Arc::clone(&self.post), Arc::clone(&parts.net));
-        self.sinks.insert(id, tasks.spawn(sink.run(post, net, Arc::clone(&settings.clock))));
+        let task = tasks.spawn(sink.run(post, net, Arc::clone(&settings.clock)));
+        self.sinks.insert(declared.id.clone(), (declared, task));
     }
 
     fn open_mailboxes(&mut self, settings: &Settings, parts: &Parts, tasks: &mut JoinSet<()>) {
