@@ -40,19 +40,25 @@ fn hurried(rules: &str) -> String {
 }
 
 /// Alerts whose scenario is played here; the others have theirs in deploy/prometheus/tests.
-const WHILE_ALL_GOES_WRONG: [&str; 9] = [
+const WHILE_ALL_GOES_WRONG: [&str; 15] = [
+    "MailwardAgentClockWrong leeds-2",
     "MailwardBudgetBurningFast",
     "MailwardBudgetBurningSlowly",
     "MailwardBudgetSpent",
     "MailwardCertificateExpiring",
     "MailwardComponentDown",
+    "MailwardDefinitionRefused",
     "MailwardEditionDiffers",
+    "MailwardEvidenceDropped leeds-2",
     "MailwardEvidenceRefused",
     "MailwardLetterFailed",
     "MailwardListed",
+    "MailwardMailSlow",
+    "MailwardOutboxAgeing leeds-2",
+    "MailwardRunsMissed leeds-2",
 ];
 const WITHOUT_A_REPORTER: [&str; 2] = ["MailwardAgentCannotDeliver", "MailwardReporterAbsent"];
-const WITHOUT_AN_AGENT: [&str; 2] = ["MailwardAgentSilent", "MailwardComponentUnknown"];
+const WITHOUT_AN_AGENT: [&str; 2] = ["MailwardAgentSilent leeds-1", "MailwardComponentUnknown"];
 
 fn project_file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -103,7 +109,8 @@ fn prometheus_sees_what_happens() {
     });
     prometheus.forget();
 
-    stage.break_everything(&prometheus);
+    stage.break_everything();
+    stage.be_a_bad_agent(&prometheus);
     expect_alerts(&prometheus, &WHILE_ALL_GOES_WRONG);
     let documented = project_file("docs/metrics.md");
     for (side, address) in [("reporter", stage.reporter), ("agent", stage.agent)] {

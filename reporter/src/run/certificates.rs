@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mailward_catalogue::{Catalogue, Probe};
 use mailward_evidence::{AgentName, ProbeId, Stopwatch};
 
 use crate::status::evaluate::AgentVoice;
@@ -16,6 +17,11 @@ const FACT: &str = "cert_not_after";
 const LEAST: Duration = Duration::from_secs(5);
 /// How many times as long as a look took there is none.
 const REST: u32 = 19;
+
+/// A probe that runs at least so often is not looked for in what is settled.
+const OFTEN_S: u64 = 120;
+/// How far back its outcomes are looked at when nothing is known of it.
+const RECENT_MS: i64 = 10_000;
 
 /// What is known of certificates.
 #[derive(Debug, Default)]
@@ -34,14 +40,26 @@ struct Seen {
 
 impl Certificates {
     /// Looks at what came since the last look, unless that was just now.
-    pub(super) fn look(&mut self, store: &Store, now_ms: i64) -> Result<(), StoreError> {
+    pub(super) fn look(
+        &mut self,
+        store: &Store,
+        catalogue: &Catalogue,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
         if self.looked.as_ref().is_some_and(|(since, rest)| since.elapsed() < *rest) {
             return Ok(());
         }
         let took = Stopwatch::start();
         let key = |agent: &AgentName, probe: &ProbeId| (agent.clone(), probe.clone());
+        // what runs often comes by itself; to read what is settled of thousands would take long
+        let often = |probe: &ProbeId| {
+            let every_s = catalogue.probe(probe.as_str()).and_then(Probe::every_s);
+            every_s.is_some_and(|seconds| seconds <= OFTEN_S)
+        };
+        let started_ns = now_ms.saturating_sub(RECENT_MS).saturating_mul(1_000_000);
         let looked_ns = |agent: &AgentName, probe: &ProbeId| {
-            self.seen.get(&key(agent, probe)).map(|seen| seen.looked_ns)
+            let seen = self.seen.get(&key(agent, probe)).map(|seen| seen.looked_ns);
+            seen.or_else(|| often(probe).then_some(started_ns))
         };
         let found = store.last_facts(FACT, &looked_ns, now_ms)?;
         for fact in found {

@@ -205,7 +205,7 @@ impl Refresh {
             self.so_far.as_ref().filter(|kept| kept.month == month).map(|kept| &kept.report);
         let evaluation = evaluate(&self.catalogue, &evidence, so_far, now_ms);
         if self.compares {
-            self.certificates.look(&self.store, now_ms)?;
+            self.certificates.look(&self.store, &self.catalogue, now_ms)?;
         }
         let text = metrics::text(&Facts {
             definition: &self.in_force,

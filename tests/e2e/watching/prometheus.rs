@@ -121,10 +121,12 @@ impl Prometheus {
         self.alerts(&format!("max_over_time(ALERTS{{alertstate=\"firing\"}}[{seconds}s])"))
     }
 
+    /// Their names, with the agent that they are about.
     fn alerts(&self, series: &str) -> BTreeSet<String> {
-        let found = self.values(&format!("count by (alertname) ({series})"));
-        let name = |one: &Value| one["metric"]["alertname"].as_str().map(str::to_owned);
-        found.iter().filter_map(name).collect()
+        let found = self.values(&format!("count by (alertname, agent) ({series})"));
+        let label = |one: &Value, name: &str| one["metric"][name].as_str().unwrap_or("").to_owned();
+        let named = |one| format!("{} {}", label(one, "alertname"), label(one, "agent"));
+        found.iter().map(|one| named(one).trim().to_owned()).collect()
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use mailward_evidence::{Clock, SystemClock};
 use mailward_lab::{Certificate, Fault, Lab, LabSettings, Part, lists};
 
 use super::prometheus::Prometheus;
@@ -16,6 +18,9 @@ pub(crate) struct Stage {
     runtime: tokio::runtime::Runtime,
     lab: Lab,
     token: String,
+    /// Of an agent that only the test speaks for.
+    other_token: String,
+    definition: String,
     pub(crate) reporter: SocketAddr,
     pub(crate) agent: SocketAddr,
     running: Option<Running>,
@@ -30,6 +35,20 @@ fn calls(good: u32) -> String {
     )
 }
 
+/// Many mails, all due a moment ago, that took a minute and a half.
+fn slow_mails() -> String {
+    let now = SystemClock.now();
+    let mails = (1..=200).map(|i| {
+        let due = now - jiff::SignedDuration::from_millis(i);
+        format!(
+            "{{\"v\":1,\"kind\":\"outcome\",\"agent\":\"leeds-2\",\"probe\":\"mail-out\",\
+             \"due\":\"{due:.3}\",\"attempt\":0,\"next_due_s\":1,\"took_ms\":90000,\
+             \"verdict\":\"up\",\"reason\":null,\"delivery_s\":90.0,\"phases\":{{}},\"facts\":{{}}}}\n"
+        )
+    });
+    mails.collect()
+}
+
 impl Stage {
     /// A service that works, a month that is published, and its letter, which the relay will not
     /// have.
@@ -39,12 +58,18 @@ impl Stage {
         let scratch = scratch();
         let data = scratch.path().join("reporter");
         let data = data.to_str().expect("a path");
-        let token = run_ok(["agents", "add", "leeds-1", "--site", "internet", "--data", data]);
+        let enrol = |name: &str| {
+            let token = run_ok(["agents", "add", name, "--site", "internet", "--data", data]);
+            token.trim().to_owned()
+        };
+        let (token, other_token) = (enrol("leeds-1"), enrol("leeds-2"));
         let mut stage = Self {
             scratch,
             runtime,
             lab,
-            token: token.trim().to_owned(),
+            token,
+            other_token,
+            definition: String::new(),
             reporter: free_port(),
             agent: free_port(),
             running: None,
@@ -53,7 +78,8 @@ impl Stage {
         write(stage.path(), "ca.pem", stage.lab.ca_pem());
         write(stage.path(), "token", &stage.token);
         write(stage.path(), "password", "correct horse");
-        write(stage.path(), "probes.toml", &stage.definition());
+        stage.definition = stage.define();
+        write(stage.path(), "probes.toml", &stage.definition);
         stage.import(&calls(950));
         let config = stage.config();
         let config = config.to_str().expect("a path");
@@ -89,6 +115,7 @@ impl Stage {
     }
 
     pub(crate) fn start_reporter(&mut self) {
+        write(self.path(), "probes.toml", &self.definition);
         let config = self.config();
         let listen = self.reporter.to_string();
         let words = ["reporter", "--listen", &listen, "--config", config.to_str().expect("a path")];
@@ -107,8 +134,8 @@ impl Stage {
     }
 
     /// Outlook on the web is gone, the portal's certificate has ended, an address is listed, a
-    /// published month is not the last word, and somebody delivers rubbish.
-    pub(crate) fn break_everything(&self, prometheus: &Prometheus) {
+    /// published month is not the last word, and the definition is broken.
+    pub(crate) fn break_everything(&self) {
         self.lab
             .list(ADDRESS, lists::BLOCKLIST, Ipv4Addr::new(127, 0, 0, 2), "for a test")
             .expect("a listing");
@@ -118,23 +145,42 @@ impl Stage {
             self.runtime.block_on(self.lab.set(part, fault)).expect("a fault");
         }
         self.import(&calls(900));
-        let url = format!("http://{}/api/v1/evidence", self.reporter);
-        let bearer = format!("Bearer {}", self.token);
-        // a counter has to be seen before it can be seen to grow
-        let refused = || {
-            let body = b"no record\n".to_vec();
-            let answer = http("POST", &url, &[("authorization", &bearer)], body);
-            assert_eq!(answer.map(|(status, _)| status), Some(400));
-        };
-        refused();
-        let counter = "mailward_ingest_deliveries_total{result=\"malformed\"}";
-        wait_for("a refused delivery at Prometheus", || {
-            (!prometheus.values(counter).is_empty()).then_some(())
-        });
-        refused();
+        write(self.path(), "probes.toml", "[service]\nname = 7\n");
+        let pid = self.running.as_ref().expect("the reporter").pid().to_string();
+        let asked = Command::new("kill").args(["-HUP", &pid]).status().expect("run kill");
+        assert!(asked.success());
     }
 
-    fn definition(&self) -> String {
+    /// An agent has a wrong clock, an outbox that does not empty and too much to do, its mail is
+    /// slow, and another body of its makes no sense.
+    pub(crate) fn be_a_bad_agent(&self, prometheus: &Prometheus) {
+        self.deliver("records=5, oldest_ms=1000000, dropped=0, missed=0", &slow_mails(), 200);
+        self.deliver("records=5, oldest_ms=1000000, dropped=0, missed=0", "no record\n", 400);
+        // a counter has to be seen before it can be seen to grow
+        for counter in [
+            "mailward_ingest_deliveries_total{result=\"malformed\"}",
+            "mailward_agent_outbox_dropped_records_total{agent=\"leeds-2\"}",
+        ] {
+            wait_for(counter, || (!prometheus.values(counter).is_empty()).then_some(()));
+        }
+        let backlog = "records=5, oldest_ms=1000000, dropped=5, missed=50";
+        self.deliver(backlog, &slow_mails(), 200);
+        self.deliver(backlog, "no record\n", 400);
+    }
+
+    fn deliver(&self, backlog: &str, body: &str, status: u16) {
+        let url = format!("http://{}/api/v1/evidence", self.reporter);
+        let bearer = format!("Bearer {}", self.other_token);
+        let late = SystemClock.now() - jiff::SignedDuration::from_secs(60);
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        let date = printer.timestamp_to_rfc9110_string(&late).expect("a date");
+        let headers =
+            [("authorization", &*bearer), ("date", &*date), ("mailward-backlog", backlog)];
+        let answer = http("POST", &url, &headers, body.as_bytes().to_vec());
+        assert_eq!(answer.map(|(answered, _)| answered), Some(status));
+    }
+
+    fn define(&self) -> String {
         let at = self.lab.addresses();
         let path = |name: &str| self.path().join(name).display().to_string();
         let sink = free_port();
