@@ -121,6 +121,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  mailward distribution list\n  mailward distribution again edition/2026-10/1 --to board@example.org"
     )]
     Distribution(Distribution),
+    /// What the channels of [[notify]] have told, and a test message over one of them
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  mailward notifications list\n  mailward notifications test on-call           sends one now, and says what the other side answered\n  mailward notifications resend notify/chat/7"
+    )]
+    Notifications(Notifications),
     /// List runs that failed, and show what they met
     #[command(
         after_help = "Examples:\n  mailward failures                                  the last 20 of the last week\n  mailward failures --component owa --last 100\n  mailward failures --probe owa-logon 2026-10-05T08:05:30Z   what that run met\n  mailward failures --from 2026-10-05T00:00:00Z --to 2026-10-06T00:00:00Z --json\n\nWhat a run met is for operators: it may hold names of hosts and answers of servers."
@@ -487,6 +493,34 @@ pub(crate) enum Distribution {
         /// To whom
         #[arg(long, value_name = "ADDRESS")]
         to: String,
+        #[command(flatten)]
+        data: StoreArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notifications {
+    /// List every message of the last 90 days and what became of it; exit code 1 where one failed
+    List {
+        #[command(flatten)]
+        data: StoreArg,
+    },
+    /// Send a test message now, and say what waits; exit code 1 where it was not taken
+    Test {
+        /// The id of the channel
+        channel: String,
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Send a message again that was refused or given up
+    Resend {
+        /// Which, as `list` has it: notify/on-call/7
+        about: String,
+        /// To this recipient only
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
         #[command(flatten)]
         data: StoreArg,
     },

@@ -14,8 +14,10 @@ mod failures;
 mod health;
 mod init;
 mod keys;
+mod notifications;
 mod probe;
 mod publish;
+mod queue;
 mod report;
 mod reporter;
 mod up;
@@ -52,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Editions(command) => editions::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Distribution(command) => distribution::run(&command),
+        Command::Notifications(command) => notifications::run(&command),
         Command::Failures(args) => failures::run(&args),
         Command::Credentials(command) => credentials::run(command),
         Command::Agents(command) => agents::run(command),

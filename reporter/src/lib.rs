@@ -15,6 +15,7 @@ pub mod interval;
 pub mod leases;
 pub mod metrics;
 pub mod month;
+pub mod notify;
 pub mod outward;
 pub mod post;
 pub mod publish;

@@ -12,6 +12,7 @@ use prometheus::{TEXT_FORMAT, TextEncoder};
 mod agents;
 pub mod latency;
 mod month;
+mod notices;
 mod service;
 
 use crate::ingest::receipts::Noted;
@@ -19,7 +20,7 @@ use crate::leases::Account;
 use crate::report::model::Report;
 use crate::status::MonthEntry;
 use crate::status::evaluate::Evaluation;
-use crate::store::{AgentSeen, LetterState, Tally};
+use crate::store::{AgentSeen, ChannelCounts, LetterState, Tally};
 use latency::Latencies;
 
 /// The media type of the text.
@@ -43,6 +44,8 @@ pub struct Facts<'a> {
     pub months: &'a [MonthEntry],
     /// How many letters about published reports are in each state.
     pub letters: &'a [(LetterState, u64)],
+    /// How the messages of each channel of notifications stand.
+    pub notices: &'a BTreeMap<String, ChannelCounts>,
     /// How accounts stand that agents sign in with.
     pub accounts: &'a [Account],
     /// By probe, when the first certificate expires that agents see; milliseconds since the epoch.
@@ -93,6 +96,7 @@ pub fn text(facts: &Facts<'_>) -> prometheus::Result<String> {
     ];
     families.extend(month::budgets(facts));
     families.extend(agents::backlogs(facts));
+    families.extend(notices::families(facts));
     // the encoder refuses a family without samples; one that has none yet is left out
     families.retain(|family| !family.get_metric().is_empty());
     TextEncoder::new().encode_to_string(&families)

@@ -19,6 +19,7 @@ use crate::render::mail;
 use crate::report::model::Report;
 use crate::store::{Addressee, LetterState, NewLetter, Store, StoreError};
 
+pub(crate) use letter::message_id;
 pub use relay::Limits;
 pub use round::{Outgoing, Sender};
 
@@ -117,7 +118,7 @@ fn queue(
     now_ms: i64,
 ) -> Result<bool, PostError> {
     let written = written.map_err(|source| PostError::Render { about: about.clone(), source })?;
-    let id = |address: &String| letter::message_id(&about, address, &distribution.from, now_ms);
+    let id = |address: &String| message_id(&about, address, &distribution.from, now_ms);
     let to = distribution.to.iter().map(|address| (address.clone(), id(address))).collect();
     let letter = NewLetter {
         subject: written.subject,
@@ -160,6 +161,18 @@ pub fn wait_again(store: &Store, known: &Addressee, now_ms: i64) -> Result<bool,
         ..known.clone()
     };
     store.move_addressee(known.state, &waiting)
+}
+
+/// Hands a letter over now, past the queue; gives what the relay said for each recipient.
+///
+/// # Errors
+/// When the system's resolver cannot be set up.
+pub async fn hand_over_now(
+    outgoing: &Outgoing,
+    service: &str,
+    letter: &NewLetter,
+) -> Result<Vec<(String, Result<String, String>)>, PostError> {
+    round::hand_over_now(outgoing, service, letter).await
 }
 
 /// The thread that sends letters, beside the runtime: a step that waits for the disk may block.
@@ -249,6 +262,12 @@ async fn keep_sending(sender: Sender, look_every: Duration, mut shutdown: watch:
             return;
         }
     }
+}
+
+/// How long to wait after this many tries: doubled each time, from the first to the longest.
+pub(crate) fn wait_ms(attempts: u32, first_ms: i64, longest_ms: i64) -> i64 {
+    let doubled = attempts.saturating_sub(1).min(20);
+    first_ms.saturating_mul(1 << doubled).min(longest_ms)
 }
 
 /// The PEM file of further authorities.

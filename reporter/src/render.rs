@@ -12,6 +12,7 @@ pub mod headline;
 pub(crate) mod history;
 pub mod json;
 pub mod mail;
+pub mod notice;
 pub mod page;
 pub mod pdf;
 pub mod performance;

@@ -23,6 +23,7 @@ use crate::http::tls::{PairError, Tls};
 use crate::http::{Site, leases, router, serve};
 use crate::ingest;
 use crate::ingest::receipts::Receipts;
+use crate::notify;
 use crate::post::PostError;
 use crate::sign::{SignError, SigningKey};
 use crate::store::{Store, StoreError};
@@ -115,6 +116,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
 
     let (publish, bundle) = watch::channel(Arc::new(bundle));
     let (looked_to, looked) = watch::channel(refresh.looked());
+    let told = refresh.told();
     let keeper = tokio::spawn(refresh::keep(refresh, publish, looked_to, shutdown.clone()));
     let calendar = Calendar {
         store: store.clone(),
@@ -127,6 +129,14 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     };
     let posting =
         posting::start(store.clone(), definition.clone(), clock.clone(), shutdown.clone())?;
+    let telling = notify::start(
+        store.clone(),
+        definition.clone(),
+        told,
+        clock.clone(),
+        demo,
+        shutdown.clone(),
+    );
     let waking = calendar.wake(definition.clone()).await?;
     let beating =
         tokio::spawn(pulse::keep(store.clone(), bundle.clone(), looked, pulse, beat_every));
@@ -140,7 +150,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     serve::serve(listener, tls, router, shutdown).await;
     beating.abort();
     let ended = async {
-        let _ = tokio::join!(waking.stop(), keeper, posting);
+        let _ = tokio::join!(waking.stop(), keeper, posting, telling);
         for aside in [renewing, beside].into_iter().flatten() {
             let _ = aside.await;
         }

@@ -5,7 +5,7 @@ use mailward_evidence::Instant;
 use mailward_reporter::post;
 use mailward_reporter::store::{Addressee, LetterState};
 
-use super::{clock, open_store};
+use super::{clock, open_store, queue};
 use crate::Outcome;
 use crate::cli::Distribution;
 use crate::failure::{Exit, Failure};
@@ -40,35 +40,10 @@ fn list(all: &[Addressee]) -> Exit {
         terminal::line("No letter was ever queued.");
         return Exit::Ok;
     }
-    let wide = |of: fn(&Addressee) -> &str| all.iter().map(|a| of(a).chars().count()).max();
-    let about = wide(|a| &a.about).unwrap_or(0);
-    let address = wide(|a| &a.address).unwrap_or(0);
-    for at in all {
-        let when = Instant::from_ms(at.changed_ms).map(|at| at.to_string()).unwrap_or_default();
-        let line = format!(
-            "{:about$}  {:address$}  {:9}  {when}  tries {}  {}",
-            at.about,
-            at.address,
-            word(at.state),
-            at.attempts,
-            at.said.as_deref().unwrap_or_default()
-        );
-        terminal::line(&terminal::clean(line.trim_end()));
-    }
+    queue::print(all);
     let lost = [LetterState::Bounced, LetterState::GivenUp, LetterState::Uncertain];
     let ill = all.iter().filter(|at| lost.contains(&at.state)).count();
     let sent = all.iter().filter(|at| at.state == LetterState::Sent).count();
     terminal::line(&format!("{} letters: {sent} sent, {ill} did not surely arrive", all.len()));
     if ill > 0 { Exit::Finding } else { Exit::Ok }
-}
-
-const fn word(state: LetterState) -> &'static str {
-    match state {
-        LetterState::Waiting => "waiting",
-        LetterState::Begun | LetterState::AtTheDot => "sending",
-        LetterState::Sent => "sent",
-        LetterState::Bounced => "bounced",
-        LetterState::GivenUp => "given up",
-        LetterState::Uncertain => "uncertain",
-    }
 }

@@ -98,6 +98,7 @@ fn usage_faults_end_with_64() {
         "editions",
         "keys",
         "distribution",
+        "notifications",
         "agents",
         "schema",
         "completions",

@@ -12,6 +12,7 @@ mod edge;
 mod guard;
 mod init;
 mod mailboxes;
+mod notify;
 mod pdf;
 mod plugins;
 mod portal;

@@ -10,7 +10,7 @@ use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
 
 use crate::publish::manifest::sha256;
 use crate::render::columns::clean;
-use crate::store::{Addressee, NewLetter};
+use crate::store::NewLetter;
 
 /// Why a letter is no message.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub(super) enum LetterError {
 }
 
 /// The id of the message about something to somebody: made once, and kept.
-pub(super) fn message_id(about: &str, to: &str, from: &str, made_ms: i64) -> String {
+pub(crate) fn message_id(about: &str, to: &str, from: &str, made_ms: i64) -> String {
     let digest = sha256(format!("{about}\n{to}\n{made_ms}").as_bytes());
     let domain = from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     format!("<{}@{domain}>", &digest[..32])
@@ -38,10 +38,10 @@ pub(super) struct From<'a> {
     pub(super) address: &'a str,
 }
 
-/// The message to one recipient. `pdf` is attached under its name.
+/// The message to one recipient under its id. `pdf` is attached under its name.
 pub(super) fn message(
     letter: &NewLetter,
-    to: &Addressee,
+    (to, message_id): (&str, &str),
     from: &From<'_>,
     pdf: Option<(String, Vec<u8>)>,
 ) -> Result<Vec<u8>, LetterError> {
@@ -51,19 +51,19 @@ pub(super) fn message(
     let made = u64::try_from(letter.made_ms).unwrap_or_default();
     let builder = Message::builder()
         .from(Mailbox::new(Some(clean(from.name)), address(from.address)?))
-        .to(Mailbox::new(None, address(&to.address)?))
+        .to(Mailbox::new(None, address(to)?))
         .subject(clean(&letter.subject))
-        .message_id(Some(to.message_id.clone()))
+        .message_id(Some(message_id.to_owned()))
         .date(SystemTime::UNIX_EPOCH + Duration::from_millis(made));
     let both = MultiPart::alternative()
-        .boundary(boundary("alternative", to))
+        .boundary(boundary("alternative", message_id))
         .singlepart(SinglePart::plain(letter.text.clone()))
         .singlepart(SinglePart::html(letter.html.clone()));
     let body = match pdf {
         Some((name, bytes)) => {
             let kind = ContentType::parse("application/pdf").unwrap_or(ContentType::TEXT_PLAIN);
             MultiPart::mixed()
-                .boundary(boundary("mixed", to))
+                .boundary(boundary("mixed", message_id))
                 .multipart(both)
                 .singlepart(Attachment::new(name).body(encoded(bytes), kind))
         }
@@ -79,14 +79,13 @@ fn encoded(bytes: Vec<u8>) -> Body {
 }
 
 /// A line that no part holds: it follows from the message's id.
-fn boundary(part: &str, to: &Addressee) -> String {
-    format!("=_{part}_{}", &sha256(to.message_id.as_bytes())[..24])
+fn boundary(part: &str, message_id: &str) -> String {
+    format!("=_{part}_{}", &sha256(message_id.as_bytes())[..24])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::LetterState;
 
     fn letter(subject: &str) -> NewLetter {
         NewLetter {
@@ -102,26 +101,15 @@ mod tests {
         }
     }
 
-    fn to(address: &str) -> Addressee {
-        Addressee {
-            letter: 1,
-            about: String::new(),
-            via: String::new(),
-            address: address.to_owned(),
-            message_id: message_id("edition/2026-10/1", address, "reports@example.org", 7),
-            state: LetterState::Waiting,
-            attempts: 0,
-            next_ms: 0,
-            changed_ms: 0,
-            said: None,
-            made_ms: 0,
-        }
+    fn id(address: &str) -> String {
+        message_id("edition/2026-10/1", address, "reports@example.org", 7)
     }
 
     fn text_of(subject: &str, name: &str) -> String {
         let from = From { name, address: "reports@example.org" };
+        let to = ("board@example.org", &*id("board@example.org"));
         let pdf = Some(("post-2026-10.pdf".to_owned(), b"%PDF-1.7".to_vec()));
-        let bytes = message(&letter(subject), &to("board@example.org"), &from, pdf).unwrap();
+        let bytes = message(&letter(subject), to, &from, pdf).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 

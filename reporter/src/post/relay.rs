@@ -17,7 +17,7 @@ use mailward_catalogue::{Relay, RelayTls};
 use tokio::time::timeout;
 
 use crate::outward::addresses;
-use crate::render::columns::clean;
+use crate::render::columns::one_line;
 
 /// How much of a message is written at once.
 const PIECE: usize = 64 * 1024;
@@ -314,5 +314,5 @@ fn told(error: &Error) -> String {
 
 /// What others said, in one line and of bounded length.
 fn line(text: &str) -> String {
-    clean(text).chars().take(MAX_SAID).collect::<String>().trim().to_owned()
+    one_line(text, MAX_SAID)
 }

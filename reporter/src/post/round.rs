@@ -13,6 +13,7 @@ use super::PostError;
 use super::letter::{self, From};
 use super::relay::{Handed, Limits, PutOff, Session};
 use crate::clock::duration_ms;
+use crate::outward::resolver;
 use crate::store::{Addressee, LetterState, NewLetter, Store, StoreError};
 
 /// The most recipients of one round.
@@ -80,8 +81,8 @@ impl Sender {
         service: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PostError> {
-        let resolver = crate::outward::resolver()
-            .map_err(|error| PostError::Setup(format!("the resolver: {error}")))?;
+        let resolver =
+            resolver().map_err(|error| PostError::Setup(format!("the resolver: {error}")))?;
         let limits = Limits::default();
         let service = service.to_owned();
         Ok(Self { store, outgoing, service, clock, resolver, limits })
@@ -235,7 +236,7 @@ impl Sender {
         };
         let pdf = self.pdf(&letter)?;
         let from = From { name: &self.service, address: &self.outgoing.from };
-        let written = letter::message(&letter, to, &from, pdf);
+        let written = letter::message(&letter, (&to.address, &to.message_id), &from, pdf);
         Ok(written.map_err(|error| error.to_string()))
     }
 
@@ -272,12 +273,49 @@ impl Sender {
     }
 }
 
+/// See [`super::hand_over_now`].
+pub(super) async fn hand_over_now(
+    outgoing: &Outgoing,
+    service: &str,
+    letter: &NewLetter,
+) -> Result<Vec<(String, Result<String, String>)>, PostError> {
+    let resolver = resolver().map_err(PostError::Setup)?;
+    let (relay, from) = (&outgoing.relay, &outgoing.from);
+    let mut answers = Vec::new();
+    for (address, message_id) in &letter.to {
+        let opened = Session::open(relay, from, Limits::default(), &resolver).await;
+        let answer = match opened {
+            Err(why) => Err(why.said),
+            Ok(mut session) => {
+                let heads = From { name: service, address: from };
+                let message = letter::message(letter, (address, message_id), &heads, None);
+                let parsed = (from.parse::<Address>(), address.parse::<Address>());
+                let answer = match (message, parsed) {
+                    (Ok(message), (Ok(from), Ok(to))) => {
+                        match session.hand_over((&from, &to), &message, &mut || {}).await {
+                            Handed::Taken(said) => Ok(said),
+                            Handed::Refused(said)
+                            | Handed::PutOff(said)
+                            | Handed::Unknown(said) => Err(said),
+                        }
+                    }
+                    (Err(error), _) => Err(error.to_string()),
+                    (Ok(_), _) => Err("no mail address".to_owned()),
+                };
+                session.close().await;
+                answer
+            }
+        };
+        answers.push((address.clone(), answer));
+    }
+    Ok(answers)
+}
+
 /// How long to wait after this many tries.
 fn wait_ms(attempts: u32, account: bool) -> i64 {
-    let (first, longest) = match account {
+    let (first_ms, longest_ms) = match account {
         true => (FIRST_WAIT_ACCOUNT_MS, LONGEST_WAIT_ACCOUNT_MS),
         false => (FIRST_WAIT_MS, LONGEST_WAIT_MS),
     };
-    let doubled = attempts.saturating_sub(1).min(20);
-    first.saturating_mul(1 << doubled).min(longest)
+    super::wait_ms(attempts, first_ms, longest_ms)
 }

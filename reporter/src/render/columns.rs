@@ -53,6 +53,11 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// What others said, in one line of at most so many characters.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    clean(text).chars().take(most).collect::<String>().trim().to_owned()
+}
+
 /// How a piece of text stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Emphasis {

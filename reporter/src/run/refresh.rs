@@ -20,6 +20,7 @@ use crate::http::skin::Skin;
 use crate::ingest::receipts::Receipts;
 use crate::metrics::{self, Facts, latency};
 use crate::month::{self, Month};
+use crate::notify::{Told, observe};
 use crate::publish::differs::{self, DiffersError};
 use crate::publish::figures;
 use crate::render::page::Shell;
@@ -75,6 +76,10 @@ pub(super) struct Refresh {
     latencies: latency::Latencies,
     certificates: Certificates,
     receipts: Arc<Receipts>,
+    /// What channels of notifications can tell of.
+    told: watch::Sender<Told>,
+    /// How long agents could deliver.
+    running: Stopwatch,
 }
 
 /// The running month's figures.
@@ -123,7 +128,14 @@ impl Refresh {
             latencies,
             certificates: Certificates::default(),
             receipts,
+            told: watch::Sender::new(None),
+            running: Stopwatch::start(),
         }
+    }
+
+    /// What channels of notifications can tell of, as the live state has it.
+    pub(super) fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
     }
 
     /// The pages as they are at the start, without the month's figures, which may take long.
@@ -216,12 +228,28 @@ impl Refresh {
             latencies: &self.latencies,
             months: &months,
             letters: &self.letters()?,
+            notices: &self.store.count_notices()?,
             accounts: &self.store.accounts()?,
             certificates: &self.certificates.expiries(&evaluation.voices),
             noted: &self.receipts.noted(),
             backup_ms: self.store.last_backup_ms()?,
             now_ms,
         })?;
+        if !self.catalogue.notify.is_empty() {
+            let running = self.running.elapsed();
+            self.told.send_replace(Some(Arc::new(observe::scopes(&observe::Facts {
+                catalogue: &self.catalogue,
+                evaluation: &evaluation,
+                evidence: &evidence,
+                month,
+                so_far,
+                agents: &self.agents(now_ms)?,
+                letters: &self.store.addressees("")?,
+                accounts: &self.store.accounts()?,
+                running_ms: i64::try_from(running.as_millis()).unwrap_or(i64::MAX),
+                now_ms,
+            }))));
+        }
         let status = self.status(evaluation, months, now_ms);
         Ok(Bundle::new(status, text, &self.shell)?.dressed(Arc::clone(&self.skin)))
     }
