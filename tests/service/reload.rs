@@ -19,8 +19,8 @@ const TIMES: usize = 20;
 const SAME: usize = 6;
 const EVERY_MS: i64 = 2_000;
 
-/// The definition in one of its two forms: `changing` runs at another interval, and `coming` is
-/// there or not.
+/// The definition in one of its two forms: `changing` runs at another interval, `coming` is there
+/// or not, and the service has another name.
 fn form(target: std::net::SocketAddr, second: bool) -> String {
     let probe = |id: &str, every: &str| {
         format!(
@@ -32,7 +32,10 @@ fn form(target: std::net::SocketAddr, second: bool) -> String {
     match second {
         false => same + &probe("changing", "3s"),
         // what is unchanged stands elsewhere in the file
-        true => format!("# moved\n\n{same}{}{}", probe("coming", "2s"), probe("changing", "7s")),
+        true => {
+            let same = same.replace("\"Tried\"", "\"Tried anew\"");
+            format!("# moved\n\n{same}{}{}", probe("coming", "2s"), probe("changing", "7s"))
+        }
     }
 }
 
@@ -105,6 +108,12 @@ fn twenty_readings_while_evidence_flows_leave_no_gap_and_double_nothing() {
         let shown = format!("\nmailward_definition_reload_successful {good}\n");
         wait_for("the reporter's metric", || {
             get(&reporter.url("/metrics")).1.contains(&shown).then_some(())
+        });
+        let second = matches!(time % 8, 3..=6);
+        let name = if second { "Tried anew" } else { "Tried" };
+        wait_for("the page by the definition in force", || {
+            let page = get(&reporter.url("/api/v1/status")).1;
+            page.contains(&format!("\"service\":\"{name}\"")).then_some(())
         });
         // between two readings evidence flows
         let before = delivered();
