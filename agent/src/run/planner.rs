@@ -62,6 +62,8 @@ pub(super) struct Watched {
     gone: bool,
     /// Whether its next run is on the heap.
     queued: bool,
+    /// Whether the wall clock was put to another time while a run was under way.
+    stepped: bool,
     last: Option<(Verdict, Option<Reason>)>,
     last_due: Option<Instant>,
 }
@@ -78,6 +80,7 @@ impl Watched {
             running: None,
             gone: false,
             queued: false,
+            stepped: false,
             last: None,
             last_due: None,
         }
@@ -263,7 +266,10 @@ impl Planner {
             for index in 0..self.watched.len() {
                 let watched = &mut self.watched[index];
                 watched.queued = false;
-                if watched.running.is_none() && !watched.gone {
+                // what is due from now on is news, also where its instant lies before the last
+                watched.last_due = None;
+                watched.stepped = watched.running.is_some();
+                if !watched.stepped && !watched.gone {
                     let missed = watched.course.replan(now_ms);
                     self.tell_missed(index, missed);
                 }
@@ -350,6 +356,8 @@ impl Planner {
             }
             None => watched.course.skip(turn, now_ms),
         };
+        let watched = &mut self.watched[index];
+        let missed = missed + watched.replan_if_stepped(now_ms);
         self.tell_missed(index, missed);
         self.queue(index);
     }
@@ -459,6 +467,16 @@ async fn next_told(told: &mut Option<mpsc::Receiver<Told>>) -> Option<Told> {
 }
 
 impl Watched {
+    /// Plans anew after a run in which the wall clock was put to another time; how many scheduled
+    /// runs were missed.
+    fn replan_if_stepped(&mut self, now_ms: i64) -> u32 {
+        if !std::mem::take(&mut self.stepped) {
+            return 0;
+        }
+        self.last_due = None;
+        self.course.replan(now_ms)
+    }
+
     fn tell_change(&mut self, outcome: &Outcome) {
         let now = (outcome.verdict, outcome.reason.clone());
         if self.last.as_ref() == Some(&now) {

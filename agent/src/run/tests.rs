@@ -295,6 +295,13 @@ async fn a_step_of_the_clock_is_told_and_no_instant_is_used_twice() {
     for step_ms in [3_600_000, -30_000, -3_600_000] {
         let mut bench = Bench::new(8);
         bench.watch("p", 10_000, says(|_| Seen::up()));
+        // whenever the clock is put to another time, a run of this one is under way
+        let nearly_always = Duration::from_millis(9_800);
+        let slow = move |_| async move {
+            tokio::time::sleep(nearly_always).await;
+            Seen::up()
+        };
+        bench.watch("slow", 10_000, Box::new(move |run| slow(run).boxed()));
         let clock = Arc::clone(&bench.clock);
         let ended = bench
             .run(async move {
@@ -304,13 +311,20 @@ async fn a_step_of_the_clock_is_told_and_no_instant_is_used_twice() {
             })
             .await;
         assert!(ended.shows("mailward_clock_steps_total 1"), "{step_ms}");
-        let mut dues: Vec<_> = ended.of("p").map(|o| o.due.ms()).collect();
-        let made = dues.len();
-        dues.sort_unstable();
-        dues.dedup();
-        assert_eq!(dues.len(), made, "{step_ms}");
-        let expect = if step_ms == -30_000 { 20..=22 } else { 23..=25 };
-        assert!(expect.contains(&made), "{step_ms}: {made}");
+        for probe in ["p", "slow"] {
+            let mut dues: Vec<_> = ended.of(probe).map(|o| o.due.ms()).collect();
+            let made = dues.len();
+            dues.sort_unstable();
+            dues.dedup();
+            assert_eq!(dues.len(), made, "{probe} {step_ms}");
+            let expect = if step_ms == -30_000 { 19..=22 } else { 22..=25 };
+            assert!(expect.contains(&made), "{probe} {step_ms}: {made}");
+            let up = ended.of(probe).filter(|o| o.verdict == Verdict::Up).count();
+            let shown = format!(
+                "mailward_probe_outcomes_total{{probe=\"{probe}\",reason=\"\",verdict=\"up\"}} {up}"
+            );
+            assert!(ended.shows(&shown), "{shown}");
+        }
     }
 }
 
