@@ -91,6 +91,16 @@ struct Look {
     lost: bool,
     /// When the last look that found all lost began.
     lost_at: Option<Duration>,
+    /// When it was last found that the agent was isolated no more.
+    regained_at: Option<Duration>,
+}
+
+impl Look {
+    /// Whether a look from then on found the agent isolated, or isolated no more: a run that
+    /// began before that was noticed saw the isolation, not the service.
+    fn was_lost_since(&self, from: Duration) -> bool {
+        self.lost_at.is_some_and(|at| at >= from) || self.regained_at.is_some_and(|at| at > from)
+    }
 }
 
 /// The agent's knowledge of itself.
@@ -152,13 +162,11 @@ impl Health {
             return Fitness::Fit;
         }
         let mut look = self.look.lock().await;
-        if look.lost_at.is_some_and(|at| at >= run.from) {
-            return Fitness::Isolated;
-        }
-        if look.began.is_none_or(|began| began < run.to) {
+        if !look.was_lost_since(run.from) && look.began.is_none_or(|began| began < run.to) {
             self.look_again(&mut look).await;
         }
-        if look.lost { Fitness::Isolated } else { Fitness::Fit }
+        let isolated = look.lost || look.was_lost_since(run.from);
+        if isolated { Fitness::Isolated } else { Fitness::Fit }
     }
 
     async fn look_again(&self, look: &mut Look) {
@@ -180,6 +188,7 @@ impl Health {
                     "all references are out of reach: what seems down is recorded as unknown"
                 );
             } else {
+                look.regained_at = Some(self.clock.read().mono);
                 tracing::info!("a reference can be reached again");
             }
         }
@@ -352,6 +361,19 @@ mod tests {
         assert_eq!(health.judge(run).await, Fitness::Isolated);
         assert_eq!(health.look.lock().await.began, began, "no second look");
         assert_eq!(health.metrics.isolated.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_began_before_the_way_was_found_again_is_not_believed() {
+        let (closed, address) = listener().await;
+        drop(closed);
+        let health = health(std::slice::from_ref(&address));
+        assert_eq!(health.judge(just_now(&health)).await, Fitness::Isolated);
+        let run = just_now(&health);
+        let _open = tokio::net::TcpListener::bind(address).await.unwrap();
+        assert_eq!(health.judge(run).await, Fitness::Isolated, "it ended before the look");
+        assert_eq!(health.judge(just_now(&health)).await, Fitness::Fit);
+        assert_eq!(health.metrics.isolated.get(), 0);
     }
 
     #[test]
