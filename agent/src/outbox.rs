@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use frame::Frames;
 pub use frame::MAX_LINE_BYTES;
+use rustix::io::Errno;
 use segment::Segment;
 
 /// How much the outbox holds.
@@ -292,7 +293,8 @@ impl Outbox {
     }
 
     /// The oldest records that have not left, at most `max_records` and about `max_bytes` of
-    /// them. What cannot be read is passed over, counted and logged.
+    /// them. What cannot be read is passed over, counted and logged; what cannot be read for now,
+    /// because the system lacks files or memory, is waited for.
     pub fn read(&mut self, max_records: usize, max_bytes: usize) -> Batch {
         let mut batch = Batch { through: self.acknowledged, ..Batch::default() };
         for segment in &self.segments {
@@ -304,6 +306,11 @@ impl Outbox {
                     if collect(&bytes, self.acknowledged, &mut batch, max_records, max_bytes) {
                         return batch;
                     }
+                }
+                Err(error) if is_passing(&error) => {
+                    // it is whole, and will be read once the system has what is lacking
+                    tracing::warn!(%error, "cannot read an outbox segment for now");
+                    return batch;
                 }
                 Err(error) => {
                     tracing::error!(
@@ -410,6 +417,14 @@ pub(crate) fn make_durable(directory: &Path) -> std::io::Result<()> {
         _ => {}
     }
     File::open(above)?.sync_all()
+}
+
+/// Whether the system lacks something now that it may have later: then nothing is damaged.
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::INTR)
+    )
 }
 
 /// Adds the lines of `bytes` after number `after` to the batch; whether it is full.
