@@ -12,6 +12,7 @@ use mailward_evidence::Clock;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -31,6 +32,10 @@ use session::{Limits, Session};
 const MAX_SESSION: Duration = Duration::from_secs(600);
 /// The most connections of one address; the rest is told to come back.
 const MAX_PER_CLIENT: usize = 50;
+/// What the rest is told.
+const TOO_MANY: &[u8] = b"421 4.7.0 too many connections of your address, come back later\r\n";
+/// How long that may take.
+const TO_SAY_SO: Duration = Duration::from_secs(5);
 /// How long after a failed accept (too many open files) the next one is tried.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
@@ -170,7 +175,14 @@ impl Sink {
                     continue;
                 }
             };
-            let Some(turn) = clients.enter(peer.ip()) else { continue };
+            let Some(turn) = clients.enter(peer.ip()) else {
+                tracing::debug!(peer = %peer.ip(), "too many connections of one address");
+                sessions.spawn(async move {
+                    let _ = tokio::time::timeout(TO_SAY_SO, send_away(stream)).await;
+                    drop(slot);
+                });
+                continue;
+            };
             // answers are short, and a server that pipelines waits for them
             let _ = stream.set_nodelay(true);
             let shared = Arc::clone(&shared);
@@ -182,6 +194,12 @@ impl Sink {
             });
         }
     }
+}
+
+/// Tells a client to come back (RFC 5321, section 3.1).
+async fn send_away(mut stream: tokio::net::TcpStream) -> std::io::Result<()> {
+    stream.write_all(TOO_MANY).await?;
+    stream.shutdown().await
 }
 
 /// How many connections each address has.

@@ -21,8 +21,8 @@ use crate::outbox::keeper::OutboxHandle;
 
 /// How long a client may take to ask.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one connection may stay.
-const MAX_CONNECTION: Duration = Duration::from_secs(120);
+/// How long one connection may stay; a reader that stands still holds its place no longer.
+const MAX_CONNECTION: Duration = Duration::from_secs(20);
 /// The most connections at once.
 const MAX_CONNECTIONS: usize = 16;
 /// How long after a failed accept (too many open files) the next one is tried.
