@@ -2,15 +2,18 @@
 //! bounds how much is held at once, in all and for each agent.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bytes::{Bytes, BytesMut};
 use mailward_evidence::wire::MAX_BODY_BYTES;
 use mailward_evidence::{AgentName, Backlog, backlog};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,15 +22,19 @@ use super::receipts::Receipts;
 use super::{Encoding, Refusal, authorise, take_in};
 use crate::store::{Accepted, Store};
 
-/// Mebibytes of evidence, decoded, that may be held at once.
-const HELD_MIB: u32 = 128;
+/// Room is counted in pieces of so many bytes.
+const PIECE_BYTES: usize = 64 << 10;
+/// Pieces of evidence that may be held at once, as it comes and decoded: 128 MiB.
+const MAX_PIECES: usize = (128 << 20) / PIECE_BYTES;
+/// How much larger than packed evidence is what comes out of it, at most, as far as room is
+/// reckoned.
+const PACKED_GROWS: usize = 16;
 /// Deliveries of one agent at once.
 const AT_ONCE: usize = 8;
 /// How long to wait for room before turning a delivery away.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may take to come in.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
-const MIB: usize = 1 << 20;
 
 struct Gate {
     store: Store,
@@ -41,7 +48,7 @@ pub fn router(store: Store, receipts: Arc<Receipts>) -> Router {
     let gate = Gate {
         store,
         receipts,
-        room: Arc::new(Semaphore::new(HELD_MIB as usize)),
+        room: Arc::new(Semaphore::new(MAX_PIECES)),
         agents: Mutex::new(HashMap::new()),
     };
     Router::new()
@@ -84,29 +91,22 @@ async fn receive(gate: &Arc<Gate>, request: Request) -> Result<Accepted, Refusal
         return Err(Refusal::TooLarge);
     }
     let _turn = gate.turn(&agent.name)?;
-    let _room = gate.room(announced, encoding).await?;
-    let body = read_body(body).await?;
+    let read = tokio::time::timeout(BODY_WITHIN, gate.read(body)).await;
+    let (body, _held) = read.map_err(|_| Refusal::Slow(BODY_WITHIN.as_secs()))??;
+    let _room = gate.room(pieces(decoded_bytes(body.len(), encoding))).await?;
     take_in(&gate.store, agent, encoding, text(header::DATE), body).await
 }
 
-async fn read_body(body: Body) -> Result<bytes::Bytes, Refusal> {
-    match tokio::time::timeout(BODY_WITHIN, to_bytes(body, MAX_BODY_BYTES)).await {
-        Err(_) => Err(Refusal::Slow(BODY_WITHIN.as_secs())),
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(body_fault(&error)),
+/// How much a body may grow to when it is decoded.
+fn decoded_bytes(bytes: usize, encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::Plain => bytes,
+        Encoding::Zstd => bytes.saturating_mul(PACKED_GROWS).min(MAX_BODY_BYTES),
     }
 }
 
-fn body_fault(error: &axum::Error) -> Refusal {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        // axum's limit is http-body-util's, whose text is all that tells it apart
-        if inner.to_string() == "length limit exceeded" {
-            return Refusal::TooLarge;
-        }
-        source = inner.source();
-    }
-    Refusal::Broken(error.to_string())
+fn pieces(bytes: usize) -> usize {
+    bytes.div_ceil(PIECE_BYTES).max(1)
 }
 
 impl Gate {
@@ -121,19 +121,31 @@ impl Gate {
         Ok(Turn { gate: self.clone(), agent: agent.clone() })
     }
 
-    /// Room for what a body may grow to, until dropped.
-    async fn room(
-        &self,
-        announced: Option<usize>,
-        encoding: Encoding,
-    ) -> Result<OwnedSemaphorePermit, Refusal> {
-        let grown = match (announced, encoding) {
-            (Some(bytes), Encoding::Plain) => bytes,
-            (Some(bytes), Encoding::Zstd) => bytes.saturating_mul(16),
-            (None, _) => MAX_BODY_BYTES,
-        };
-        let mib = u32::try_from(grown.min(MAX_BODY_BYTES).div_ceil(MIB).max(1)).unwrap_or(16);
-        let room = self.room.clone().acquire_many_owned(mib);
+    /// Reads a body. Room is taken as its bytes come: one that comes slowly, or never ends, holds
+    /// no more than has come of it.
+    async fn read(&self, mut body: Body) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
+        let mut held = self.room(1).await?;
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
+            // what is not data are trailers, which say nothing
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > MAX_BODY_BYTES {
+                return Err(Refusal::TooLarge);
+            }
+            bytes.extend_from_slice(&data);
+            let more = pieces(bytes.len()).saturating_sub(held.num_permits());
+            if more > 0 {
+                held.merge(self.room(more).await?);
+            }
+        }
+        Ok((bytes.freeze(), held))
+    }
+
+    /// Room for so many pieces, until dropped.
+    async fn room(&self, pieces: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let room = self.room.clone().acquire_many_owned(pieces);
         match tokio::time::timeout(PATIENCE, room).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(Refusal::Busy),
