@@ -16,6 +16,7 @@ use tokio::sync::watch;
 pub mod archive;
 pub mod bundle;
 pub mod client;
+mod crowd;
 mod keys;
 pub mod leases;
 mod live;

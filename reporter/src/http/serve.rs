@@ -20,9 +20,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt as _;
 
+use super::crowd::{Crowd, Place};
 use super::tls::Tls;
 
-/// The most connections at once; further ones wait to be accepted.
+/// The most connections at once; then the idlest makes room.
 pub const MAX_CONNECTIONS: usize = 2048;
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,36 +62,44 @@ pub async fn serve(
 ) {
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
     let secured = tls.map(|tls| Secured { tls, handshakes });
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let crowd = Crowd::new(MAX_CONNECTIONS);
+    let mut refusing = false;
     loop {
-        let slot = tokio::select! {
+        let place = tokio::select! {
             () = stopped(&mut shutdown) => break,
-            slot = slots.clone().acquire_owned() => slot,
+            place = crowd.enter() => place,
         };
-        let Ok(slot) = slot else { break };
         let accepted = tokio::select! {
             () = stopped(&mut shutdown) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
+                if std::mem::take(&mut refusing) {
+                    tracing::info!("connections are accepted again");
+                }
                 let (secured, router) = (secured.clone(), router.clone());
-                let connection = connection(stream, peer, secured, router, shutdown.clone());
+                let served = Arc::clone(&place);
+                let connection =
+                    connection(stream, peer, secured, router, served, shutdown.clone());
                 tokio::spawn(async move {
-                    connection.await;
-                    drop(slot);
+                    tokio::select! {
+                        () = connection => {}
+                        () = place.wanted() => tracing::debug!(%peer, "idle, and its place is wanted"),
+                    }
                 });
             }
             Err(error) => {
                 // out of files, most likely: what is open must end before more can begin
-                tracing::warn!(%error, "accept a connection");
+                if !std::mem::replace(&mut refusing, true) {
+                    tracing::warn!(%error, "connections cannot be accepted for now");
+                }
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
     drop(listener);
-    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = timeout(DRAIN, slots.acquire_many(all)).await;
+    crowd.emptied(DRAIN).await;
 }
 
 /// Waits for the word to stop; a sender that is gone counts as that.
@@ -104,13 +113,14 @@ async fn connection(
     address: SocketAddr,
     secured: Option<Secured>,
     router: Router,
+    place: Arc<Place>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     let stream = Unstalled::new(stream);
     let Some(secured) = secured else {
         let peer = Peer { address, is_encrypted: false };
-        return speak(stream, peer, router, shutdown).await;
+        return speak(stream, peer, router, place, shutdown).await;
     };
     let handshake = tokio::select! {
         () = stopped(&mut shutdown) => return,
@@ -118,7 +128,8 @@ async fn connection(
     };
     match handshake {
         Ok(Ok(stream)) => {
-            speak(stream, Peer { address, is_encrypted: true }, router, shutdown).await;
+            let peer = Peer { address, is_encrypted: true };
+            speak(stream, peer, router, place, shutdown).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, peer = %address, "handshake"),
         Err(_) => tracing::debug!(peer = %address, "no handshake in time"),
@@ -140,12 +151,22 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: Peer,
     router: Router,
+    place: Arc<Place>,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let service = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request.map(axum::body::Body::new)
-    });
+    let service = router
+        .map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.map(axum::body::Body::new)
+        })
+        .map_future(move |answer| {
+            let asked = place.asked();
+            async move {
+                let answer = answer.await;
+                drop(asked);
+                answer
+            }
+        });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
