@@ -3,6 +3,7 @@
 //! by `export` and `report`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::support::{run_ok, scratch};
@@ -88,8 +89,20 @@ pub(crate) fn judge<'a>(
 
 /// How many outages the month's report declares, over all of its levels.
 pub(crate) fn outages(config: &Path, data: &Path, month: &str) -> u64 {
+    let report = report(config, data, month, None);
+    let levels = report["levels"].as_array().expect("a report has levels");
+    levels.iter().filter_map(|level| level["outages"].as_array()).map(|o| o.len() as u64).sum()
+}
+
+/// The month's report, as at another instant than now if one is given.
+pub(crate) fn report(
+    config: &Path,
+    data: &Path,
+    month: &str,
+    now: Option<&str>,
+) -> serde_json::Value {
     let out = scratch();
-    run_ok([
+    let words: [&OsStr; 11] = [
         "report".as_ref(),
         "--month".as_ref(),
         month.as_ref(),
@@ -101,9 +114,9 @@ pub(crate) fn outages(config: &Path, data: &Path, month: &str) -> u64 {
         "json".as_ref(),
         "--out".as_ref(),
         out.path().as_os_str(),
-    ]);
+    ];
+    let as_at = now.map(|now| [OsStr::new("--now"), OsStr::new(now)]);
+    run_ok(words.into_iter().chain(as_at.into_iter().flatten()));
     let text = std::fs::read_to_string(out.path().join("report.json")).expect("read the report");
-    let report: serde_json::Value = serde_json::from_str(&text).expect("the report is JSON");
-    let levels = report["levels"].as_array().expect("a report has levels");
-    levels.iter().filter_map(|level| level["outages"].as_array()).map(|o| o.len() as u64).sum()
+    serde_json::from_str(&text).expect("the report is JSON")
 }

@@ -3,16 +3,27 @@
 
 #![allow(clippy::print_stdout, reason = "each fault prints the line that the documents quote")]
 
+mod away;
 mod backup;
+mod clocks;
 mod disk;
 mod judge;
 mod kill;
+mod ledger;
+mod limits;
+mod names;
+mod network;
 mod power;
+mod returning;
 mod scene;
+mod slow;
 #[path = "../e2e/support.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests; each uses its part of it")]
 mod support;
+mod suspended;
+mod table;
 mod upgrade;
+mod wire;
 
 /// How often a fault is made: `long` where `./tests/run --long` asks for it.
 fn times(ci: u64, long: u64) -> u64 {

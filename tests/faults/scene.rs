@@ -1,7 +1,7 @@
 //! Where faults happen: a reporter and agents of the built binary, a service that they watch, and
 //! a driver that posts evidence without pause and remembers what was acknowledged.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -26,32 +26,55 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    fn start(&self, args: &[OsString]) -> Running {
-        Running::of(self.command(args))
+    /// A program with these words before it, not started yet.
+    pub(crate) fn program(&self, program: &OsStr) -> Command {
+        match self.before.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        }
     }
 
     /// The binary with these arguments, not started yet.
     pub(crate) fn command(&self, args: &[OsString]) -> Command {
         let plain = mailward();
-        let mut command = match self.before.split_first() {
-            None => mailward(),
-            Some((first, rest)) => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(plain.get_program()).stdin(std::process::Stdio::null());
-                for (name, value) in plain.get_envs() {
-                    match value {
-                        Some(value) => command.env(name, value),
-                        None => command.env_remove(name),
-                    };
-                }
-                command
-            }
-        };
-        let pairs = self.environment.iter().map(|(name, value)| (name, value));
-        command.args(args).envs(pairs);
+        let mut command = self.program(plain.get_program());
+        command.args(args).stdin(std::process::Stdio::null());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        // what a test asks for goes before what all tests have
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
+
+    fn start(&self, args: &[OsString]) -> Running {
+        Running::of(self.command(args))
+    }
+
+    /// GET from where the process stands; `None` where no answer comes.
+    pub(crate) fn fetch(&self, url: &str) -> Option<(u16, String)> {
+        if self.before.first().is_none_or(|first| first != "nsenter") {
+            return http("GET", url, &[], Vec::new());
+        }
+        let mut curl = self.program("curl".as_ref());
+        curl.args(["-sS", "--noproxy", "*", "-m", "10", "-w", "\n%{http_code}", url]);
+        let output = curl.stdin(std::process::Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let (body, status) = text.rsplit_once('\n')?;
+        let status = status.parse().ok().filter(|status| *status != 0)?;
+        Some((status, body.to_owned()))
+    }
 }
+
+/// How often the probes of [`definition`] run.
+pub(crate) const EVERY_MS: i64 = 1_000;
 
 /// Fails with what a process has said, if it has ended by itself.
 fn still_runs(running: Option<&Running>) {
@@ -124,7 +147,7 @@ impl Reporter {
         let url = self.url("/readyz");
         wait_for("the reporter", || {
             still_runs(self.running.as_ref());
-            http("GET", &url, &[], Vec::new()).filter(|(status, _)| *status == 200)
+            self.around.fetch(&url).filter(|(status, _)| *status == 200)
         });
     }
 
@@ -180,6 +203,17 @@ impl Agent {
         }
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        let home = self.data.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        home.expect("an agent's directory bears its name")
+    }
+
+    /// Its process.
+    pub(crate) fn process(&mut self) -> &mut Running {
+        self.running.as_mut().expect("an agent that runs")
+    }
+
     pub(crate) fn start(&mut self) {
         let words = ["agent", "--config", "", "--reporter", "", "--data", "", "--listen", "", "-q"];
         let mut args = words.map(OsString::from);
@@ -195,7 +229,7 @@ impl Agent {
         let url = format!("http://{}/healthz", self.listen);
         wait_for("the agent", || {
             still_runs(self.running.as_ref());
-            http("GET", &url, &[], Vec::new())
+            self.around.fetch(&url)
         });
     }
 
@@ -212,12 +246,19 @@ impl Agent {
 
     /// A figure of its metrics, added up over its labels; `None` while there is none.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
-        let (_, text) = http("GET", &format!("http://{}/metrics", self.listen), &[], Vec::new())?;
+        let (_, text) = self.around.fetch(&format!("http://{}/metrics", self.listen))?;
         let of = |line: &str| -> Option<f64> {
             let rest = line.strip_prefix(name)?;
             rest.starts_with([' ', '{']).then(|| rest.rsplit(' ').next()?.parse().ok())?
         };
         text.lines().filter_map(of).reduce(|sum, value| sum + value)
+    }
+
+    /// Waits until it has counted so many outcomes more than now.
+    pub(crate) fn wait_outcomes(&self, more: f64) {
+        let seen = || self.metric("mailward_probe_outcomes_total").unwrap_or_default();
+        let before = seen();
+        wait_for("outcomes", || (seen() >= before + more).then_some(()));
     }
 
     /// Waits until fewer than so many records wait in its outbox.
@@ -332,7 +373,7 @@ impl Drop for Driver {
 fn drive(url: &str, bearer: &str, agent: &str, stop: &AtomicBool, seen: &Mutex<Seen>) {
     let mut number = 0;
     while !stop.load(Ordering::SeqCst) {
-        let (text, keys) = body(agent, number);
+        let (text, keys) = body_of(agent, number);
         match http("POST", url, &[("authorization", bearer)], text) {
             Some((200, _)) => {
                 let mut seen = seen.lock().expect("what a driver saw");
@@ -356,7 +397,7 @@ fn drive(url: &str, bearer: &str, agent: &str, stop: &AtomicBool, seen: &Mutex<S
 }
 
 /// The body of that number: 200 outcomes of the probe `p0`, a second apart.
-fn body(agent: &str, number: i64) -> (Vec<u8>, Vec<Key>) {
+pub(crate) fn body_of(agent: &str, number: i64) -> (Vec<u8>, Vec<Key>) {
     let (mut text, mut keys) = (String::new(), Vec::new());
     for second in number * 200..(number + 1) * 200 {
         let at = jiff::Timestamp::from_second(1_790_000_000 + second).expect("in range");
@@ -371,6 +412,11 @@ fn body(agent: &str, number: i64) -> (Vec<u8>, Vec<Key>) {
 
 /// A service on loopback that answers 200 to everything for as long as the test lasts.
 pub(crate) fn answering_server() -> SocketAddr {
+    pondering_server(Duration::ZERO)
+}
+
+/// One that takes its time over each answer.
+pub(crate) fn pondering_server(wait: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = listener.local_addr().expect("address");
     std::thread::spawn(move || {
@@ -379,6 +425,9 @@ pub(crate) fn answering_server() -> SocketAddr {
                 let mut buffer = [0; 1024];
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
                 let _ = stream.read(&mut buffer);
+                if !wait.is_zero() {
+                    std::thread::park_timeout(wait);
+                }
                 let _ = stream.write_all(
                     b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
                 );

@@ -1,6 +1,6 @@
 #!/bin/bash
 # install.sh [--check] [GROUP...]: installs the Debian packages that the peers need, and starts
-# nothing. GROUP: mail mailbox web dnsbl dns rules sip plugins sogo deploy prom; without one all but prom
+# nothing. GROUP: mail mailbox web dnsbl dns rules sip plugins sogo deploy faults prom; without one all but prom
 # (which is for bench/).
 # Run by somebody else than root, or with --check, it only says what is missing, and exits 1
 # if anything is.
@@ -8,7 +8,7 @@ set -euo pipefail
 
 check=
 [ "${1:-}" != --check ] || { check=1; shift; }
-[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules sip plugins sogo deploy
+[ $# -gt 0 ] || set -- mail mailbox web dnsbl dns rules sip plugins sogo deploy faults
 
 # package:command, where the command, or a file by its whole path, shows that the package is there
 wanted="openssl:openssl curl:curl python3:python3"
@@ -23,9 +23,10 @@ for group in "$@"; do
     sip) wanted="$wanted kamailio:kamailio kamailio-tls-modules:/usr/share/doc/kamailio-tls-modules/copyright iproute2:ip" ;;
     plugins) wanted="$wanted monitoring-plugins-basic:/usr/lib/nagios/plugins/check_dummy" ;;
     sogo) wanted="$wanted sogo:sogod sogo-activesync:/usr/lib/GNUstep/SOGo/ActiveSync.SOGo memcached:memcached postgresql:/usr/share/doc/postgresql/copyright nginx-light:nginx" ;;
+    faults) wanted="$wanted iproute2:ip libfaketime:/usr/share/doc/libfaketime/copyright" ;;
     deploy) wanted="$wanted systemd:systemd-analyze strace:strace buildah:buildah" ;;
     prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
-    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules, sip, plugins, sogo, deploy or prom" >&2; exit 64 ;;
+    *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules, sip, plugins, sogo, deploy, faults or prom" >&2; exit 64 ;;
     esac
 done
 
