@@ -295,3 +295,6 @@ pub async fn test(
         }
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -313,10 +313,9 @@ fn plain(words: &Words) -> String {
             text.push_str(&format!("- and {} more.\n", section.more));
         }
     }
-    for said in [Some(&words.closing).filter(|text| !text.is_empty()), words.page.as_ref()] {
-        if let Some(said) = said {
-            text.push_str(&format!("\n{said}\n"));
-        }
+    let closing = Some(&words.closing).filter(|text| !text.is_empty());
+    for said in closing.into_iter().chain(&words.page) {
+        text.push_str(&format!("\n{said}\n"));
     }
     text
 }

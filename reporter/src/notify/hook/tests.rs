@@ -13,7 +13,7 @@ use crate::store::NewLetter;
 
 /// What the address does with a request.
 #[derive(Clone, Copy, Debug)]
-enum Does {
+pub(crate) enum Does {
     /// Answers this, with headers.
     Answer(u16, &'static str),
     /// Reads, and says nothing.
@@ -25,13 +25,13 @@ enum Does {
 }
 
 /// An address that does one thing after the other, and then takes everything.
-struct Address {
-    port: u16,
+pub(crate) struct Address {
+    pub(crate) port: u16,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Address {
-    async fn start(script: &[Does]) -> Self {
+    pub(crate) async fn start(script: &[Does]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -82,7 +82,7 @@ impl Address {
     }
 
     /// The key of each request, and its body.
-    fn keys(&self) -> Vec<(String, String)> {
+    pub(crate) fn keys(&self) -> Vec<(String, String)> {
         let key_of = |text: &String| {
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
