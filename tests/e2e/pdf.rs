@@ -34,7 +34,7 @@ fn months() -> Vec<(&'static str, Report)> {
         row.days.truncate(1);
     }
     let mut many = whole.clone();
-    let rows = whole.components.iter().cycle().take(90).enumerate();
+    let rows = whole.components.iter().cycle().take(200).enumerate();
     many.components = rows
         .map(|(i, row)| {
             let mut row = row.clone();
@@ -42,7 +42,7 @@ fn months() -> Vec<(&'static str, Report)> {
             row
         })
         .collect();
-    many.levels = whole.levels.iter().cycle().take(90).cloned().collect();
+    many.levels = whole.levels.iter().cycle().take(200).cloned().collect();
     vec![("reference", whole), ("blank", blank), ("odd", odd), ("many", many)]
 }
 
@@ -54,7 +54,9 @@ fn checkers_that_are_not_ours_find_nothing() {
     check.arg(checkers.join("check.sh"));
     for (name, report) in months() {
         let path = directory.path().join(format!("{name}.pdf"));
-        std::fs::write(&path, pdf::render(&report).expect("a PDF")).expect("write a PDF");
+        let bytes = pdf::render(&report).expect("a PDF");
+        assert!(bytes.len() < 300_000, "{name}: {} bytes", bytes.len());
+        std::fs::write(&path, bytes).expect("write a PDF");
         check.arg(path);
     }
     let checked = check.output().expect("start the checkers");

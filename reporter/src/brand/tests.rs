@@ -4,25 +4,16 @@ use mailward_catalogue::Colour;
 
 use super::*;
 
-/// The brand of an invented organisation, with a logo of shapes.
+/// The brand of an invented organisation.
 pub(crate) fn fernhill() -> Brand {
-    let shape = |outline: &str, colour: &str| Shape {
-        outline: Outline::try_from(outline.to_owned()).unwrap(),
-        colour: Tone(Colour::parse(colour).unwrap()),
-        opacity: 255,
-        even_odd: false,
-    };
-    let shapes = vec![
-        shape("M0 0L6000 0L6000 6000L0 6000Z", "#1f3a6e"),
-        shape("M1000 5000C1000 2000 3000 1000 5000 1000L5000 5000Z", "#00857c"),
-    ];
+    let svg = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/brand/logo.svg"));
     Brand {
         organisation: "Fernhill Health Informatics".to_owned(),
         colour: Colour::parse("#1f3a6e").map(Tone),
         accent: Colour::parse("#00857c").map(Tone),
         footer: Some("Questions about this report: service.desk@example.org".to_owned()),
         url: Some("https://www.example.org/".to_owned()),
-        logo: Some(Logo::Vector(Vector { width: 6000, height: 6000, shapes })),
+        logo: Some(logo(svg).unwrap()),
     }
 }
 

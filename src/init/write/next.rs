@@ -24,6 +24,22 @@ pub(super) fn steps(out: &mut String, scope: &Scope, checks: &[Check]) {
     }
     levels(out, checks);
     portal(out);
+    branding(out);
+}
+
+/// Whose report it is.
+fn branding(out: &mut String) {
+    heading(out, "next: your name on it");
+    comment(
+        out,
+        "Page, report and letters bear it. With logo = \"logo.svg\" also a logo, PNG or SVG, from a \
+         file beside this one.",
+    );
+    switched_off(
+        out,
+        "[branding]\norganisation = \"Your organisation\"\ncolour = \"#1d4f91\"\n\
+         accent = \"#00857c\"\nfooter = \"Questions about this report? Ask the service desk.\"\n",
+    );
 }
 
 /// Blocklists, where none answered.

@@ -191,14 +191,14 @@ fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
 /// much room that takes, and where it ends. It stands beside the title, which is as high.
 fn sender(sheet: &mut Sheet<'_>, brand: &Brand) -> (f32, f32) {
     /// Width and height of the logo's box.
-    const BOX: (f32, f32) = (60.0, 9.4);
+    const BOX: (f32, f32) = (60.0, 9.2);
     let right = MARGIN + WIDTH;
     let (mut top, mut taken) = (sheet.y, 0.0f32);
     if let Some(logo) = sheet.logo {
         let (width, height) = logo.within(BOX);
         let frame = [right - width, top, right, top + height];
         sheet.figure(brand.logo_words(), frame, |sheet| sheet.draw(Mark::Logo { frame }));
-        (top, taken) = (top + height + 0.3, width);
+        (top, taken) = (top + height + 0.5, width);
     }
     let style = Style::SMALL_STRONG.coloured(sheet.theme.head);
     let lines = sheet.wrap(style, &brand.organisation, BOX.0);
