@@ -13,10 +13,12 @@ use axum::routing::get;
 use mailward_catalogue::{Catalogue, InForce};
 use tokio::sync::watch;
 
+pub(crate) mod allowance;
 pub mod archive;
 pub mod bundle;
 pub mod client;
 mod crowd;
+mod door;
 mod keys;
 pub mod leases;
 mod live;
@@ -31,6 +33,7 @@ use crate::render::page;
 use archive::{Archive, Missing};
 use bundle::Bundle;
 use client::Client;
+use door::Door;
 use serve::Peer;
 use served::Served;
 use tls::Tls;
@@ -155,6 +158,7 @@ async fn logo(State(site): Shared, request: Request) -> Response {
 
 /// All routes. `evidence` is the route that agents deliver to.
 pub fn router(site: Arc<Site>, evidence: Router) -> Router {
+    let door = middleware::from_fn_with_state(Arc::new(Door::new()), door::guard);
     let asked = middleware::from_fn_with_state(site.clone(), secure);
     Router::new()
         .route("/", get(live::status))
@@ -197,7 +201,7 @@ pub fn router(site: Arc<Site>, evidence: Router) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(site)
-        .merge(evidence)
+        .merge(evidence.layer(door))
         .layer(asked)
 }
 

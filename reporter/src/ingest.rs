@@ -60,6 +60,9 @@ pub enum Refusal {
     /// This agent delivers more at once than is its share.
     #[error("too many deliveries of this agent at once")]
     TooMany,
+    /// This agent delivers more often than is its share.
+    #[error("this agent delivers too often")]
+    TooOften,
     /// The reporter has as much to do as it can hold.
     #[error("too many deliveries at once")]
     Busy,

@@ -218,3 +218,24 @@ async fn many_deliveries_at_once_are_each_answered() {
     let evidence = reporter.store.evidence(0, now_ms, now_ms).unwrap();
     assert_eq!(evidence.streams[0].segments[0].count, 30);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_delivers_without_end_is_put_off_and_no_other() {
+    let reporter = reporter().await;
+    let other = reporter.store.add_agent(&AgentName::new("leeds-2").unwrap(), None).unwrap();
+    let ask = async |token: &Secret| {
+        let bearer = format!("Bearer {}", token.expose());
+        post(&reporter, &[("authorization", &bearer)], b"no record".to_vec()).await
+    };
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) && statuses.len() < 1000 {
+        statuses.push(ask(&reporter.token).await.0);
+    }
+    assert_eq!((statuses.len(), &statuses[..3]), (601, &[400, 400, 400][..]));
+    let (status, head, body) = ask(&reporter.token).await;
+    assert_eq!((status, &*body), (429, r#"{"error":"this agent delivers too often"}"#));
+    assert!(head.contains("retry-after: 1"), "{head}");
+    assert_eq!(ask(&other).await.0, 400);
+    reporter.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(ask(&reporter.token).await.0, 400);
+}

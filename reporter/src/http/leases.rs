@@ -2,8 +2,7 @@
 //! came of attempts. One small request; where as many try an account as may, the answer waits a
 //! moment for one of them to end.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +16,7 @@ use mailward_evidence::lease::{LeaseAsk, LeaseReply, NoLease};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::allowance::Allowances;
 use crate::ingest::http::json;
 use crate::ingest::{Refusal, authorise};
 use crate::leases;
@@ -31,18 +31,20 @@ const PATIENCE: Duration = Duration::from_millis(1200);
 /// Requests of one agent: so many at once, and so many a second after that.
 const BURST: f64 = 100.0;
 const RATE_PER_S: f64 = 50.0;
+/// The most agents that are remembered.
+const MAX_AGENTS: usize = 4096;
 
 struct Desk {
     store: Store,
     /// Woken when an attempt has ended.
     ended: Notify,
-    /// What each agent may still ask for at once, and when that was reckoned.
-    allowances: Mutex<HashMap<AgentName, (f64, Duration)>>,
+    allowances: Allowances<AgentName>,
 }
 
 /// The route, to be merged into the reporter's router.
 pub fn router(store: Store) -> Router {
-    let desk = Desk { store, ended: Notify::new(), allowances: Mutex::default() };
+    let allowances = Allowances::new(BURST, RATE_PER_S, MAX_AGENTS);
+    let desk = Desk { store, ended: Notify::new(), allowances };
     Router::new()
         .route("/api/v1/credentials/leases", post(lease))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -76,9 +78,8 @@ impl Desk {
         let authorization = request.headers().get(header::AUTHORIZATION);
         let authorization = authorization.and_then(|value| value.to_str().ok());
         let agent = authorise(&self.store, authorization).await.map_err(No::Agent)?;
-        if !self.allows(&agent.name) {
-            return Err(No::TooOften);
-        }
+        let now = self.store.clock().read().mono;
+        self.allowances.take(&agent.name, now).map_err(|_| No::TooOften)?;
         let body = match timeout(BODY_WITHIN, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
             Err(_) => return Err(No::Agent(Refusal::Slow(BODY_WITHIN.as_secs()))),
             Ok(Err(_)) => return Err(No::TooLarge),
@@ -103,21 +104,6 @@ impl Desk {
                 return Ok(reply);
             }
         }
-    }
-
-    /// Whether the agent may ask now.
-    fn allows(&self, agent: &AgentName) -> bool {
-        let now = self.store.clock().read().mono;
-        let mut allowances = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, since) = allowances.entry(agent.clone()).or_insert((BURST, now));
-        let passed_s = now.saturating_sub(*since).as_secs_f64();
-        *left = (*left + passed_s * RATE_PER_S).min(BURST);
-        *since = now;
-        let may = *left >= 1.0;
-        if may {
-            *left -= 1.0;
-        }
-        may
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::receipts::Receipts;
 use super::{Encoding, Refusal, authorise, take_in};
+use crate::http::allowance::Allowances;
 use crate::store::{Accepted, Store};
 
 /// Room is counted in pieces of so many bytes.
@@ -31,6 +32,11 @@ const MAX_PIECES: usize = (128 << 20) / PIECE_BYTES;
 const PACKED_GROWS: usize = 16;
 /// Deliveries of one agent at once.
 const AT_ONCE: usize = 8;
+/// Deliveries of one agent: so many one after the other, and so many a second after that.
+const BURST: f64 = 600.0;
+const RATE_PER_S: f64 = 60.0;
+/// The most agents that are remembered.
+const MAX_AGENTS: usize = 4096;
 /// How long to wait for room before turning a delivery away.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may take to come in.
@@ -41,6 +47,7 @@ struct Gate {
     receipts: Arc<Receipts>,
     room: Arc<Semaphore>,
     agents: Mutex<HashMap<AgentName, usize>>,
+    allowances: Allowances<AgentName>,
 }
 
 /// The route, to be merged into the reporter's router; it sets its own body limit.
@@ -50,6 +57,7 @@ pub fn router(store: Store, receipts: Arc<Receipts>) -> Router {
         receipts,
         room: Arc::new(Semaphore::new(MAX_PIECES)),
         agents: Mutex::new(HashMap::new()),
+        allowances: Allowances::new(BURST, RATE_PER_S, MAX_AGENTS),
     };
     Router::new()
         .route("/api/v1/evidence", post(evidence))
@@ -78,6 +86,8 @@ async fn receive(gate: &Arc<Gate>, request: Request) -> Result<Accepted, Refusal
     let text = |name: HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok());
     // who asks comes first: strangers are not worth reading a body for
     let agent = authorise(&gate.store, text(header::AUTHORIZATION)).await?;
+    let now = gate.store.clock().read().mono;
+    gate.allowances.take(&agent.name, now).map_err(|_| Refusal::TooOften)?;
     let told = parts.headers.get(backlog::HEADER).and_then(|value| value.to_str().ok());
     if let Some(told) = told.and_then(Backlog::parse) {
         gate.receipts.told(&agent.name, told);
@@ -181,7 +191,7 @@ impl Refusal {
             Self::Slow(_) => (StatusCode::REQUEST_TIMEOUT, None),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
             Self::UnknownEncoding(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, Some(1)),
+            Self::TooMany | Self::TooOften => (StatusCode::TOO_MANY_REQUESTS, Some(1)),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(2)),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(10)),
         }

@@ -53,7 +53,7 @@ impl Refusal {
             Self::Line(_) | Self::Encoding(_) | Self::UnknownEncoding(_) => "malformed",
             Self::Broken(_) | Self::Slow(_) => "broken_off",
             Self::TooLarge => "too_large",
-            Self::TooMany | Self::Busy => "put_off",
+            Self::TooMany | Self::TooOften | Self::Busy => "put_off",
             Self::Store(_) => "not_stored",
         }
     }
