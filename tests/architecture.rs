@@ -1,6 +1,9 @@
 //! Holds what ARCHITECTURE.md says: which crate may use which, that every file says what it
 //! is for, and that the pure stages stay pure.
 
+#[path = "architecture/supply.rs"]
+mod supply;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@
 
 mod answer;
 mod pace;
+pub mod token;
 mod way;
 
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::fmt::rfc2822;
+use mailward_catalogue::Secret;
 use mailward_evidence::{Backlog, Clock, backlog, wire};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
 use tokio::sync::watch;
@@ -44,6 +46,8 @@ pub struct Delivery {
     /// Directory for records that the reporter will not take.
     refused: PathBuf,
     pace: Pace,
+    /// The token, each new one of which is used from then on; `None`: the way's own stays.
+    token: Option<watch::Receiver<Secret>>,
     /// The reporter does not read packed bodies.
     plain: bool,
 }
@@ -59,7 +63,13 @@ impl Delivery {
         refused: PathBuf,
     ) -> Self {
         let (pace, plain) = (Pace::default(), false);
-        Self { way, outbox, metrics, clock, refused, pace, plain }
+        Self { way, outbox, metrics, clock, refused, pace, token: None, plain }
+    }
+
+    /// The same with a token that may be another one later.
+    #[must_use]
+    pub fn with_token(self, token: watch::Receiver<Secret>) -> Self {
+        Self { token: Some(token), ..self }
     }
 
     /// Delivers until `stop` says so. Once `hurry` is set, nothing waits for company any more.
@@ -83,6 +93,7 @@ impl Delivery {
                 written.changed().await.map_err(|_| Closed)?;
                 continue;
             }
+            self.take_up_token();
             let (answer, how) = self.send(&batch).await;
             self.metrics.delivery(how);
             match answer {
@@ -120,9 +131,38 @@ impl Delivery {
                     tracing::info!("the reporter does not read packed bodies; sending plain ones");
                     self.plain = true;
                 }
+                denied @ Answer::Denied(..) => {
+                    tokio::select! {
+                        () = retries.failed(&self.pace, &denied) => {}
+                        () = self.another_token() => {}
+                    }
+                }
                 other => retries.failed(&self.pace, &other).await,
             }
         }
+    }
+
+    /// From now on, bears the token as it is now.
+    fn take_up_token(&mut self) {
+        let Some(token) = &mut self.token else { return };
+        if !token.has_changed().unwrap_or(false) {
+            return;
+        }
+        let renewed = self.way.renew(&token.borrow_and_update());
+        if let Err(error) = renewed {
+            tracing::error!(%error, "the new token is not used; the one before is");
+        }
+    }
+
+    /// Waits until there is another token.
+    async fn another_token(&self) {
+        // looked at only: whoever sends takes it up
+        if let Some(mut token) = self.token.clone()
+            && token.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 
     /// Waits a little for more records, so that a body is worth its request.

@@ -357,6 +357,7 @@ impl Parts {
     fn delivery(&self, settings: &Settings, home: &Home, outbox: &OutboxHandle) -> Delivery {
         let (metrics, clock) = (Arc::clone(&self.runner.metrics), Arc::clone(&settings.clock));
         Delivery::new(self.way.clone(), outbox.clone(), metrics, clock, home.refused())
+            .with_token(settings.token.clone())
     }
 
     /// Starts what runs beside the schedule whatever is declared.

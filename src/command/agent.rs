@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Agent) -> Outcome {
     let name = AgentName::new(&section.name).context("[agent] name").map_err(Failure::usage)?;
     let site = SiteName::new(&section.site).context("[agent] site").map_err(Failure::usage)?;
     let config = args.config.config.clone();
+    let renewed = renew.clone();
     let again = move || {
         let definition = definition::again(&config, Needs::AGENT)?;
         let token = own_token(&definition).map_err(Refused::of)?;
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &Agent) -> Outcome {
             pulse,
             beat_every,
         };
+        tokio::spawn(mailward_agent::deliver::token::follow(settings.definition.clone(), renewed));
         let attending = tokio::spawn(attendant.attend(stop.clone()));
         mailward_agent::run::run(settings, stop.word())
             .await

@@ -141,7 +141,8 @@ mod tests {
     #[tokio::test]
     async fn who_guesses_is_held_back_and_who_is_known_is_not() {
         let house = house();
-        let status = async |from, token| knock(&house, from, token).await.status().as_u16();
+        let status =
+            async |from: &str, token: &str| knock(&house, from, token).await.status().as_u16();
         assert_eq!(status("2001:db8::1", "good").await, 200);
         for n in 0..20 {
             // from all over one network

@@ -186,7 +186,6 @@ pub(crate) fn catalogue(world: &World) -> Catalogue {
         },
         branding: None,
         distribution: None,
-        branding: None,
         notify: Vec::new(),
         tickets_csv: None,
         counts_csv: None,
