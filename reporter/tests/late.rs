@@ -75,6 +75,7 @@ async fn an_edition_is_flagged_and_stays_what_it_was() {
         .1,
         data: data.path().to_owned(),
         listener,
+        beside: None,
         clock: clock as Arc<dyn Clock>,
         demo: false,
         pulse: watch::Sender::new(None),

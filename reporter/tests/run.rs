@@ -122,6 +122,7 @@ async fn what_is_delivered_is_shown_and_an_outage_comes_and_goes() {
         .1,
         data: data.path().to_owned(),
         listener,
+        beside: None,
         clock: clock.clone() as Arc<dyn Clock>,
         demo: false,
         pulse: watch::Sender::new(None),

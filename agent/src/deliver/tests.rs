@@ -133,18 +133,30 @@ impl Bench {
     }
 
     async fn deliver_as(&self, token: &str, until: impl Future<Output = ()>) {
+        let short = Duration::from_millis(2);
+        let pace = Pace { linger: short, first: short, longest: short * 4 };
+        let (_keep, token) = watch::channel(Secret::new(token.to_owned()));
+        self.deliver_at(pace, token, until).await;
+    }
+
+    async fn deliver_at(
+        &self,
+        pace: Pace,
+        token: watch::Receiver<Secret>,
+        until: impl Future<Output = ()>,
+    ) {
         let to = Destination {
             reporter: self.url.clone(),
-            token: Secret::new(token.to_owned()),
+            token: token.borrow().clone(),
             trust: None,
         };
         let net = Arc::new(Net::new(None, None).unwrap());
         let refused = self.directory.path().join("refused");
         let (outbox, metrics) = (self.outbox.clone(), Arc::clone(&self.metrics));
         let way = Way::new(&to, net).unwrap();
-        let mut delivery = Delivery::new(way, outbox, metrics, clock(), refused);
-        let short = Duration::from_millis(2);
-        delivery.pace = Pace { linger: short, first: short, longest: short * 4 };
+        let delivery = Delivery::new(way, outbox, metrics, clock(), refused);
+        let mut delivery = delivery.with_token(token);
+        delivery.pace = pace;
         let (_hurry, hurried) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn(delivery.run(hurried, stopped));
@@ -259,6 +271,30 @@ async fn a_wrong_token_keeps_everything() {
     assert_eq!(bench.outbox.stats().records, 3);
     assert_eq!(bench.sites(), Vec::<String>::new());
     bench.deliver().await;
+    assert_eq!(bench.sites(), numbers(0..3));
+}
+
+#[tokio::test]
+async fn another_token_is_taken_up_without_waiting() {
+    let bench = Bench::new(Stage::default()).await;
+    bench.keep(numbers(0..3));
+    bench.outbox.flush().await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let pace = Pace { linger: Duration::ZERO, first: hour, longest: hour };
+    let (renew, token) = watch::channel(Secret::new("token-2".to_owned()));
+    let renewed = async {
+        while bench.stage.lock().unwrap().requests < 1 {
+            tokio::task::yield_now().await;
+        }
+        // one that cannot stand in a header changes nothing
+        renew.send(Secret::new("no\ntoken".to_owned())).unwrap();
+        while bench.stage.lock().unwrap().requests < 2 {
+            tokio::task::yield_now().await;
+        }
+        renew.send(Secret::new("token-1".to_owned())).unwrap();
+        bench.outbox.drained().await;
+    };
+    bench.deliver_at(pace, token, renewed).await;
     assert_eq!(bench.sites(), numbers(0..3));
 }
 
