@@ -19,6 +19,7 @@ mod portal;
 mod real_servers;
 mod reputation;
 mod round_trip;
+mod security;
 #[allow(dead_code, reason = "shared with the tests of faults; each uses its part of it")]
 mod support;
 mod unseen;
