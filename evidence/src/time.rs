@@ -31,6 +31,13 @@ impl Instant {
         Self(Timestamp::from_nanosecond(i128::from(ns)).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
+    /// The instant `seconds` after the Unix epoch, or the nearest one that evidence is accepted
+    /// with: for what others say, such as a certificate that never expires.
+    #[must_use]
+    pub fn nearest_s(seconds: i64) -> Self {
+        Self::from_ns(seconds.saturating_mul(1_000_000_000))
+    }
+
     /// Milliseconds since the Unix epoch, finer parts cut off (towards the past).
     #[must_use]
     pub fn ms(self) -> i64 {
@@ -111,5 +118,27 @@ impl<'de> Deserialize<'de> for Instant {
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_of_time_can_always_be_carried() {
+        for (seconds, expect) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_790_000_000, "2026-09-21T14:13:20Z"),
+            // 31 December 9999, as a certificate that never expires has it
+            (253_402_300_799, "2262-04-11T23:47:16.854775807Z"),
+            (i64::MAX, "2262-04-11T23:47:16.854775807Z"),
+            (-11_676_096_000, "1677-09-21T00:12:43.145224192Z"),
+            (i64::MIN, "1677-09-21T00:12:43.145224192Z"),
+        ] {
+            let at = Instant::nearest_s(seconds);
+            assert_eq!(at.to_string(), expect, "{seconds}");
+            assert_eq!(Instant::parse(&at.to_string()), Ok(at), "{seconds}");
+        }
     }
 }

@@ -145,11 +145,8 @@ impl Bench {
         token: watch::Receiver<Secret>,
         until: impl Future<Output = ()>,
     ) {
-        let to = Destination {
-            reporter: self.url.clone(),
-            token: token.borrow().clone(),
-            trust: None,
-        };
+        let to =
+            Destination { reporter: self.url.clone(), token: token.borrow().clone(), trust: None };
         let net = Arc::new(Net::new(None, None).unwrap());
         let refused = self.directory.path().join("refused");
         let (outbox, metrics) = (self.outbox.clone(), Arc::clone(&self.metrics));

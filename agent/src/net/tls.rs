@@ -270,10 +270,8 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
     };
     trace.fact("cert_subject", leaf.subject().to_string());
     trace.fact("cert_issuer", leaf.issuer().to_string());
-    let not_after = leaf.validity().not_after.timestamp();
-    if let Ok(not_after) = jiff::Timestamp::from_second(not_after) {
-        trace.fact("cert_not_after", not_after.to_string());
-    }
+    let not_after = Instant::nearest_s(leaf.validity().not_after.timestamp());
+    trace.fact("cert_not_after", not_after.to_string());
     if let Ok(Some(names)) = leaf.subject_alternative_name() {
         let named = |name: &&GeneralName<'_>| {
             matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_))
@@ -286,7 +284,7 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
 /// What is kept of a certificate where the run fails (RFC 5280 section 4.1).
 fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
-    let at = |seconds: i64| jiff::Timestamp::from_second(seconds).ok().map(Instant::new);
+    let validity = parsed.validity();
     let alternative = parsed.subject_alternative_name().ok().flatten();
     let names = alternative.iter().flat_map(|names| &names.value.general_names);
     let names = names.filter_map(|name| match name {
@@ -303,8 +301,8 @@ fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
         subject: parsed.subject().to_string().into(),
         issuer: parsed.issuer().to_string().into(),
         names: names.collect(),
-        not_before: at(parsed.validity().not_before.timestamp())?,
-        not_after: at(parsed.validity().not_after.timestamp())?,
+        not_before: Instant::nearest_s(validity.not_before.timestamp()),
+        not_after: Instant::nearest_s(validity.not_after.timestamp()),
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
         extra: Extra::default(),
     })

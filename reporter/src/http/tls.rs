@@ -155,10 +155,8 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
 fn validity(der: &CertificateDer<'_>) -> Option<(Instant, Instant)> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
     // one that never expires names the end of the year 9999 (RFC 5280 section 4.1.2.5)
-    let (first, last) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
-    let at = |seconds: i64| Instant::from_ms(seconds.clamp(first, last) * 1000);
-    let validity = parsed.validity();
-    Some((at(validity.not_before.timestamp())?, at(validity.not_after.timestamp())?))
+    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+    Some((Instant::nearest_s(from.timestamp()), Instant::nearest_s(until.timestamp())))
 }
 
 /// The pair that is shown now.

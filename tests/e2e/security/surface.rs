@@ -37,14 +37,27 @@ fn reporter() -> Reporter {
     run_ok(["import", &evidence.display().to_string(), "--data", &data_text]);
     let config_text = config.display().to_string();
     run_ok([
-        "publish", "--month", "2026-09", "--by", "a person", "--config", &config_text, "--data",
+        "publish",
+        "--month",
+        "2026-09",
+        "--by",
+        "a person",
+        "--config",
+        &config_text,
+        "--data",
         &data_text,
     ]);
     let token = run_ok(["agents", "add", "leeds-1", "--site", "internet", "--data", &data_text]);
     let address = free_port();
     let listen = address.to_string();
     let running = Running::start([
-        "reporter", "--config", &config_text, "--data", &data_text, "--listen", &listen,
+        "reporter",
+        "--config",
+        &config_text,
+        "--data",
+        &data_text,
+        "--listen",
+        &listen,
     ]);
     let alive = format!("http://{address}/healthz");
     wait_for("the reporter", || crate::support::http("GET", &alive, &[], Vec::new()));
@@ -122,7 +135,8 @@ fn nothing_is_written_without_a_credential_and_every_answer_is_guarded() {
     let all = routes().into_iter().chain(more.map(str::to_owned));
     for (n, route) in all.enumerate() {
         let path = filled(&route);
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "MOVE"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "MOVE"]
+        {
             let proof = ["", wrong, basic][n % 3];
             let answer = ask(reporter.address, method, &path, proof, record);
             let code = status(&answer);
@@ -157,10 +171,26 @@ fn nothing_is_written_without_a_credential_and_every_answer_is_guarded() {
 fn paths_do_not_climb() {
     let reporter = reporter();
     let climbs = [
-        "..", "../..", "..%2f..%2f", "%2e%2e%2f%2e%2e", "%252e%252e%252f", "..%5c..", "....//",
-        "%00", "1.pdf%00.png", "%ff%fe", "/etc/passwd", "%2fetc%2fpasswd", "mailward.sqlite",
-        "..%2fmailward.sqlite", "signing.key", "..%2f..%2fprobes.toml", "2026-09%2f..%2f..",
-        "~root", "C:%5cboot.ini", "%c0%ae%c0%ae%c0%af",
+        "..",
+        "../..",
+        "..%2f..%2f",
+        "%2e%2e%2f%2e%2e",
+        "%252e%252e%252f",
+        "..%5c..",
+        "....//",
+        "%00",
+        "1.pdf%00.png",
+        "%ff%fe",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "mailward.sqlite",
+        "..%2fmailward.sqlite",
+        "signing.key",
+        "..%2f..%2fprobes.toml",
+        "2026-09%2f..%2f..",
+        "~root",
+        "C:%5cboot.ini",
+        "%c0%ae%c0%ae%c0%af",
     ];
     let secrets = ["SQLite format", "PRIVATE KEY", "root:x:", "[service]", "mwt_"];
     for route in routes().iter().filter(|route| route.contains('{')) {
@@ -207,11 +237,15 @@ fn what_is_too_large_or_too_deep_is_refused_and_harms_nobody() {
     for (what, code, expect) in [
         ("arrays", post(evidence, &bearer, &deep("[", 200_000)), 400),
         ("objects", post(evidence, &bearer, &deep("{\"a\":", 200_000)), 400),
-        ("facts", {
-            let inner = "{\"a\":".repeat(1000) + "1" + &"}".repeat(1000);
-            let line = format!("{{\"v\":1,\"kind\":\"roster\",\"x\":{inner}}}");
-            post(evidence, &bearer, line.as_bytes())
-        }, 400),
+        (
+            "facts",
+            {
+                let inner = "{\"a\":".repeat(1000) + "1" + &"}".repeat(1000);
+                let line = format!("{{\"v\":1,\"kind\":\"roster\",\"x\":{inner}}}");
+                post(evidence, &bearer, line.as_bytes())
+            },
+            400,
+        ),
         ("bomb", post(evidence, &packed, &bomb), 413),
         ("no zstd", post(evidence, &packed, b"nothing packed"), 400),
         ("large", post(evidence, &bearer, &vec![b'\n'; (16 << 20) + 1]), 413),
@@ -223,17 +257,16 @@ fn what_is_too_large_or_too_deep_is_refused_and_harms_nobody() {
     ] {
         assert_eq!(code, expect, "{what}");
     }
-    let get_of = |target: &str, headers: &str| {
-        status(&ask(reporter.address, "GET", target, headers, b""))
-    };
-    let long = "a".repeat(100_000);
+    let get_of =
+        |target: &str, headers: &str| status(&ask(reporter.address, "GET", target, headers, b""));
+    let long = "a".repeat(300_000);
     for (what, code) in [
         ("a long URL", get_of(&format!("/{long}"), "")),
         ("a long query", get_of(&format!("/api/v1/components/owa/history?days={long}"), "")),
         ("a long header", get_of("/", &format!("X-A: {long}\r\n"))),
         ("many headers", get_of("/", &"X-A: b\r\n".repeat(1000))),
     ] {
-        assert!((400..500).contains(&code), "{what}: {code}");
+        assert!(matches!(code, 400 | 414 | 431), "{what}: {code}");
     }
     // two lengths, or a length and chunks, are how requests are smuggled past a proxy
     for framing in [

@@ -24,7 +24,7 @@ impl Pair {
         let checks = ["a", "b", "c"].map(|id| {
             format!(
                 "[[probe]]\nid = \"{id}\"\ncomponent = \"door\"\nkind = \"tcp\"\n\
-                 host = \"127.0.0.1\"\nport = {}\nevery = \"1s\"\n",
+                 host = \"127.0.0.1\"\nport = {}\nevery = \"1s\"\ntimeout = \"1s\"\n",
                 listen.port()
             )
         });
@@ -39,12 +39,25 @@ impl Pair {
         let token = run_ok(["agents", "add", "leeds-1", "--site", "internet", "--data", &data]);
         write(scratch.path(), "token", &token);
         let reporter = Running::start([
-            "reporter", "--config", &config, "--data", &data, "--listen", &listen.to_string(),
+            "reporter",
+            "--config",
+            &config,
+            "--data",
+            &data,
+            "--listen",
+            &listen.to_string(),
         ]);
         let own = scratch.path().join("agent").display().to_string();
         let agent = Running::start([
-            "agent", "--config", &config, "--data", &own, "--listen", &face.to_string(),
-            "--reporter", &format!("http://{listen}"),
+            "agent",
+            "--config",
+            &config,
+            "--data",
+            &own,
+            "--listen",
+            &face.to_string(),
+            "--reporter",
+            &format!("http://{listen}"),
         ]);
         Self { scratch, agent, face, _reporter: reporter }
     }
@@ -85,9 +98,7 @@ impl Pair {
     }
 
     fn wait_kept(&self, at_least: usize) {
-        wait_for(&format!("{at_least} outcomes"), || {
-            (self.kept().len() >= at_least).then_some(())
-        });
+        wait_for(&format!("{at_least} outcomes"), || (self.kept().len() >= at_least).then_some(()));
     }
 
     /// Stops the agent, and checks that all it saw is at the reporter, once.
