@@ -125,13 +125,13 @@ impl Store {
         &self.inner.clock
     }
 
-    /// Whether the store can be written now: the directory takes a file, and the writer gets
-    /// the lock. Changes nothing, so that no cache has to notice.
+    /// Whether the store can be written now: there is room for a body, and the writer gets the
+    /// lock. Changes nothing, so that no cache has to notice.
     ///
     /// # Errors
     /// When it cannot.
     pub fn probe_writable(&self) -> Result<(), StoreError> {
-        schema::check_directory(&self.inner.data_dir)?;
+        schema::check_room(&self.inner.data_dir)?;
         self.call(|_| Ok(Accepted::default())).map(drop)
     }
 

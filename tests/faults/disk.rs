@@ -175,17 +175,18 @@ fn ready(reporter: &Reporter) -> Option<u16> {
 #[test]
 fn a_reporter_on_a_full_disk_refuses_and_says_so_and_goes_on_when_there_is_room() {
     let scratch = scratch();
-    let disk = SmallDisk::in_memory(scratch.path(), 12 << 20);
+    let disk = SmallDisk::in_memory(scratch.path(), 64 << 20);
     let mut reporter = Reporter::new(scratch.path(), &definition(1, free_port()));
     let token = reporter.enrol("driver");
     let spare = reporter.enrol("spare");
     reporter.data = disk.take(&reporter.data);
     reporter.around = disk.around();
-    reporter.start();
-    reporter.wait_ready();
     let driver = Driver::start(&reporter.url(""), "driver", &token);
     let rounds = times(3, 30);
     for round in 0..rounds {
+        // with a log that is small: a large one has room in itself
+        reporter.start();
+        reporter.wait_ready();
         driver.wait_more();
         let (status, said) = driver.wait_refused(|| disk.fill());
         assert_eq!(status, 503, "{said}");
@@ -196,14 +197,18 @@ fn a_reporter_on_a_full_disk_refuses_and_says_so_and_goes_on_when_there_is_room(
         wait_for("it to say that it is not ready", || (ready(&reporter)? == 503).then_some(()));
         assert_eq!(get(&reporter.url("/")).0, 200);
         assert_eq!(get(&reporter.url("/healthz")).0, 200);
+        // what is there can be brought to safety
+        let export = ["export".into(), "--data".into(), reporter.data.clone().into()];
+        let exported = disk.around().command(&export).output().expect("start mailward");
+        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
         disk.free();
         reporter.wait_ready();
+        driver.wait_more();
+        let said = reporter.running.as_ref().expect("a reporter that runs").said();
+        assert!(said.contains("the disk that holds the store is full"), "{said}");
+        assert!(reporter.stop().success());
     }
-    driver.wait_more();
     let safe = driver.stop().acknowledged;
-    let said = reporter.running.as_ref().expect("a reporter that runs").said();
-    assert!(said.contains("the disk that holds the store is full"), "{said}");
-    assert!(reporter.stop().success());
     let copy = scratch.path().join("copy");
     disk.give(&reporter.data, &copy);
     judge(rounds, &reporter.config, &copy, &safe).pass("reporter's disk full");
@@ -218,6 +223,10 @@ fn an_agent_on_a_full_disk_goes_on_and_keeps_what_fits_into_memory() {
     let disk = SmallDisk::in_memory(scratch.path(), 4 << 20);
     agent.data = disk.at.join("data");
     agent.around = disk.around();
+    agent.around.environment.push(("MAILWARD_LOG".into(), "warn,mailward_agent=info".into()));
+    let said = |agent: &Agent, what: &str| {
+        agent.running.as_ref().expect("an agent that runs").said().matches(what).count()
+    };
     agent.start();
     agent.wait_alive();
     let rounds = times(2, 20);
@@ -225,20 +234,20 @@ fn an_agent_on_a_full_disk_goes_on_and_keeps_what_fits_into_memory() {
         wait_for("records", || {
             agent.metric("mailward_outbox_records").filter(|records| *records > 0.0)
         });
-        let refused = || {
-            let said = agent.running.as_ref().expect("an agent that runs").said();
-            said.matches("cannot write to the outbox").count()
-        };
-        let before = refused();
+        let before = said(&agent, "cannot write to the outbox");
         wait_for("it to say that the disk refuses", || {
             // what it removes meanwhile is filled too
             disk.fill();
-            (refused() > before).then_some(())
+            (said(&agent, "cannot write to the outbox") > before).then_some(())
         });
         let outcomes = || agent.metric("mailward_probe_outcomes_total");
         let seen = outcomes().expect("outcomes");
         wait_for("probes to go on", || outcomes().filter(|now| *now > seen + 30.0));
+        let before = said(&agent, "the outbox can be written to again");
         disk.free();
+        wait_for("it to write again", || {
+            (said(&agent, "the outbox can be written to again") > before).then_some(())
+        });
         reporter.start();
         reporter.wait_ready();
         agent.wait_drained(30.0);

@@ -65,8 +65,9 @@ pub(super) fn open_reader(data_dir: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// Whether files can be made in the directory, and there is room for a body of evidence.
-pub(super) fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
+/// Makes the directory, and tells whether files can be made in it. A full disk passes: what is
+/// there can still be read.
+fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Directory { path: data_dir.to_owned(), source };
     if !data_dir.is_dir() {
         std::fs::create_dir_all(data_dir).map_err(failed)?;
@@ -76,13 +77,22 @@ pub(super) fn check_directory(data_dir: &Path) -> Result<(), StoreError> {
         above.sync_all().map_err(failed)?;
     }
     // SQLite's own message for a directory it cannot write says little
-    let probe = data_dir.join(format!(".writable-{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; ROOM_BYTES]);
-    let removed = std::fs::remove_file(&probe);
-    match written {
-        Err(error) if error.kind() == ErrorKind::StorageFull => Err(StoreError::Full),
-        written => written.and(removed).map_err(failed),
-    }
+    try_file(data_dir, &[])
+}
+
+/// Whether there is room for a body of evidence.
+pub(super) fn check_room(data_dir: &Path) -> Result<(), StoreError> {
+    try_file(data_dir, &[0; ROOM_BYTES])
+}
+
+fn try_file(data_dir: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let file = data_dir.join(format!(".writable-{}", std::process::id()));
+    let written = std::fs::write(&file, bytes);
+    let removed = std::fs::remove_file(&file);
+    written.and(removed).map_err(|source| match source.kind() {
+        ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Directory { path: data_dir.to_owned(), source },
+    })
 }
 
 /// The version of the store behind a connection, which is left as it is.
