@@ -285,7 +285,6 @@ fn a_directory_that_cannot_be_written_is_named_at_the_start() {
         assert_eq!(out.status.code(), Some(74), "{said}");
         assert!(said.contains("Read-only file system"), "{said}");
         assert!(said.contains(&*data.to_string_lossy()), "{said}");
-        println!("said: {}", said.trim_end());
     };
     let reporter_words = ["reporter", "--config", "", "--data", "", "--listen", &address];
     check(reporter_words, &reporter.config, &data);
