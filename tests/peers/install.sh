@@ -23,7 +23,7 @@ for group in "$@"; do
     sip) wanted="$wanted kamailio:kamailio kamailio-tls-modules:/usr/share/doc/kamailio-tls-modules/copyright iproute2:ip" ;;
     plugins) wanted="$wanted monitoring-plugins-basic:/usr/lib/nagios/plugins/check_dummy" ;;
     sogo) wanted="$wanted sogo:sogod sogo-activesync:/usr/lib/GNUstep/SOGo/ActiveSync.SOGo memcached:memcached postgresql:/usr/share/doc/postgresql/copyright nginx-light:nginx" ;;
-    faults) wanted="$wanted iproute2:ip libfaketime:/usr/share/doc/libfaketime/copyright" ;;
+    faults) wanted="$wanted iproute2:ip libfaketime:/usr/share/doc/libfaketime/copyright e2fsprogs:mkfs.ext4 mount:losetup gcc:cc libc6-dev:/usr/include/stdio.h zstd:zstd" ;;
     deploy) wanted="$wanted systemd:systemd-analyze strace:strace buildah:buildah" ;;
     prom) wanted="$wanted prometheus:promtool prometheus-blackbox-exporter:prometheus-blackbox-exporter" ;;
     *) echo "install.sh: unknown group $group; expected mail, mailbox, web, dnsbl, dns, rules, sip, plugins, sogo, deploy, faults or prom" >&2; exit 64 ;;
