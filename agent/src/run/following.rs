@@ -127,6 +127,9 @@ impl Following<'_> {
     async fn take_up(&mut self, catalogue: &Arc<Catalogue>) -> Result<(), RunError> {
         let Self { settings, parts, .. } = *self;
         let (built, planned) = self.built.next(catalogue, settings, &parts.net)?;
+        let references = catalogue.agent.as_ref().map_or(&[][..], |agent| &agent.references);
+        parts.health.refer_to(references)?;
+        parts.way.renew(&settings.token.borrow())?;
         let mut told = None;
         match &mut self.mail {
             Some(mail) => mail.take_over(catalogue, settings, parts, &mut self.tasks).await?,
@@ -138,9 +141,6 @@ impl Following<'_> {
                 }
             }
         }
-        let references = catalogue.agent.as_ref().map_or(&[][..], |agent| &agent.references);
-        parts.health.refer_to(references)?;
-        parts.way.renew(&settings.token.borrow())?;
         parts.purse.take_over(catalogue);
         for key in only_at_start(&self.at_start, catalogue) {
             tracing::warn!("[agent] {key} is another by now, which takes a restart of the agent");
