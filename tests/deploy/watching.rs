@@ -2,16 +2,13 @@
 //! say what to do, routes that end where they should, and symptoms that are not told twice.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use mailward_evidence::Stopwatch;
 use serde_json::Value;
 
-/// How long a state may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{free_port, scratch, wait_for};
+
 const RULES: &str = include_str!("../../deploy/prometheus/rules.yml");
 const ALERTMANAGER: &str = "deploy/alertmanager/alertmanager.yml";
 
@@ -173,34 +170,20 @@ fn alertmanager_sends_each_alert_to_whom_it_concerns() {
     }
 }
 
-/// A process that ends with the test.
-struct Running(Child);
+/// Debian's Alertmanager; it ends with the test.
+struct Alertmanager(Child);
 
-impl Drop for Running {
+impl Drop for Alertmanager {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
-    let watch = Stopwatch::start();
-    loop {
-        if let Some(found) = state() {
-            return found;
-        }
-        assert!(watch.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn alertmanager_keeps_symptoms_back() {
-    let scratch = tempfile::tempdir().unwrap();
-    let free = || -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
-    };
-    let address = free();
+    let scratch = scratch();
+    let address = free_port();
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join(ALERTMANAGER);
     let log = std::fs::File::create(scratch.path().join("log")).unwrap();
     let started = Command::new("prometheus-alertmanager")
@@ -213,13 +196,13 @@ fn alertmanager_keeps_symptoms_back() {
         .stdout(Stdio::null())
         .stderr(log)
         .spawn();
-    let _running = Running(started.expect("alertmanager: run tests/peers/install.sh rules"));
+    let _running = Alertmanager(started.expect("alertmanager: run tests/peers/install.sh rules"));
     let url = format!("--alertmanager.url=http://{address}");
     let asked = |arguments: &[&str]| {
         let said = Command::new("amtool").arg(&url).args(arguments).output().unwrap();
         said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
     };
-    until("Alertmanager", || asked(&["cluster", "show"]));
+    wait_for("Alertmanager", || asked(&["cluster", "show"]));
     for alert in [
         &["MailwardComponentDown", "severity=page", "component=owa"][..],
         &["MailwardBudgetBurningFast", "severity=page", "component=owa", "level=owa-24x7"],
@@ -256,7 +239,7 @@ fn alertmanager_keeps_symptoms_back() {
         ("MailwardOutboxAgeing leeds-2", false),
     ];
     let mut last = Vec::new();
-    until("symptoms that are kept back", || {
+    wait_for("symptoms that are kept back", || {
         last = listed()?;
         last.iter().map(|(name, kept)| (name.as_str(), *kept)).eq(expect).then_some(())
     });
