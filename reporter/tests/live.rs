@@ -311,6 +311,7 @@ fn metrics_have_help_and_type_and_leave_out_what_is_unknown() {
             latencies: &Latencies::starting(now_ms()),
             months: &months,
             letters: &[(LetterState::Bounced, 2)],
+            notices: &BTreeMap::new(),
             accounts: &[],
             certificates: &BTreeMap::from([("a".to_owned(), 1_798_761_600_000)]),
             noted: &noted(),
