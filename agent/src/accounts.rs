@@ -327,4 +327,43 @@ mod tests {
         assert_eq!(missing.unwrap_err(), Reason::CredentialMissing);
         assert!(purse.guard.ask("owa", soon()).await.is_ok());
     }
+
+    #[tokio::test]
+    async fn accounts_go_on_as_they_are_declared_by_now() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"secret\n").unwrap();
+        let catalogue = |credentials: &str| {
+            let text = format!("[service]\nname = \"A\"\nzone = \"UTC\"\n{credentials}");
+            let parsed = mailward_catalogue::parse("a", &text);
+            parsed.catalogue.unwrap_or_else(|| panic!("{:?}", parsed.faults))
+        };
+        let account = |username: &str| {
+            catalogue(&format!(
+                "[[credential]]\nid = \"owa\"\nusername = \"{username}\"\n\
+                 password = {{ file = \"{}\" }}\n",
+                file.path().display()
+            ))
+        };
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let purse = Purse::new(&account("one"), Memory::Passing, None, clock, metrics);
+        let held = purse.held("owa").unwrap();
+        let run = purse.for_run();
+        assert!(run.account("owa", soon()).await.is_ok());
+        purse.take_over(&account("one"));
+        assert!(Arc::ptr_eq(&held, &purse.held("owa").unwrap()), "what it has is kept");
+        let busy = purse.for_run().account("owa", soon()).await;
+        assert_eq!(busy.unwrap_err(), Reason::CredentialHeld, "the run is still at it");
+        run.accepted("owa");
+        drop(run);
+        assert!(purse.guard.proven("owa"));
+        purse.take_over(&account("two"));
+        assert!(!purse.guard.proven("owa"), "nothing is known of another mailbox");
+        let run = purse.for_run();
+        assert_eq!(run.account("owa", soon()).await.unwrap().username, "two");
+        purse.take_over(&catalogue(""));
+        run.accepted("owa");
+        let gone = purse.for_run().account("owa", soon()).await;
+        assert_eq!(gone.unwrap_err(), Reason::CredentialMissing);
+    }
 }
