@@ -58,6 +58,12 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether the definition is refused.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.catalogue.is_none()
+    }
+
     /// A fault of the logo's file, which the catalogue does not read, in the place that names it.
     #[must_use]
     pub fn fault_of_logo(&self, message: String) -> Fault {
