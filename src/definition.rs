@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use mailward_catalogue::{Catalogue, Fault, Gravity, Parsed};
 use mailward_reporter::brand;
+use mailward_reporter::language::Language;
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -88,7 +89,13 @@ pub(crate) fn again(path: &Path, needs: Needs) -> Result<Definition, Refused> {
 fn all_faults(parsed: &mut Parsed, needs: Needs) -> Vec<Fault> {
     let secrets = if needs.secrets { parsed.verify_secrets() } else { Vec::new() };
     let logo = if needs.logo { read_logo(parsed) } else { None };
-    parsed.faults.iter().cloned().chain(secrets).chain(logo).collect()
+    let words = words(parsed);
+    parsed.faults.iter().cloned().chain(secrets).chain(logo).chain(words).collect()
+}
+
+/// What is wrong with the words that a definition brings for pages and reports.
+pub(crate) fn words(parsed: &Parsed) -> Vec<Fault> {
+    parsed.catalogue.as_ref().map_or_else(Vec::new, Language::faults)
 }
 
 /// Reads the logo that a definition names, or says in that place why not.

@@ -126,12 +126,6 @@ impl Brand {
             logo,
         }
     }
-
-    /// What the logo is to those who do not see it.
-    #[must_use]
-    pub fn logo_words(&self) -> String {
-        format!("Logo of {}", self.organisation)
-    }
 }
 
 #[cfg(test)]

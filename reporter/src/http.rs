@@ -29,6 +29,7 @@ pub mod served;
 pub mod skin;
 pub mod tls;
 
+use crate::language::Language;
 use crate::render::page;
 use archive::{Archive, Missing};
 use bundle::Bundle;
@@ -91,6 +92,11 @@ impl Site {
         self.bundle.borrow().clone()
     }
 
+    /// The language of the pages.
+    fn say(&self) -> Arc<Language> {
+        Arc::clone(&self.bundle().shell.say)
+    }
+
     fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.definition.borrow().catalogue)
     }
@@ -106,16 +112,14 @@ impl Site {
     }
 
     fn not_found(&self, text: &str) -> Response {
-        self.problem(StatusCode::NOT_FOUND, "Page not found", text)
+        self.problem(StatusCode::NOT_FOUND, self.say().problem.not_found(), text)
     }
 
     fn failed(&self, what: &str, error: &(dyn std::error::Error + 'static)) -> Response {
         tracing::error!(error, "{what}");
-        self.problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "This page could not be made",
-            "Something went wrong on our side. It has been noted.",
-        )
+        let say = self.say();
+        let (title, text) = (say.problem.failed(), say.problem.failed_text());
+        self.problem(StatusCode::INTERNAL_SERVER_ERROR, title, text)
     }
 
     /// Why something of the past is not shown.
@@ -127,11 +131,9 @@ impl Site {
     }
 
     fn busy(&self) -> Response {
-        let mut response = self.problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Please try again",
-            "Many pages about the past are being asked for at this moment.",
-        );
+        let say = self.say();
+        let (title, text) = (say.problem.again(), say.problem.busy());
+        let mut response = self.problem(StatusCode::SERVICE_UNAVAILABLE, title, text);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         response
     }
@@ -208,12 +210,13 @@ pub fn router(site: Arc<Site>, evidence: Router) -> Router {
 type Shared = State<Arc<Site>>;
 
 async fn unknown(State(site): Shared) -> Response {
-    site.not_found("There is nothing at this address. If you followed a link, please tell us.")
+    site.not_found(site.say().problem.nothing_here())
 }
 
 async fn wrong_method(State(site): Shared, method: Method) -> Response {
-    let text = format!("This address does not take {method}.");
-    site.problem(StatusCode::METHOD_NOT_ALLOWED, "Not allowed", &text)
+    let say = site.say();
+    let (title, text) = (say.problem.not_allowed(), say.problem.method(method));
+    site.problem(StatusCode::METHOD_NOT_ALLOWED, title, &text)
 }
 
 /// Finds out who asks, and adds the headers that every answer bears.

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod http;
 pub mod ingest;
 pub mod interval;
+pub mod language;
 pub mod leases;
 pub mod metrics;
 pub mod month;

@@ -15,6 +15,8 @@ use mailward_catalogue::{Catalogue, Distribution};
 use mailward_evidence::Clock;
 use tokio::sync::watch;
 
+use crate::language::Language;
+use crate::publish::recompute;
 use crate::render::mail;
 use crate::report::model::Report;
 use crate::store::{Addressee, LetterState, NewLetter, Store, StoreError};
@@ -90,7 +92,8 @@ pub fn queue_editions(
         let Some(edition) = store.edition(&head.month, Some(head.edition))? else { continue };
         let report: Report = serde_json::from_str(&edition.report_json)
             .map_err(|source| PostError::Report { month: head.month.clone(), source })?;
-        let written = mail::edition(&report, &to.subject);
+        let written =
+            mail::edition(&report, &to.subject, &recompute::language(&edition.definition_toml));
         let edition = Some((head.month, head.edition));
         queued += usize::from(queue(store, to, (about, written), edition, now_ms)?);
     }
@@ -104,10 +107,10 @@ pub fn queue_editions(
 pub fn queue_digest(
     store: &Store,
     to: &Distribution,
-    (date, report): (Date, &Report),
+    (date, report, say): (Date, &Report, &Language),
     now_ms: i64,
 ) -> Result<bool, PostError> {
-    queue(store, to, (format!("digest/{date}"), mail::digest(report, date)), None, now_ms)
+    queue(store, to, (format!("digest/{date}"), mail::digest(report, date, say)), None, now_ms)
 }
 
 fn queue(

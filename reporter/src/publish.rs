@@ -17,8 +17,9 @@ use mailward_catalogue::Catalogue;
 
 use crate::brand::Brand;
 use crate::interval::Span;
+use crate::language::{Language, Local, english};
 use crate::month::{self, Basis, ComputeError, Detail, Judged, Month};
-use crate::render::{csv, json, pdf, words};
+use crate::render::{csv, json, pdf};
 use crate::report::model::{At, Changes, DefinitionChange, Report};
 use crate::sign::SigningKey;
 use crate::store::{NewEdition, Store, StoreError};
@@ -105,15 +106,15 @@ pub struct Files {
 }
 
 impl Files {
-    /// Renders a report.
+    /// Renders a report; what people read of it in this language.
     ///
     /// # Errors
     /// When the report holds an instant that no calendar can hold.
-    pub fn of(report: &Report) -> Result<Self, RenderError> {
+    pub fn of(report: &Report, say: &Language) -> Result<Self, RenderError> {
         let report_json = json::render(report).map_err(RenderError::Json)?;
         Ok(Self {
             digest: json::digest(&report_json),
-            pdf: pdf::render(report).map_err(RenderError::Pdf)?,
+            pdf: pdf::render(report, say).map_err(RenderError::Pdf)?,
             outages_csv: csv::outages(report),
             daily_csv: csv::daily(report),
             report_json,
@@ -194,7 +195,7 @@ impl Publisher<'_> {
         }
         let segments = canonical::pack(&judged.evidence, &judged.tallies)
             .map_err(|source| PublishError::Pack { month, source })?;
-        let files = Files::of(&report)?;
+        let files = Files::of(&report, &Language::of(self.catalogue))?;
         let mut edition = NewEdition {
             month: month.to_string(),
             edition: number,
@@ -243,7 +244,7 @@ impl Publisher<'_> {
     fn over(&self, month: Month, now_ms: i64) -> Result<(), PublishError> {
         let ends_ms = month.span(&self.catalogue.service.zone).to_ms;
         if now_ms < ends_ms {
-            let ends = words::Local::new(&self.catalogue.service.zone_name).full(At(ends_ms));
+            let ends = Local::new(english(), &self.catalogue.service.zone_name).full(At(ends_ms));
             return Err(PublishError::Running { month, ends });
         }
         Ok(())
@@ -284,7 +285,7 @@ impl Publisher<'_> {
         let Some(earlier) = earlier else { return Ok(None) };
         let earlier = Parts::of(&earlier).map_err(PublishError::Earlier)?;
         let period = Span::new(report.period.from.0, report.period.to.0);
-        let local = words::Local::new(&report.zone);
+        let local = Local::new(english(), &report.zone);
         Ok(Some(Changes {
             since,
             levels: figures::differing(&earlier.report, report),

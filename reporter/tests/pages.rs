@@ -11,6 +11,7 @@ use std::path::Path;
 
 use fixture::{NOW, bad_morning, fail, ms, shell, well, working};
 use mailward_reporter::http::bundle::Bundle;
+use mailward_reporter::language::english;
 use mailward_reporter::render::headline::headline;
 use mailward_reporter::render::{badge, feed, page};
 use mailward_reporter::status::{Now, Shade, SiteNow, State, Status};
@@ -88,7 +89,7 @@ fn the_first_sentence_says_what_is_worst() {
     let check = |change: &dyn Fn(&mut Status), sentence: &str, detail: &str| {
         let mut status = well();
         change(&mut status);
-        let said = headline(&status);
+        let said = headline(&status, english());
         assert_eq!((said.sentence.as_str(), said.detail.as_str()), (sentence, detail));
     };
     let since = |at: &str| Some(ms(at));
@@ -225,8 +226,8 @@ fn nothing_from_outside_becomes_markup() {
         page::day::day(&status, &row, "2026-11-18".parse().unwrap(), &shell).unwrap(),
         page::problem(evil, evil, &shell).unwrap(),
     ];
-    pages.push(feed::feed(&status).unwrap());
-    pages.push(badge::badge(&row).unwrap());
+    pages.push(feed::feed(&status, english()).unwrap());
+    pages.push(badge::badge(&row, english()).unwrap());
     for html in pages {
         assert!(!html.contains("<script>"), "{html}");
         assert!(!html.contains("a\"b"), "an id must not end an attribute: {html}");
@@ -289,11 +290,11 @@ fn the_feed_keeps_an_entry_s_id_while_its_outage_ends() {
     let ids = |feed: &str| -> Vec<String> {
         feed.split("<id>").skip(1).map(|s| s[..s.find('<').unwrap()].to_owned()).collect()
     };
-    let open = feed::feed(&status).unwrap();
+    let open = feed::feed(&status, english()).unwrap();
     status.now_ms += 3_600_000;
     let outage = &mut status.rows[4].outages[0];
     (outage.open, outage.to_ms) = (false, status.now_ms - 1_000_000);
-    let closed = feed::feed(&status).unwrap();
+    let closed = feed::feed(&status, english()).unwrap();
     assert_eq!(ids(&open), ids(&closed));
     assert!(open.contains("Outlook Web Access: not working since 22 Nov 2026, 09:05 GMT"));
     assert!(closed.contains("Outlook Web Access: was not working for"), "{closed}");
@@ -304,7 +305,7 @@ fn the_feed_keeps_an_entry_s_id_while_its_outage_ends() {
 fn the_api_says_what_the_page_says_and_names_no_agent() {
     let bundle = Bundle::new(bad_morning(), String::new(), &shell(false)).unwrap();
     assert!(bundle.front().starts_with(b"<!doctype html>"));
-    let badge = badge::badge(&bundle.status.rows[4]).unwrap();
+    let badge = badge::badge(&bundle.status.rows[4], english()).unwrap();
     keep("badge.svg", "");
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages/badge.svg"), &badge).unwrap();
     assert!(badge.contains("aria-label=\"Outlook Web Access: Not working\""));

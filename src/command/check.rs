@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Check) -> Outcome {
     // the agent that needs a secret may be another machine, so a missing one is a warning here
     let missing = parsed.verify_secrets().into_iter();
     faults.extend(missing.map(|fault| Fault { gravity: Gravity::Warning, ..fault }));
+    faults.extend(definition::words(&parsed));
     faults.extend(definition::read_logo(&mut parsed));
     faults.extend(certificate(&parsed));
     if let Some(data) = &args.data {

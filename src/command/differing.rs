@@ -1,5 +1,6 @@
 //! Says beside a month's report whether its published edition still says the same.
 
+use mailward_reporter::language::english;
 use mailward_reporter::month::Month;
 use mailward_reporter::publish::{differs, figures};
 use mailward_reporter::store::Store;
@@ -27,7 +28,7 @@ pub(crate) fn tell(store: &Store, month: Month, now_ms: i64) {
         head.edition
     ));
     for level in &levels {
-        terminal::line(&format!("  {}", terminal::clean(&figures::sentence(level))));
+        terminal::line(&format!("  {}", terminal::clean(&figures::sentence(level, english()))));
     }
     terminal::line(&format!(
         "Another edition: mailward publish --month {month} --by NAME --reason TEXT"

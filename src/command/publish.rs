@@ -1,6 +1,7 @@
 //! `mailward publish`: freezes a month as an edition, and says what it changes.
 
 use anyhow::Context;
+use mailward_reporter::language::english;
 use mailward_reporter::month::{ComputeError, Month};
 use mailward_reporter::post;
 use mailward_reporter::publish::{PublishError, Publisher, figures};
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Publish) -> Outcome {
         if changes.levels.is_empty() {
             terminal::line(&format!("  No figure differs from edition {}.", changes.since));
         }
-        let levels = changes.levels.iter().map(figures::sentence);
+        let levels = changes.levels.iter().map(|level| figures::sentence(level, english()));
         let why = changes.definition.iter().chain(&changes.evidence).cloned();
         for sentence in levels.chain(why) {
             terminal::line(&format!("  {sentence}"));

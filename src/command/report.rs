@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use mailward_catalogue::Catalogue;
 use mailward_evidence::Instant;
 use mailward_reporter::brand::Brand;
+use mailward_reporter::language::Language;
 use mailward_reporter::month::{self, Basis, ComputeError, Detail, Month};
 use mailward_reporter::publish::Files;
 use mailward_reporter::render;
@@ -66,9 +67,10 @@ pub(crate) fn run(args: &Report) -> Outcome {
     std::fs::create_dir_all(out)
         .with_context(|| format!("make the directory {}", out.display()))
         .map_err(Failure::io)?;
-    let files = Files::of(&report).context("render the report").map_err(Failure::internal)?;
+    let say = Language::of(catalogue);
+    let files = Files::of(&report, &say).context("render the report").map_err(Failure::internal)?;
     for format in args.formats.as_deref().unwrap_or(&FORMATS) {
-        write(&report, &files, *format, out)?;
+        write((&report, &say), &files, *format, out)?;
         if let (Format::Json, Some(tried)) = (format, &tried) {
             let text = render::tried::json(tried)
                 .context("render what-if.json")
@@ -141,7 +143,12 @@ fn for_a_shell(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<(), Failure> {
+fn write(
+    (report, say): (&Model, &Language),
+    files: &Files,
+    format: Format,
+    out: &Path,
+) -> Result<(), Failure> {
     let (html, levels, months);
     let named: &[(&str, &[u8])] = match format {
         Format::Pdf => &[("report.pdf", &files.pdf)],
@@ -156,7 +163,7 @@ fn write(report: &Model, files: &Files, format: Format, out: &Path) -> Result<()
             ]
         }
         Format::Html => {
-            html = render::performance::document(report, &files.digest)
+            html = render::performance::document(report, &files.digest, say)
                 .context("render report.html")
                 .map_err(Failure::internal)?;
             &[("report.html", html.as_bytes())]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mailward_reporter::brand::{Brand, read_logo};
+use mailward_reporter::language::english;
 use mailward_reporter::render::pdf;
 use mailward_reporter::report::model::Report;
 
@@ -87,7 +88,10 @@ fn an_edition_keeps_the_face_it_was_published_with() {
         assert_eq!(brand.map(|brand| brand.organisation.as_str()), organisation);
         assert!(brand.is_none_or(|brand| brand.logo.is_some()));
         let published = std::fs::read(Path::new(&out).join("report.pdf")).expect("a PDF");
-        assert!(pdf::render(&report).expect("a PDF") == published, "drawn again from report.json");
+        assert!(
+            pdf::render(&report, english()).expect("a PDF") == published,
+            "drawn again from report.json"
+        );
     }
 }
 
@@ -183,7 +187,7 @@ fn checkers_that_are_not_ours_find_nothing_in_a_branded_report() {
     for logo in ["logo.svg", "logo.png"] {
         let report = branded(logo);
         let path = directory.path().join(format!("{logo}.pdf"));
-        let bytes = pdf::render(&report).expect("a PDF");
+        let bytes = pdf::render(&report, english()).expect("a PDF");
         assert!(bytes.len() < 100_000, "{logo}: {} bytes", bytes.len());
         std::fs::write(&path, &bytes).expect("write a PDF");
         // to be looked at

@@ -507,3 +507,39 @@ fn other_readings_are_those_of_other_definitions() {
         assert_eq!((&cell["met"], &cell["provable"]), (&level["met"], &level["provable"]), "{id}");
     }
 }
+
+/// A language's file is judged where it stands, by every command that reads the definition.
+#[test]
+fn a_language_that_cannot_be_used_is_refused_in_its_place() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("probes.toml");
+    let definition = "[service]\nname = \"Post\"\nzone = \"UTC\"\n[[component]]\nid = \"a\"\n\
+                      name = \"A\"\n[report]\nlanguage = \"de.toml\"\n";
+    std::fs::write(&config, definition).expect("write the definition");
+    let file = directory.path().join("de.toml");
+    let judged = |text: &str| {
+        std::fs::write(&file, text).expect("write the language");
+        let checked = run(["check".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        let told = String::from_utf8_lossy(&checked.stdout)
+            .replace(&format!("{}/", directory.path().display()), "");
+        (checked.status.code(), told)
+    };
+    let (code, told) = judged(
+        "[language]\ntag = \"de\"\n[report]\nscorcard = \"Wertung\"\nseverity = \"Grad {n}\"\n",
+    );
+    assert_eq!(code, Some(64), "{told}");
+    for expected in [
+        "de.toml:4:12: unknown key report.scorcard; the nearest is report.scorecard",
+        "de.toml:5:12: report.severity: expected {severity}; got {n}",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    let data = directory.path().join("data");
+    let report = ["report", "--month", "2026-10", "--data"].map(std::ffi::OsStr::new);
+    let rest = ["--config".as_ref(), config.as_os_str()];
+    let refused = run(report.into_iter().chain([data.as_os_str()]).chain(rest));
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("de.toml:5:12"));
+    let (code, told) = judged("[language]\ntag = \"de\"\n[report]\nscorecard = \"Wertung\"\n");
+    assert_eq!(code, Some(0), "{told}");
+}

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use mailward_reporter::language::english;
 use mailward_reporter::render::pdf;
 use mailward_reporter::report::model::Report;
 
@@ -54,7 +55,7 @@ fn checkers_that_are_not_ours_find_nothing() {
     check.arg(checkers.join("check.sh"));
     for (name, report) in months() {
         let path = directory.path().join(format!("{name}.pdf"));
-        let bytes = pdf::render(&report).expect("a PDF");
+        let bytes = pdf::render(&report, english()).expect("a PDF");
         assert!(bytes.len() < 300_000, "{name}: {} bytes", bytes.len());
         std::fs::write(&path, bytes).expect("write a PDF");
         check.arg(path);
@@ -72,7 +73,8 @@ fn checkers_that_are_not_ours_find_nothing() {
 fn a_screen_reader_comes_upon_things_in_order() {
     let directory = scratch();
     let path = directory.path().join("report.pdf");
-    std::fs::write(&path, pdf::render(&reference()).expect("a PDF")).expect("write a PDF");
+    std::fs::write(&path, pdf::render(&reference(), english()).expect("a PDF"))
+        .expect("write a PDF");
     let read = Command::new("pdfinfo").arg("-struct-text").arg(&path).output();
     let read = read.expect("pdfinfo: run tests/pdf-checkers/install.sh");
     assert!(read.status.success(), "{read:?}");

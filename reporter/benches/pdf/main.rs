@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use mailward_reporter::language::english;
 use mailward_reporter::render::pdf;
 use mailward_reporter::report::model::{ComponentMonth, Figure, LevelFigure, Report};
 
@@ -35,9 +36,11 @@ fn pdfs(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pdf");
     group.sample_size(20);
     for (name, report) in [("reference", reference()), ("200 components", large(200))] {
-        let bytes = pdf::render(&report).expect("the report can be drawn").len();
+        let bytes = pdf::render(&report, english()).expect("the report can be drawn").len();
         group.bench_function(format!("{name}, {bytes} bytes"), |bencher| {
-            bencher.iter(|| pdf::render(black_box(&report)).expect("the report can be drawn"));
+            bencher.iter(|| {
+                pdf::render(black_box(&report), english()).expect("the report can be drawn")
+            });
         });
     }
     group.finish();

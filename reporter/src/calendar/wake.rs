@@ -13,6 +13,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use super::{Task, drafts, due, last_digest};
 use crate::brand::Brand;
 use crate::clock::Month;
+use crate::language::Language;
 use crate::month::{self, ComputeError};
 use crate::post::{self, PostError};
 use crate::publish::{CALENDAR, Files, PublishError, Publisher};
@@ -126,7 +127,8 @@ impl Calendar {
         report.demo = self.demo;
         let branding = self.catalogue.branding.as_ref();
         report.brand = branding.map(|branding| Arc::new(Brand::of(branding)));
-        post::queue_digest(&self.store, distribution, (date, &report), now_ms)?;
+        let say = Language::of(&self.catalogue);
+        post::queue_digest(&self.store, distribution, (date, &report, &say), now_ms)?;
         Ok(())
     }
 
@@ -213,7 +215,8 @@ impl Calendar {
         let note = match task {
             Task::Draft(month) => {
                 let draft = publisher.draft(month, now_ms).map_err(failed)?;
-                let files = Files::of(&draft).map_err(|e| failed(PublishError::Render(e)))?;
+                let files = Files::of(&draft, &Language::of(&self.catalogue))
+                    .map_err(|e| failed(PublishError::Render(e)))?;
                 drafts::keep(&self.data, month, &files)
                     .map_err(|source| CalendarError::Draft { month, source })?;
                 files.report_json

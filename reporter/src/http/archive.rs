@@ -9,7 +9,9 @@ use mailward_evidence::Stopwatch;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::interval::Span;
-use crate::publish::manifest;
+use crate::language::Language;
+use crate::publish::{manifest, recompute};
+use crate::render::json;
 use crate::report::model::Report;
 use crate::status::{self, Row};
 use crate::store::{NewEdition, Store, StoreError};
@@ -40,6 +42,10 @@ pub struct Edition {
     pub files: NewEdition,
     /// Its report, read back.
     pub report: Report,
+    /// SHA-256 of report.json, in hexadecimal.
+    pub digest: String,
+    /// The language it was published in.
+    pub language: Arc<Language>,
 }
 
 /// What the pages read from the store.
@@ -119,7 +125,9 @@ impl Archive {
         let Some(files) = read else { return Ok(None) };
         let report = serde_json::from_str(&files.report_json)
             .map_err(|e| Missing::Failed(StoreError::Damaged(format!("report of {month}: {e}"))))?;
-        let edition = Arc::new(Edition { files, report });
+        let digest = json::digest(&files.report_json);
+        let language = recompute::language(&files.definition_toml);
+        let edition = Arc::new(Edition { files, report, digest, language });
         let mut kept = self.editions.lock().await;
         if kept.len() >= KEPT_EDITIONS {
             kept.remove(0);

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::served::{self, Served};
 use super::skin::Skin;
 use crate::clock::day_start_ms;
-use crate::render::page::{self, Shell, words};
+use crate::language::english;
+use crate::render::page::{self, Shell};
 use crate::render::{badge, feed, headline};
 use crate::report::model::Ms;
 use crate::status::{Outage, Row, Status};
@@ -45,11 +46,11 @@ impl Bundle {
         let mut badges = HashMap::new();
         for row in &status.rows {
             components.insert(row.id.clone(), html(page::component(&status, row, shell)?));
-            let svg = badge::badge(row)?.into_bytes();
+            let svg = badge::badge(row, &shell.say)?.into_bytes();
             let badge = Served::new("image/svg+xml", svg, served::LIVE).for_everyone();
             badges.insert(row.id.clone(), badge);
         }
-        let feed = feed::feed(&status)?.into_bytes();
+        let feed = feed::feed(&status, &shell.say)?.into_bytes();
         let api = Served::new("application/json", public(&status).to_string().into(), served::LIVE);
         Ok(Self {
             front: html(page::status(&status, shell)?),
@@ -80,11 +81,11 @@ impl Bundle {
 
 /// `/api/v1/status`: what the page says, for programs.
 fn public(status: &Status) -> Value {
-    let said = headline::headline(status);
+    let said = headline::headline(status, english());
     json!({
         "service": status.service,
         "zone": status.zone.iana_name(),
-        "as_of": words::instant(status.now_ms),
+        "as_of": page::instant(status.now_ms),
         "demo": status.demo,
         "state": said.state.label(),
         "summary": said.sentence,
@@ -96,8 +97,8 @@ fn public(status: &Status) -> Value {
             .collect::<Vec<_>>(),
         "maintenance": status.maintenance.iter().map(|m| json!({
             "components": m.names,
-            "from": words::instant(m.from_ms),
-            "to": words::instant(m.to_ms),
+            "from": page::instant(m.from_ms),
+            "to": page::instant(m.to_ms),
             "reason": m.reason,
         })).collect::<Vec<_>>(),
     })
@@ -109,10 +110,10 @@ fn component(status: &Status, row: &Row) -> Value {
         "name": row.name,
         "group": row.group,
         "state": row.now.state.label(),
-        "since": row.now.since_ms.map(words::instant),
-        "until": row.now.until_ms.map(words::instant),
+        "since": row.now.since_ms.map(page::instant),
+        "until": row.now.until_ms.map(page::instant),
         "reason": row.now.why,
-        "explanation": headline::explain(status, row),
+        "explanation": headline::explain(status, row, english()),
         "sites": row.sites.iter().map(|s| json!({"site": s.site, "state": s.state.label()}))
             .collect::<Vec<_>>(),
         "month_to_date": row.month.as_ref().map(|m| json!({
@@ -125,8 +126,8 @@ fn component(status: &Status, row: &Row) -> Value {
 pub(super) fn outage(row: &Row, outage: &Outage) -> Value {
     json!({
         "component": row.id,
-        "from": words::instant(outage.from_ms),
-        "to": (!outage.open).then(|| words::instant(outage.to_ms)),
+        "from": page::instant(outage.from_ms),
+        "to": (!outage.open).then(|| page::instant(outage.to_ms)),
         "open": outage.open,
         "reason": outage.why,
         "url": page::outage_href(&row.id, outage.from_ms),

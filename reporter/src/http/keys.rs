@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::served::LIVE;
 use super::{Shared, live};
+use crate::language::Local;
 use crate::render::page::{self, KeyView};
-use crate::render::words::Local;
 use crate::report::model::At;
 use crate::sign::PublicKey;
 
@@ -17,7 +17,8 @@ pub(super) async fn page(State(site): Shared) -> Response {
         Err(missing) => return site.missing("the public keys", missing),
     };
     let zone = site.bundle().status.zone.iana_name().unwrap_or("UTC").to_owned();
-    let local = Local::new(&zone);
+    let say = site.say();
+    let local = Local::new(&say, &zone);
     // what signs now first
     let keys: Vec<KeyView> = known
         .into_iter()

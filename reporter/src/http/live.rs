@@ -49,7 +49,7 @@ pub(super) async fn badge(
 }
 
 fn no_part(site: &Site) -> Response {
-    site.not_found("This service has no part of that name.")
+    site.not_found(site.say().problem.no_part())
 }
 
 pub(super) async fn api_history(
@@ -92,7 +92,7 @@ pub(super) async fn day(State(site): Shared, Path((id, date)): Path<(String, Str
     // one address a day: other spellings of the date are not found
     let date = match date.parse::<Date>() {
         Ok(parsed) if parsed.to_string() == date && parsed <= today => parsed,
-        _ => return site.not_found("There is no such day, or it has not come yet."),
+        _ => return site.not_found(site.say().problem.no_day()),
     };
     let made = if row.days.first().is_some_and(|first| date >= first.date) {
         page::day::day(status, row, date, &bundle.shell)
@@ -116,7 +116,7 @@ pub(super) async fn outage(
     let status = &bundle.status;
     let Some(row) = status.row(&id) else { return no_part(&site) };
     let Ok(at) = mailward_evidence::Instant::parse(&from) else {
-        return site.not_found("There is no such outage.");
+        return site.not_found(site.say().problem.no_outage());
     };
     let at_ms = at.ms();
     if let Some(outage) = around(row, at_ms) {
@@ -135,10 +135,7 @@ pub(super) async fn outage(
             Err(missing) => return site.missing("a page about the past", missing),
         }
     }
-    site.not_found(
-        "No outage is on record at that time. Evidence that arrived late may have shown that \
-         there was none.",
-    )
+    site.not_found(site.say().problem.no_outage_then())
 }
 
 fn around(row: &Row, at_ms: i64) -> Option<&Outage> {

@@ -11,7 +11,7 @@ use super::archive::Edition;
 use super::served::{FIXED, LIVE};
 use super::{Shared, Site, live};
 use crate::publish::manifest::{self, MANIFEST, PUBLIC_KEY, SIGNATURE};
-use crate::render::page::{self, Download, words};
+use crate::render::page::{self, Download};
 use crate::render::performance;
 use crate::status::MonthEntry;
 
@@ -54,7 +54,7 @@ pub(super) async fn part_of(
     let Some(entry) = find(&site, &month) else { return unpublished(&site, &month) };
     match entry.editions.iter().find(|e| e.to_string() == number) {
         Some(number) => answer_part(&site, (&month, *number), (&file, kind), FIXED).await,
-        None => site.not_found("This month has no such edition."),
+        None => site.not_found(site.say().problem.no_edition()),
     }
 }
 
@@ -82,7 +82,7 @@ async fn answer_part(
         Ok(Some(edition)) => match manifest::part(&edition.files, name) {
             // under its own name, so that the manifest's digests find it where it is kept
             Some(bytes) => download(kind, name, bytes.to_vec(), cache),
-            None => site.not_found("This edition was made before editions were signed."),
+            None => site.not_found(site.say().problem.unsigned()),
         },
         Ok(None) => unpublished(site, month),
         Err(missing) => site.missing("a published month", missing),
@@ -99,7 +99,7 @@ pub(super) async fn edition(
     let known = entry.editions.iter().find(|e| e.to_string() == number);
     match known {
         Some(number) => answer(&site, &entry, *number, form, FIXED).await,
-        None => site.not_found("This month has no such edition."),
+        None => site.not_found(site.say().problem.no_edition()),
     }
 }
 
@@ -120,12 +120,10 @@ fn find(site: &Site, month: &str) -> Option<MonthEntry> {
 fn unpublished(site: &Site, month: &str) -> Response {
     let real = month.len() == 7 && format!("{month}-01").parse::<jiff::civil::Date>().is_ok();
     if real {
-        site.not_found(&format!(
-            "The report for {} has not been published.",
-            words::month_title(month)
-        ))
+        let month = site.say().month_name(month);
+        site.not_found(&site.say().problem.unpublished(month))
     } else {
-        site.not_found("There is no such month. Months are written as 2026-10.")
+        site.not_found(site.say().problem.no_month())
     }
 }
 
@@ -162,33 +160,36 @@ fn month_page(
     edition: &Arc<Edition>,
     cache: &'static str,
 ) -> Response {
-    let title = words::month_title(&entry.month);
+    let bundle = site.bundle();
+    let shell = &bundle.shell;
+    let text = &shell.say.page;
+    let title = shell.say.month_name(&entry.month);
     let number = edition.files.edition;
     let base = format!("/performance/{}/editions/{number}", entry.month);
     let mut links = vec![
-        Download { href: format!("{base}.pdf"), text: "This report as PDF".to_owned() },
-        Download { href: format!("{base}.json"), text: "Its figures as JSON".to_owned() },
-        Download { href: format!("{base}.csv"), text: "Its outages as CSV".to_owned() },
-        Download { href: format!("{base}/daily.csv"), text: "Its days as CSV".to_owned() },
+        Download { href: format!("{base}.pdf"), text: text.as_pdf().to_owned() },
+        Download { href: format!("{base}.json"), text: text.as_json().to_owned() },
+        Download { href: format!("{base}.csv"), text: text.outages_csv().to_owned() },
+        Download { href: format!("{base}/daily.csv"), text: text.days_csv().to_owned() },
     ];
     if edition.files.seal.is_some() {
         let signed = [
-            (format!("{base}/{MANIFEST}"), "Its manifest: the digest of every part"),
-            (format!("{base}/{SIGNATURE}"), "The signature over the manifest"),
-            ("/performance/keys".to_owned(), "The keys that sign reports"),
+            (format!("{base}/{MANIFEST}"), text.manifest()),
+            (format!("{base}/{SIGNATURE}"), text.signature()),
+            ("/performance/keys".to_owned(), text.keys()),
         ];
         links.extend(signed.map(|(href, text)| Download { href, text: text.to_owned() }));
     }
     for other in entry.editions.iter().filter(|n| **n != number) {
         links.push(Download {
             href: format!("/performance/{}/editions/{other}", entry.month),
-            text: format!("Edition {other}"),
+            text: shell.say.provenance.edition(other),
         });
     }
     // an earlier edition was replaced, and the page of a fixed address never changes
     let differs = if cache == LIVE { entry.differs.as_slice() } else { &[] };
-    let made = performance::render(&edition.report)
-        .and_then(|body| page::month(&title, differs, &body, links, &site.bundle().shell));
+    let made = performance::render(&edition.report, &edition.digest, &edition.language)
+        .and_then(|body| page::month(&title, differs, (&body, &edition.language), links, shell));
     let mut response = live::html(site, made);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     response

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::language::english;
+
 use mailward_catalogue::quantity::show_duration;
 use mailward_catalogue::{
     Catalogue, Component, Effect, Level, LevelHours, Measure, Need, Probe, Schedule, UnknownPolicy,
@@ -14,10 +16,11 @@ type Terms = BTreeMap<&'static str, String>;
 /// A sentence for each difference that a figure may rest on.
 #[must_use]
 pub fn changes(before: &Catalogue, after: &Catalogue) -> Vec<String> {
+    let text = &english().change;
     let mut said = Vec::new();
     let zones = [&before.service.zone_name, &after.service.zone_name];
     if zones[0] != zones[1] {
-        said.push(format!("The zone is {}; it was {}.", zones[1], zones[0]));
+        said.push(text.zone(zones[1], zones[0]));
     }
     let of = |catalogue: &Catalogue| {
         let components = catalogue.components.iter().map(|c| (c.id.clone(), component(c)));
@@ -25,8 +28,7 @@ pub fn changes(before: &Catalogue, after: &Catalogue) -> Vec<String> {
         let levels = catalogue.levels.iter().map(|l| (l.id.clone(), level(l)));
         [components.collect(), probes.collect(), levels.collect::<Vec<_>>()]
     };
-    let kinds = ["component", "check", "level"];
-    for ((kind, before), after) in kinds.into_iter().zip(of(before)).zip(of(after)) {
+    for ((kind, before), after) in Kind::ALL.into_iter().zip(of(before)).zip(of(after)) {
         compare(kind, &before, &after, &mut said);
     }
     settings(before, after, &mut said);
@@ -40,28 +42,75 @@ pub fn changes(before: &Catalogue, after: &Catalogue) -> Vec<String> {
             ("notice", told(catalogue.maintenance.notice)),
         ])
     };
-    terms("Maintenance", &maintenance(before), &maintenance(after), &mut said);
+    let told = |name: &str, now: &str, was: &str| text.maintenance(name, now, was);
+    terms(&maintenance(before), &maintenance(after), told, &mut said);
     said
 }
 
 fn compare(
-    kind: &str,
+    kind: Kind,
     before: &[(String, Terms)],
     after: &[(String, Terms)],
     said: &mut Vec<String>,
 ) {
     for (id, now) in after {
         match before.iter().find(|(other, _)| other == id) {
-            Some((_, was)) => terms(&format!("The {kind} {id}"), was, now, said),
-            None => said.push(format!("The {kind} {id} is new.")),
+            Some((_, was)) => {
+                terms(was, now, |name, now, was| kind.differs([id, name, now, was]), said);
+            }
+            None => said.push(kind.is_new(id)),
         }
     }
     for (id, _) in before.iter().filter(|(id, _)| !after.iter().any(|(other, _)| other == id)) {
-        said.push(format!("The {kind} {id} is gone."));
+        said.push(kind.is_gone(id));
     }
 }
 
-fn terms(whose: &str, before: &Terms, after: &Terms, said: &mut Vec<String>) {
+/// A thing with terms.
+#[derive(Clone, Copy)]
+enum Kind {
+    Component,
+    Check,
+    Level,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Component, Self::Check, Self::Level];
+
+    fn is_new(self, id: &str) -> String {
+        let text = &english().change;
+        match self {
+            Self::Component => text.new_component(id),
+            Self::Check => text.new_check(id),
+            Self::Level => text.new_level(id),
+        }
+    }
+
+    fn is_gone(self, id: &str) -> String {
+        let text = &english().change;
+        match self {
+            Self::Component => text.gone_component(id),
+            Self::Check => text.gone_check(id),
+            Self::Level => text.gone_level(id),
+        }
+    }
+
+    fn differs(self, [id, name, now, was]: [&str; 4]) -> String {
+        let text = &english().change;
+        match self {
+            Self::Component => text.component(id, name, now, was),
+            Self::Check => text.check(id, name, now, was),
+            Self::Level => text.level(id, name, now, was),
+        }
+    }
+}
+
+fn terms(
+    before: &Terms,
+    after: &Terms,
+    told: impl Fn(&str, &str, &str) -> String,
+    said: &mut Vec<String>,
+) {
     let mut names: Vec<_> = before.keys().chain(after.keys()).collect();
     names.sort_unstable();
     names.dedup();
@@ -70,7 +119,7 @@ fn terms(whose: &str, before: &Terms, after: &Terms, said: &mut Vec<String>) {
         let was = before.get(name).cloned().unwrap_or_else(none);
         let now = after.get(name).cloned().unwrap_or_else(none);
         if was != now {
-            said.push(format!("{whose}: {name} is {now}; it was {was}."));
+            said.push(told(name, &now, &was));
         }
     }
 }
@@ -188,33 +237,35 @@ fn level(level: &Level) -> Terms {
 
 /// What a probe asks may name hosts and accounts: that it changed is said, and not how.
 fn settings(before: &Catalogue, after: &Catalogue, said: &mut Vec<String>) {
+    let text = &english().change;
     for probe in &after.probes {
         let Some(was) = before.probe(&probe.id) else { continue };
         if (&was.settings, &was.credentials) != (&probe.settings, &probe.credentials) {
-            said.push(format!("The check {}: what it asks of the service changed.", probe.id));
+            said.push(text.asks(&probe.id));
         }
         if was.sites != probe.sites {
-            said.push(format!("The check {}: the sites it runs at changed.", probe.id));
+            said.push(text.sites(&probe.id));
         }
     }
 }
 
 fn hours(before: &Catalogue, after: &Catalogue, said: &mut Vec<String>) {
+    let text = &english().change;
     for hours in &after.hours {
         match before.hours_named(&hours.name) {
-            None => said.push(format!("The hours {} are new.", hours.name)),
+            None => said.push(text.hours_new(&hours.name)),
             Some(was) if was != hours => {
-                let what = match (was.weekly == hours.weekly, was.holidays == hours.holidays) {
-                    (true, _) => "their holidays changed",
-                    (false, true) => "their times changed",
-                    (false, false) => "their times and holidays changed",
-                };
-                said.push(format!("The hours {}: {what}.", hours.name));
+                let name = &hours.name;
+                said.push(match (was.weekly == hours.weekly, was.holidays == hours.holidays) {
+                    (true, _) => text.hours_holidays(name),
+                    (false, true) => text.hours_times(name),
+                    (false, false) => text.hours_both(name),
+                });
             }
             Some(_) => {}
         }
     }
     for gone in before.hours.iter().filter(|h| after.hours_named(&h.name).is_none()) {
-        said.push(format!("The hours {} are gone.", gone.name));
+        said.push(text.hours_gone(&gone.name));
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{differing, sentence};
 use super::recompute::{Parts, RecomputeError};
+use crate::language::english;
 use crate::month::{self, ComputeError};
 use crate::report::model::LevelChange;
 use crate::store::{EditionHead, Store, StoreError};
@@ -86,7 +87,7 @@ pub fn since(
     let now = month::figures(store, &parts.catalogue, parts.month, now_ms)?;
     let levels = differing(&parts.report, &now);
     if !levels.is_empty() {
-        let figures: Vec<String> = levels.iter().map(sentence).collect();
+        let figures: Vec<String> = levels.iter().map(|level| sentence(level, english())).collect();
         tracing::warn!(
             month = head.month,
             edition = head.edition,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailward_evidence::{ProbeId, TicketEventKind};
 
 use crate::interval::Span;
-use crate::render::words::Local;
+use crate::language::{Local, english};
 use crate::report::model::At;
 use crate::segment::{Evidence, Segment, Stream};
 
@@ -15,35 +15,86 @@ const MOST: usize = 50;
 
 /// A sentence for each difference within the period.
 #[must_use]
-pub fn changes(before: &Evidence, after: &Evidence, period: Span, local: &Local) -> Vec<String> {
+pub(crate) fn changes(
+    before: &Evidence,
+    after: &Evidence,
+    period: Span,
+    local: &Local<'_>,
+) -> Vec<String> {
     let mut said = outcomes(before, after, period, local);
     if rosters(before, period) != rosters(after, period) {
-        said.push("Which checks agents were due to run is stated differently.".to_owned());
+        said.push(english().change.rosters().to_owned());
     }
-    said.extend(records("exclusion", &exclusions(before, period), &exclusions(after, period)));
-    said.extend(records("ticket", &tickets(before, period), &tickets(after, period)));
-    said.extend(records("count", &counts(before, period, local), &counts(after, period, local)));
+    said.extend(records(Kind::Exclusion, &exclusions(before, period), &exclusions(after, period)));
+    said.extend(records(Kind::Ticket, &tickets(before, period), &tickets(after, period)));
+    said.extend(records(
+        Kind::Count,
+        &counts(before, period, local),
+        &counts(after, period, local),
+    ));
     said
 }
 
 /// Records by name, as text that differs where they do.
 type Named = BTreeMap<String, String>;
 
-fn records(kind: &str, before: &Named, after: &Named) -> Vec<String> {
+/// A kind of records.
+#[derive(Clone, Copy)]
+enum Kind {
+    Exclusion,
+    Ticket,
+    Count,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy)]
+enum Fate {
+    Came,
+    Superseded,
+    Withdrawn,
+}
+
+impl Kind {
+    fn told(self, fate: Fate, name: &str) -> String {
+        let text = &english().change;
+        match (self, fate) {
+            (Self::Exclusion, Fate::Came) => text.exclusion_came(name),
+            (Self::Exclusion, Fate::Superseded) => text.exclusion_superseded(name),
+            (Self::Exclusion, Fate::Withdrawn) => text.exclusion_withdrawn(name),
+            (Self::Ticket, Fate::Came) => text.ticket_came(name),
+            (Self::Ticket, Fate::Superseded) => text.ticket_superseded(name),
+            (Self::Ticket, Fate::Withdrawn) => text.ticket_withdrawn(name),
+            (Self::Count, Fate::Came) => text.count_came(name),
+            (Self::Count, Fate::Superseded) => text.count_superseded(name),
+            (Self::Count, Fate::Withdrawn) => text.count_withdrawn(name),
+        }
+    }
+
+    fn more(self, n: usize) -> String {
+        let text = &english().change;
+        match self {
+            Self::Exclusion => text.exclusions_more(n),
+            Self::Ticket => text.tickets_more(n),
+            Self::Count => text.counts_more(n),
+        }
+    }
+}
+
+fn records(kind: Kind, before: &Named, after: &Named) -> Vec<String> {
     let mut said = Vec::new();
     for (name, now) in after {
         match before.get(name) {
-            None => said.push(format!("The {kind} {name} came.")),
-            Some(was) if was != now => said.push(format!("The {kind} {name} was superseded.")),
+            None => said.push(kind.told(Fate::Came, name)),
+            Some(was) if was != now => said.push(kind.told(Fate::Superseded, name)),
             Some(_) => {}
         }
     }
     let gone = before.keys().filter(|name| !after.contains_key(*name));
-    said.extend(gone.map(|name| format!("The {kind} {name} was withdrawn.")));
+    said.extend(gone.map(|name| kind.told(Fate::Withdrawn, name)));
     if said.len() > MOST {
         let more = said.len() - MOST;
         said.truncate(MOST);
-        said.push(format!("And {more} more of the kind {kind}."));
+        said.push(kind.more(more));
     }
     said
 }
@@ -66,7 +117,7 @@ fn tickets(evidence: &Evidence, period: Span) -> Named {
     touching.map(|t| (t.id.to_string(), format!("{t:?}"))).collect()
 }
 
-fn counts(evidence: &Evidence, period: Span, local: &Local) -> Named {
+fn counts(evidence: &Evidence, period: Span, local: &Local<'_>) -> Named {
     let within = evidence.counts.iter().filter(|count| period.contains(count.from.ms()));
     let name = |c: &mailward_evidence::Count| {
         format!("of {} from {}", c.series, local.short(At(c.from.ms())))
@@ -97,7 +148,7 @@ fn said_of(stream: &Stream, period: Span) -> Vec<(i64, i64, Segment)> {
     clipped.collect()
 }
 
-fn outcomes(before: &Evidence, after: &Evidence, period: Span, local: &Local) -> Vec<String> {
+fn outcomes(before: &Evidence, after: &Evidence, period: Span, local: &Local<'_>) -> Vec<String> {
     let of = |evidence: &Evidence| {
         let streams = evidence
             .streams
@@ -123,12 +174,12 @@ fn outcomes(before: &Evidence, after: &Evidence, period: Span, local: &Local) ->
         *entry = (entry.0 + 1, entry.1.min(from), entry.2.max(to));
     }
     let sentences = differ.into_iter().map(|(probe, (agents, from, to))| {
-        let whose = if agents == 1 { "one agent".to_owned() } else { format!("{agents} agents") };
-        format!(
-            "Outcomes of the check {probe} came or were superseded, of {whose}, between {} and {}.",
-            local.short(At(from)),
-            local.short(At(to))
-        )
+        let text = &english().change;
+        let (from, to) = (local.short(At(from)), local.short(At(to)));
+        match agents {
+            1 => text.outcomes(probe, from, to),
+            n => text.outcomes_of(probe, n, from, to),
+        }
     });
     sentences.collect()
 }

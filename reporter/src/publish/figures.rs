@@ -1,6 +1,7 @@
 //! Which figures of a month differ between two reports: the results, their bounds and what they
 //! are reckoned from. Not what is only listed beside them, and not how they are spelt.
 
+use crate::language::{Language, english};
 use crate::render::words::{self, Standing};
 use crate::report::model::{Figure, LevelChange, LevelFigure, Report, Stated};
 
@@ -34,24 +35,21 @@ pub fn differing(before: &Report, after: &Report) -> Vec<LevelChange> {
 }
 
 fn name(report: &Report, level: &LevelFigure) -> String {
-    format!("{}: {}", words::subject(report, level), words::measure(level))
+    format!("{}: {}", words::subject(report, level), english().measure(level))
 }
 
 fn stated(level: &LevelFigure) -> Stated {
+    let say = english();
     let detail = match &level.figure {
-        Figure::Availability(a) => match (a.low_pct, a.high_pct) {
-            (Some(low), Some(high)) => {
-                format!("between {} and {} %", words::cut_pct(low), words::cut_pct(high))
-            }
-            _ => String::new(),
-        },
-        _ => words::detail(level),
+        Figure::Availability(a) => say.between(a).unwrap_or_default(),
+        _ => say.detail(level),
     };
     Stated {
-        shown: words::result(level),
+        shown: say.result(level),
         detail,
-        verdict: Standing::of(level).word().to_owned(),
+        verdict: say.standing(Standing::of(level)).to_owned(),
         met: level.met,
+        level: Some(Box::new(level.clone().alone())),
     }
 }
 
@@ -86,25 +84,49 @@ fn same(a: &LevelFigure, b: &LevelFigure) -> bool {
         }
 }
 
-/// A change in one line: `Portal: Availability: 99.463 % (missed), was 99.851 % (met)`.
+/// A change in one line: `Portal: Availability: 99.463 % (Missed), was 99.851 % (Met)`.
 #[must_use]
-pub fn sentence(change: &LevelChange) -> String {
-    let told = |stated: &Stated, with_detail: bool| match (with_detail, stated.detail.as_str()) {
-        (true, detail) if !detail.is_empty() => {
-            format!("{} ({detail}; {})", stated.shown, stated.verdict)
+pub fn sentence(change: &LevelChange, say: &Language) -> String {
+    let told = |stated: &Stated, with_detail: bool| {
+        let (shown, detail, verdict) = worded(stated, say);
+        match (with_detail, detail.as_str()) {
+            (true, detail) if !detail.is_empty() => {
+                say.list.explained(shown, format!("{detail}; {verdict}"))
+            }
+            _ => say.list.explained(shown, verdict),
         }
-        _ => format!("{} ({})", stated.shown, stated.verdict),
     };
+    let name = change_name(change, say);
+    let text = &say.differs;
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => {
             // where the results read alike, what lies behind them is what differs
             let alike = before.shown == after.shown;
-            format!("{}: {}, was {}", change.name, told(after, alike), told(before, alike))
+            text.figure(name, told(after, alike), told(before, alike))
         }
-        (None, Some(after)) => format!("{}: {}, is new", change.name, told(after, false)),
-        (Some(before), None) => {
-            format!("{}: is gone, was {}", change.name, told(before, false))
-        }
-        (None, None) => change.name.clone(),
+        (None, Some(after)) => text.new(name, told(after, false)),
+        (Some(before), None) => text.gone(name, told(before, false)),
+        (None, None) => name,
     }
+}
+
+/// How the scorecard names a level that changed.
+pub(crate) fn change_name(change: &LevelChange, say: &Language) -> String {
+    let renamed = change.stated().and_then(|level| {
+        let subject = change.name.strip_suffix(&format!(": {}", english().measure(level)))?;
+        Some(say.list.headed(subject, say.measure(level)))
+    });
+    renamed.unwrap_or_else(|| change.name.clone())
+}
+
+/// A level's result, what lies behind it, and the verdict; as it was kept where that is all.
+pub(crate) fn worded(stated: &Stated, say: &Language) -> (String, String, String) {
+    let Some(level) = stated.level.as_deref() else {
+        return (stated.shown.clone(), stated.detail.clone(), stated.verdict.clone());
+    };
+    let detail = match &level.figure {
+        Figure::Availability(a) => say.between(a).unwrap_or_default(),
+        _ => say.detail(level),
+    };
+    (say.result(level), detail, say.standing(Standing::of(level)).to_owned())
 }

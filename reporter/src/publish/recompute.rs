@@ -1,11 +1,14 @@
 //! Judges an edition again from nothing but itself: its definition, its evidence and its
 //! tallies, at the instant it was made. Neither store nor clock is asked.
 
+use std::sync::Arc;
+
 use mailward_catalogue::Catalogue;
 
 use super::canonical::{self, UnpackError};
 use super::figures::differing;
 use crate::clock::{Month, MonthError};
+use crate::language::{Language, english};
 use crate::report::model::{LevelChange, Report};
 use crate::report::{self, ReportError, Tallies};
 use crate::segment::Evidence;
@@ -78,6 +81,13 @@ pub(super) fn definition(text: &str) -> Result<Catalogue, RecomputeError> {
     let parsed = mailward_catalogue::parse("definition", text);
     let fault = parsed.faults.first().map(ToString::to_string).unwrap_or_default();
     parsed.catalogue.ok_or(RecomputeError::Definition(fault))
+}
+
+/// The language that an edition was published in; English where this program does not accept its
+/// definition any more.
+#[must_use]
+pub fn language(definition_toml: &str) -> Arc<Language> {
+    definition(definition_toml).map_or_else(|_| english().clone(), |own| Language::of(&own))
 }
 
 /// The report of an edition's month, from nothing but the edition. Levels, rows and exclusions

@@ -4,12 +4,14 @@
 mod alone;
 mod later;
 mod sealed;
+mod worded;
 
 use std::sync::Arc;
 
 use mailward_evidence::{Clock, ManualClock, Record};
 
 use super::*;
+use crate::language::english;
 use crate::sign::tests::key;
 use crate::store::Source;
 
@@ -107,7 +109,7 @@ fn an_edition_holds_all_it_was_judged_by() {
     let report: Report = serde_json::from_str(&kept.report_json).unwrap();
     assert_eq!(report, edition.report);
     assert_eq!(report.published_by.as_deref(), Some("A. Manager"));
-    assert_eq!(kept.pdf, pdf::render(&report).unwrap());
+    assert_eq!(kept.pdf, pdf::render(&report, english()).unwrap());
     assert_eq!(kept.outages_csv, csv::outages(&report));
     assert_eq!(kept.daily_csv, csv::daily(&report));
     assert_eq!(kept.definition_toml, DEFINITION);

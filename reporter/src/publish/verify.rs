@@ -8,6 +8,7 @@ use super::manifest::{
     self, DEFINITION, EVIDENCE, MANIFEST, Manifest, PARTS, PUBLIC_KEY, REPORT, SIGNATURE,
 };
 use super::recompute::unfounded;
+use crate::language::english;
 use crate::report::model::Report;
 use crate::sign::PublicKey;
 use crate::store::NewEdition;
@@ -250,7 +251,8 @@ fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Foun
             found.add(FIGURES, Verdict::Holds, detail);
         }
         Ok(differing) => {
-            let sentences: Vec<String> = differing.iter().map(sentence).collect();
+            let sentences: Vec<String> =
+                differing.iter().map(|level| sentence(level, english())).collect();
             let detail = format!("the evidence gives otherwise: {}", sentences.join("; "));
             found.add(FIGURES, Verdict::Fails, detail);
         }

@@ -2,13 +2,14 @@
 
 use askama::Template;
 
+use crate::language::Language;
 use crate::status::{Row, State};
 
 #[derive(Template)]
 #[template(path = "badge.svg", escape = "html")]
 struct Badge<'a> {
     name: &'a str,
-    state: &'static str,
+    state: &'a str,
     fill: &'static str,
     ink: &'static str,
     name_width: usize,
@@ -22,9 +23,9 @@ struct Badge<'a> {
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn badge(row: &Row) -> askama::Result<String> {
+pub fn badge(row: &Row, say: &Language) -> askama::Result<String> {
     let name: String = row.name.chars().take(64).collect();
-    let state = row.now.state.words();
+    let state = say.state(row.now.state);
     let (fill, ink) = colours(row.now.state);
     // a sans at 11 px is about 6.5 px a character; textLength makes it exactly so everywhere
     let text = |words: &str| words.chars().count() * 13 / 2;

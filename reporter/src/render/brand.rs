@@ -25,7 +25,6 @@ pub(crate) struct Badge {
 #[derive(Clone, Debug)]
 pub(crate) struct LogoView {
     pub(crate) src: String,
-    pub(crate) words: String,
     /// In CSS pixels.
     pub(crate) width: u32,
     /// In CSS pixels.
@@ -37,7 +36,7 @@ impl Badge {
     pub(crate) fn new(brand: &Brand, src: Option<String>) -> Self {
         let logo = brand.logo.as_ref().zip(src).map(|(logo, src)| {
             let (width, height) = logo.within(BOX);
-            LogoView { src, words: brand.logo_words(), width: whole(width), height: whole(height) }
+            LogoView { src, width: whole(width), height: whole(height) }
         });
         Self {
             organisation: brand.organisation.clone(),

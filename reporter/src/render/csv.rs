@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 
 pub use levels::{levels, months};
 
+use crate::language::english;
 use crate::render::unfolded;
-use crate::render::words::{self, Local};
+use crate::render::words;
 use crate::report::grounds::{Interval, Said};
 use crate::report::model::{At, Figure, LevelFigure, Outage, Report};
 
 /// Every interval that counts as down, a line per level and outage.
 #[must_use]
 pub fn outages(report: &Report) -> String {
-    let local = Local::new(&report.zone);
     let mut table = Table::new(&[
         "service",
         "month",
@@ -43,7 +43,7 @@ pub fn outages(report: &Report) -> String {
     for level in &report.levels {
         let Figure::Availability(figure) = &level.figure else { continue };
         for outage in &figure.outages {
-            let reasons: Vec<_> = outage.reasons.iter().map(|r| words::plain_reason(r)).collect();
+            let reasons: Vec<_> = outage.reasons.iter().map(|r| english().reason(r)).collect();
             table
                 .head_cells(report)
                 .text(&level.id)
@@ -51,8 +51,8 @@ pub fn outages(report: &Report) -> String {
                 .text(&names(report, level, outage))
                 .plain(&words::iso(outage.from))
                 .plain(&words::iso(outage.to))
-                .plain(&local.sortable(outage.from))
-                .plain(&local.sortable(outage.to))
+                .plain(&words::sortable(&report.zone, outage.from))
+                .plain(&words::sortable(&report.zone, outage.to))
                 .plain(&words::seconds(outage.down_s))
                 .plain(&words::seconds(outage.at_least_s))
                 .plain(&words::seconds(outage.at_most_s))

@@ -4,8 +4,10 @@
 mod others;
 mod time;
 
+use crate::language::{Local, english};
 use crate::render::columns::{Emphasis, clean, paint};
-use crate::render::words::{self, Local, Standing};
+use crate::render::story;
+use crate::render::words::{self, Standing};
 use crate::report::grounds::{Grounds, LeftOut, Said};
 use crate::report::model::{At, LevelFigure, Report};
 
@@ -13,7 +15,7 @@ use crate::report::model::{At, LevelFigure, Report};
 struct Page<'a> {
     report: &'a Report,
     level: &'a LevelFigure,
-    local: Local,
+    local: Local<'a>,
     /// What stands before `--from` in the command that gives the records in full.
     export: &'a str,
     colour: bool,
@@ -24,7 +26,7 @@ struct Page<'a> {
 /// its range, such as `mailward export --data DIR`.
 #[must_use]
 pub fn explained(report: &Report, level: &LevelFigure, export: &str, colour: bool) -> String {
-    let local = Local::new(&report.zone);
+    let local = Local::new(english(), &report.zone);
     let mut page = Page { report, level, local, export, colour, text: String::new() };
     page.head();
     match level.grounds.as_deref() {
@@ -43,8 +45,12 @@ impl Page<'_> {
     fn head(&mut self) {
         let (report, level) = (self.report, self.level);
         let service = paint(&clean(&report.service), Emphasis::Bold, self.colour);
-        let month = words::month_name(&report.month);
-        self.line(&format!("{service} · {month} ({}) · {}", report.zone, words::edition(report)));
+        let month = english().month_name(&report.month);
+        self.line(&format!(
+            "{service} · {month} ({}) · {}",
+            report.zone,
+            story::edition(report, english())
+        ));
         let standing = Standing::of(level);
         let emphasis = match standing {
             Standing::Met => Emphasis::Good,
@@ -52,17 +58,17 @@ impl Page<'_> {
             Standing::NotProvable { .. } | Standing::NotEnough => Emphasis::Doubt,
             Standing::Nothing => Emphasis::Dim,
         };
-        let mut verdict = format!("{} {}", standing.sign(), standing.word());
-        if let Some(remark) = standing.remark() {
+        let mut verdict = format!("{} {}", standing.sign(), english().standing(standing));
+        if let Some(remark) = english().remark(standing) {
             verdict.push_str(&format!(" ({remark})"));
         }
         self.line(&format!(
             "{} · {}: {} · target {} · result {} · {}",
             level.id,
             clean(words::subject(report, level)),
-            words::measure(level),
-            words::target(level),
-            words::result(level),
+            english().measure(level),
+            english().target(level),
+            english().result(level),
             paint(&verdict, emphasis, self.colour),
         ));
     }
@@ -86,7 +92,7 @@ impl Page<'_> {
     /// What is not listed.
     fn left_out(&mut self, left: LeftOut) {
         if left.entries > 0 {
-            let entries = words::thousands(left.entries);
+            let entries = english().count(left.entries);
             self.line(&format!("  … and {entries} more that are not listed"));
         }
         if left.unrecorded > 0 {
@@ -103,7 +109,7 @@ const fn after(at: At) -> At {
 
 /// A reason as the records have it, and in plain words.
 fn reason(word: &str) -> String {
-    format!("{}: {}", clean(word), words::plain_reason(word))
+    format!("{}: {}", clean(word), english().reason(word))
 }
 
 /// An agent, where the reader may know it.

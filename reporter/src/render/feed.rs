@@ -4,7 +4,8 @@
 use askama::Template;
 use sha2::{Digest, Sha256};
 
-use crate::render::page::{outage_href, words};
+use crate::language::{Language, Moment};
+use crate::render::page::{instant, outage_href};
 use crate::status::{Outage, Row, Status};
 
 /// The most entries: the latest ones.
@@ -12,7 +13,9 @@ const MAX_ENTRIES: usize = 50;
 
 #[derive(Template)]
 #[template(path = "feed.xml", escape = "html")]
-struct Feed {
+struct Feed<'a> {
+    language: &'a str,
+    title: String,
     service: String,
     id: String,
     updated: String,
@@ -32,47 +35,50 @@ struct Entry {
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn feed(status: &Status) -> askama::Result<String> {
+pub fn feed(status: &Status, say: &Language) -> askama::Result<String> {
     let mut outages: Vec<(&Row, &Outage)> =
         status.rows.iter().flat_map(|row| row.outages.iter().map(move |o| (row, o))).collect();
     outages.sort_by_key(|(_, o)| std::cmp::Reverse(changed(o)));
     outages.truncate(MAX_ENTRIES);
     let entries: Vec<Entry> =
-        outages.into_iter().map(|(row, outage)| entry(status, row, outage)).collect();
+        outages.into_iter().map(|(row, outage)| entry(status, row, outage, say)).collect();
     // an empty feed has not changed since the epoch: it must not look new at every fetch
-    let updated = entries.first().map_or_else(|| words::instant(0), |e| e.updated.clone());
-    Feed { id: urn(&[&status.service]), service: status.service.clone(), updated, entries }.render()
+    let updated = entries.first().map_or_else(|| instant(0), |e| e.updated.clone());
+    Feed {
+        language: say.tag(),
+        title: say.page.feed_title(&status.service),
+        id: urn(&[&status.service]),
+        service: status.service.clone(),
+        updated,
+        entries,
+    }
+    .render()
 }
 
 const fn changed(outage: &Outage) -> i64 {
     if outage.open { outage.from_ms } else { outage.to_ms }
 }
 
-fn entry(status: &Status, row: &Row, outage: &Outage) -> Entry {
-    let began = words::stamp(outage.from_ms, &status.zone);
+fn entry(status: &Status, row: &Row, outage: &Outage, say: &Language) -> Entry {
+    let began = say.at(Moment::stamp, outage.from_ms, &status.zone);
     let (title, mut text) = if outage.open {
-        (
-            format!("{}: not working since {began}", row.name),
-            format!("Our checks cannot reach {} since {began}.", row.name),
-        )
+        (say.status.feed_down(&row.name, &began), say.status.feed_down_text(&row.name, &began))
     } else {
-        let length = words::duration(outage.to_ms - outage.from_ms);
-        let ended = words::stamp(outage.to_ms, &status.zone);
+        let length = say.about(outage.to_ms - outage.from_ms);
+        let ended = say.at(Moment::stamp, outage.to_ms, &status.zone);
         (
-            format!("{}: was not working for {length}", row.name),
-            format!("Our checks could not reach {} from {began} to {ended}.", row.name),
+            say.status.feed_was_down(&row.name, length),
+            say.status.feed_was_down_text(&row.name, &began, ended),
         )
     };
     if let Some(why) = outage.why {
-        text.push_str(" What they saw: ");
-        text.push_str(why);
-        text.push('.');
+        text = say.status.feed_saw(text, say.why(why));
     }
     Entry {
-        id: urn(&[&status.service, &row.id, &words::instant(outage.from_ms)]),
+        id: urn(&[&status.service, &row.id, &instant(outage.from_ms)]),
         title,
-        updated: words::instant(changed(outage)),
-        published: words::instant(outage.from_ms),
+        updated: instant(changed(outage)),
+        published: instant(outage.from_ms),
         href: outage_href(&row.id, outage.from_ms),
         text,
     }

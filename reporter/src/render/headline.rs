@@ -1,8 +1,8 @@
 //! The first sentence of the page: the state of the whole service in words, and what follows
 //! from it. It says what our checks see and never guesses a cause.
 
-use crate::render::page::words;
-use crate::status::{Row, Shade, State, Status};
+use crate::language::Language;
+use crate::status::{Form, Row, Shade, State, Status};
 
 /// The overall state in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Headline {
 
 /// Says how the service is.
 #[must_use]
-pub fn headline(status: &Status) -> Headline {
+pub fn headline(status: &Status, say: &Language) -> Headline {
     let state = status.overall();
     let affected: Vec<&Row> = status.rows.iter().filter(|r| r.now.state == state).collect();
     let names: Vec<&str> = affected.iter().map(|r| r.name.as_str()).collect();
@@ -25,122 +25,119 @@ pub fn headline(status: &Status) -> Headline {
     let subject = if all && status.rows.len() > 1 {
         status.service.clone()
     } else if names.len() <= 3 {
-        words::list(&names)
+        say.and_list(&names)
     } else {
-        format!("{} of {} parts of {}", names.len(), status.rows.len(), status.service)
+        say.headline.parts(names.len(), status.rows.len(), &status.service)
     };
-    let are = if names.len() > 1 && !all { "are" } else { "is" };
-    let sentence = match state {
-        State::Working => format!("{} is working", status.service),
-        State::NotWorking => format!("Our checks cannot reach {subject}"),
-        State::Partly => format!("{subject} {are} partly working"),
-        State::Slow if affected.iter().all(|r| r.now.shade == Shade::Slow) => {
-            format!("{subject} {are} slow")
-        }
-        State::Slow => format!("{subject} {are} working, but not as well as usual"),
-        State::NoData => format!("We have no current data about {subject}"),
-        State::Maintenance => format!("Planned work on {subject} is under way"),
-    };
+    let several = names.len() > 1 && !all;
+    let sentence = sentence(status, &affected, (&subject, several), say);
     let mut detail = match state {
-        State::Working => all_well(status),
-        State::NoData => no_data(status, &affected, all),
-        _ => since(status, &affected),
+        State::Working => all_well(status, say),
+        State::NoData => no_data(status, &affected, all, say),
+        _ => since(status, &affected, say),
     };
     if !all && state != State::Working {
         detail.push(' ');
-        detail.push_str(&others(status, state));
+        detail.push_str(&others(status, state, say));
     }
     Headline { state, sentence, detail }
 }
 
-/// What a row's state means, in a sentence or two: also for its own page.
-#[must_use]
-pub fn explain(status: &Status, row: &Row) -> String {
-    match row.now.state {
-        State::Working => "Our checks find it working.".to_owned(),
-        State::NoData => no_data(status, &[row], false),
-        _ => since(status, &[row]),
+fn sentence(
+    status: &Status,
+    affected: &[&Row],
+    (subject, several): (&str, bool),
+    say: &Language,
+) -> String {
+    let text = &say.headline;
+    let slow = affected.iter().all(|r| r.now.shade == Shade::Slow);
+    match (status.overall(), several) {
+        (State::Working, _) => text.working(&status.service),
+        (State::NotWorking, _) => text.not_working(subject),
+        (State::Partly, false) => text.partly(subject),
+        (State::Partly, true) => text.several_partly(subject),
+        (State::Slow, false) if slow => text.slow(subject),
+        (State::Slow, true) if slow => text.several_slow(subject),
+        (State::Slow, false) => text.impaired(subject),
+        (State::Slow, true) => text.several_impaired(subject),
+        (State::NoData, _) => text.no_data(subject),
+        (State::Maintenance, _) => text.maintenance(subject),
     }
 }
 
-fn all_well(status: &Status) -> String {
-    let watched = match status.rows.len() {
-        1 => "Our checks find it working.".to_owned(),
-        n => format!("Our checks find all {n} parts working."),
-    };
+/// What a row's state means, in a sentence or two: also for its own page.
+#[must_use]
+pub fn explain(status: &Status, row: &Row, say: &Language) -> String {
+    match row.now.state {
+        State::Working => say.status.works().to_owned(),
+        State::NoData => no_data(status, &[row], false, say),
+        _ => since(status, &[row], say),
+    }
+}
+
+fn all_well(status: &Status, say: &Language) -> String {
+    let watched = say.status.all_work(status.rows.len());
     match status.last_evidence_ms {
         Some(at) if status.now_ms - at >= 120_000 => {
-            format!("{watched} The last check reported {}.", words::ago(at, status.now_ms))
+            format!("{watched} {}", say.status.last_check(say.ago(at, status.now_ms)))
         }
         _ => watched,
     }
 }
 
 /// Why nothing is known, where one reason holds for all of them.
-fn no_data(status: &Status, affected: &[&Row], all: bool) -> String {
+fn no_data(status: &Status, affected: &[&Row], all: bool, say: &Language) -> String {
     let why = affected.first().and_then(|row| row.now.why);
-    match why.filter(|why| affected.iter().all(|row| row.now.why == Some(why))) {
-        Some(why) => format!(
-            "{}. That does not mean that it is not working: we cannot tell.",
-            words::sentence(why)
-        ),
-        None => silence(status, all),
+    let why = match why.filter(|why| affected.iter().all(|row| row.now.why == Some(why))) {
+        Some(why) => say.status.clause(Language::opening(say.why(why))),
+        None => silence(status, all, say),
+    };
+    say.status.cannot_tell(why)
+}
+
+fn silence(status: &Status, all: bool, say: &Language) -> String {
+    match status.last_evidence_ms {
+        None => say.status.no_check().to_owned(),
+        Some(at) if all => {
+            let when = say.moment(at, status.now_ms, &status.zone);
+            say.status.last_check_at(when, say.ago(at, status.now_ms))
+        }
+        Some(_) => say.status.not_lately().to_owned(),
     }
 }
 
-fn silence(status: &Status, all: bool) -> String {
-    let when = match status.last_evidence_ms {
-        None => "No check has reported yet.".to_owned(),
-        Some(at) if all => format!(
-            "The last check reported at {}, {}.",
-            words::moment(at, status.now_ms, &status.zone),
-            words::ago(at, status.now_ms)
-        ),
-        Some(_) => "No check of it has reported lately.".to_owned(),
-    };
-    format!("{when} That does not mean that it is not working: we cannot tell.")
-}
-
-fn since(status: &Status, affected: &[&Row]) -> String {
+fn since(status: &Status, affected: &[&Row], say: &Language) -> String {
     let Some(first) = affected.iter().min_by_key(|r| r.now.since_ms.unwrap_or(i64::MIN)) else {
         return String::new();
     };
-    let mut text = match first.now.since_ms {
+    let text = &say.status;
+    let mut told = match first.now.since_ms {
         Some(at) => {
-            let when = words::moment(at, status.now_ms, &status.zone);
-            let ago = words::ago(at, status.now_ms);
+            let when = say.moment(at, status.now_ms, &status.zone);
+            let ago = say.ago(at, status.now_ms);
             let one = affected.iter().all(|row| row.now.since_ms == Some(at));
-            let lead = if one { "Since" } else { "The first of them since" };
-            format!("{lead} {when}, {ago}")
+            if one { text.since(when, ago) } else { text.first_since(when, ago) }
         }
-        None => "For more than a week".to_owned(),
+        None => text.week().to_owned(),
     };
-    match (first.now.shade, first.now.why) {
-        (Shade::Sites, _) => text.push_str(&sites(first)),
-        (Shade::Resilience, why) => {
-            text.push_str(": users should notice nothing, but some of our checks fail");
-            if let Some(why) = why {
-                text.push_str(" (");
-                text.push_str(why);
-                text.push(')');
-            }
-        }
-        (Shade::Flapping, _) => text.push_str(": several short failures within half an hour"),
-        (_, Some(why)) => {
-            text.push_str(": ");
-            text.push_str(why);
-        }
-        (_, None) => {}
+    let why = first.now.why.map(|why| say.why(why));
+    let why = match (first.now.shade, why) {
+        (Shade::Sites, _) => sites(first, say),
+        (Shade::Resilience, Some(why)) => Some(text.resilience_why(why)),
+        (Shade::Resilience, None) => Some(text.resilience().to_owned()),
+        (Shade::Flapping, _) => Some(text.flapping().to_owned()),
+        (_, why) => why.map(str::to_owned),
+    };
+    if let Some(why) = why {
+        told = text.since_why(told, why);
     }
     if let Some(until) = first.now.until_ms {
-        text.push_str(", until ");
-        text.push_str(&words::moment(until, status.now_ms, &status.zone));
+        told = text.since_until(told, say.moment(until, status.now_ms, &status.zone));
     }
-    text.push('.');
-    text
+    text.clause(told)
 }
 
-fn sites(row: &Row) -> String {
+fn sites(row: &Row, say: &Language) -> Option<String> {
     let at = |working: bool| -> Vec<&str> {
         row.sites
             .iter()
@@ -149,25 +146,43 @@ fn sites(row: &Row) -> String {
             .collect()
     };
     let (works, fails) = (at(true), at(false));
-    match (works.is_empty(), fails.is_empty()) {
-        (false, false) => {
-            format!(": not from {}, but from {}", words::list(&fails), words::list(&works))
-        }
-        _ => String::new(),
+    let both = !works.is_empty() && !fails.is_empty();
+    both.then(|| say.status.sites(say.and_list(&fails), say.and_list(&works)))
+}
+
+fn others(status: &Status, state: State, say: &Language) -> String {
+    let rest: Vec<&Row> = status.rows.iter().filter(|r| r.now.state != state).collect();
+    let unwell: Vec<&str> =
+        rest.iter().filter(|r| r.now.state != State::Working).map(|r| r.name.as_str()).collect();
+    match unwell.len() {
+        0 => say.status.rest_works().to_owned(),
+        ..=3 => say.status.see_also(say.and_list(&unwell)),
+        n => say.status.others(n),
     }
 }
 
-fn others(status: &Status, state: State) -> String {
-    let rest: Vec<&Row> = status.rows.iter().filter(|r| r.now.state != state).collect();
-    let working = rest.iter().filter(|r| r.now.state == State::Working).count();
-    if working == rest.len() {
-        return "Everything else is working.".to_owned();
+impl Language {
+    /// The word for a state.
+    #[must_use]
+    pub fn state(&self, state: State) -> &str {
+        match state {
+            State::Working => self.state.working(),
+            State::Slow => self.state.slow(),
+            State::Partly => self.state.partly(),
+            State::NotWorking => self.state.not_working(),
+            State::NoData => self.state.no_data(),
+            State::Maintenance => self.state.maintenance(),
+        }
     }
-    let unwell: Vec<&str> =
-        rest.iter().filter(|r| r.now.state != State::Working).map(|r| r.name.as_str()).collect();
-    if unwell.len() <= 3 {
-        format!("See also {}.", words::list(&unwell))
-    } else {
-        format!("{} other parts are not fully working either.", unwell.len())
+
+    /// The word for the form of a day or a stretch on the status page.
+    pub(crate) fn form(&self, form: Form) -> &str {
+        match form {
+            Form::Up => self.form.up(),
+            Form::Degraded => self.form.degraded(),
+            Form::Down => self.form.down(),
+            Form::Excluded => self.form.maintenance(),
+            Form::Unknown => self.form.unknown(),
+        }
     }
 }

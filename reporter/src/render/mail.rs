@@ -5,6 +5,7 @@ use askama::Template;
 use jiff::civil::Date;
 
 use crate::brand::{Brand, Tone};
+use crate::language::{Language, Moment};
 use crate::render::words::{self, Standing};
 use crate::render::{columns, story};
 use crate::report::model::{LevelFigure, Report};
@@ -23,8 +24,9 @@ pub struct Written {
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct Body<'a> {
+    say: &'a Language,
     title: &'a str,
-    badges: Vec<&'static str>,
+    badges: Vec<&'a str>,
     provenance: &'a str,
     verdict: &'a str,
     findings: &'a [String],
@@ -50,39 +52,42 @@ struct Row {
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn edition(report: &Report, subject: &str) -> askama::Result<Written> {
+pub fn edition(report: &Report, subject: &str, say: &Language) -> askama::Result<Written> {
     let subject = subject
         .replace("{service}", &report.service)
-        .replace("{month}", &words::month_name(&report.month));
-    let closing = "The Performance Summary is attached as PDF. The edition is signed; whoever has \
-                   its files can check them and recompute every figure.";
-    written(report, &subject, closing)
+        .replace("{month}", &say.month_name(&report.month));
+    written(report, &subject, say.letter.edition(), say)
 }
 
 /// The digest of a week: the month so far.
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn digest(report: &Report, date: Date) -> askama::Result<Written> {
-    let month = words::month_name(&report.month);
-    let subject = format!("{}: {month} so far, {}", report.service, date.strftime("%-d %B %Y"));
-    let closing = "These figures are not published and may still change until the month is over.";
-    written(report, &subject, closing)
+pub fn digest(report: &Report, date: Date, say: &Language) -> askama::Result<Written> {
+    let month = say.month_name(&report.month);
+    let date = say.date(Moment::day_and_year, date);
+    let subject = say.letter.digest_subject(&report.service, month, date);
+    written(report, &subject, say.letter.digest(), say)
 }
 
-fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Written> {
+fn written(
+    report: &Report,
+    subject: &str,
+    closing: &str,
+    say: &Language,
+) -> askama::Result<Written> {
     let report = &report.clone().for_the_public();
-    let provenance = story::provenance(report);
-    let verdict = words::verdict(report);
-    let findings = story::findings(report);
-    let rows: Vec<Row> = report.levels.iter().map(|level| row(report, level)).collect();
-    let title = format!("{}: {}", report.service, words::month_name(&report.month));
+    let provenance = story::provenance(report, say);
+    let verdict = say.verdict(report);
+    let findings = story::findings(report, say);
+    let rows: Vec<Row> = report.levels.iter().map(|level| row(report, level, say)).collect();
+    let title = story::title(report, say);
     let mut text = match &report.brand {
         Some(brand) => format!("{}\n\n", columns::clean(&brand.organisation)),
         None => String::new(),
     };
     text.push_str(&format!("{}\n", columns::clean(&title)));
-    let badges = story::badges(report);
+    let badges = story::badges(report, say);
     if !badges.is_empty() {
         text.push_str(&format!("{}\n", badges.join(" · ")));
     }
@@ -91,13 +96,11 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
     text.push('\n');
     for row in &rows {
         let line = format!(
-            "{} {}: {}\n  {} (target {}): {}\n",
+            "{} {}: {}\n  {}\n",
             row.sign,
             columns::clean(&row.subject),
             columns::clean(&row.measure),
-            row.result,
-            row.target,
-            row.verdict
+            say.letter.of_target(&row.result, &row.target, &row.verdict)
         );
         text.push_str(&line);
     }
@@ -116,6 +119,7 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
     };
     let own = brand.and_then(|brand| brand.colour);
     let html = Body {
+        say,
         title: &title,
         badges,
         provenance: &provenance,
@@ -132,17 +136,17 @@ fn written(report: &Report, subject: &str, closing: &str) -> askama::Result<Writ
     Ok(Written { subject: columns::clean(subject), text, html })
 }
 
-fn row(report: &Report, level: &LevelFigure) -> Row {
+fn row(report: &Report, level: &LevelFigure, say: &Language) -> Row {
     let standing = Standing::of(level);
-    let verdict = match standing.remark() {
-        Some(remark) => format!("{} ({remark})", standing.word()),
-        None => standing.word().to_owned(),
+    let verdict = match say.remark(standing) {
+        Some(remark) => say.list.explained(say.standing(standing), remark),
+        None => say.standing(standing).to_owned(),
     };
     Row {
         subject: words::subject(report, level).to_owned(),
-        measure: words::measure(level),
-        target: words::target(level),
-        result: words::result(level),
+        measure: say.measure(level),
+        target: say.target(level),
+        result: say.result(level),
         sign: standing.sign(),
         verdict,
         colour: match standing {
@@ -156,11 +160,12 @@ fn row(report: &Report, level: &LevelFigure) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::english;
     use crate::render::fixture;
 
     #[test]
     fn a_letter_reads_well_without_its_attachment() {
-        let letter = edition(&fixture::october(), "{service}: {month}").unwrap();
+        let letter = edition(&fixture::october(), "{service}: {month}", english()).unwrap();
         assert_eq!(letter.subject, "NHSmail: October 2026");
         insta::assert_snapshot!(letter.text, @"
         NHSmail: October 2026
@@ -212,7 +217,7 @@ mod tests {
     fn a_brand_is_words_and_colours() {
         let mut report = fixture::october();
         report.brand = Some(std::sync::Arc::new(crate::brand::tests::fernhill()));
-        let letter = edition(&report, "{service}").unwrap();
+        let letter = edition(&report, "{service}", english()).unwrap();
         assert!(letter.text.starts_with("Fernhill Health Informatics\n\nNHSmail: October 2026\n"));
         let ends = "service.desk@example.org\nhttps://www.example.org/\n";
         assert!(letter.text.ends_with(ends), "{}", letter.text);
@@ -231,7 +236,7 @@ mod tests {
         let mut report = fixture::october();
         report.service = "<b>x</b>\r\nBcc: a@b".to_owned();
         report.components[3].name = "<script>alert(1)</script>\u{1b}[2J".to_owned();
-        let letter = digest(&report, jiff::civil::date(2026, 10, 19)).unwrap();
+        let letter = digest(&report, jiff::civil::date(2026, 10, 19), english()).unwrap();
         assert!(!letter.html.contains("<script>") && !letter.html.contains("<b>x"));
         assert!(!letter.subject.contains(['\r', '\n']), "{:?}", letter.subject);
         assert!(!letter.text.contains(['\r', '\u{1b}']), "{:?}", letter.text);

@@ -11,7 +11,8 @@ use mailward_catalogue::{Detail, Topic};
 
 use super::columns::clean;
 use super::mail::Written;
-use super::page::words;
+use super::words::counted;
+use crate::language::english;
 use crate::notify::memory::{Item, Letter};
 
 /// The most items of a kind that are told one by one; how many more there are is said.
@@ -160,7 +161,7 @@ impl Notice<'_> {
         if !goes_on {
             return String::new();
         }
-        let again = words::duration(self.repeat_ms);
+        let again = english().about(self.repeat_ms);
         let over = if self.send_recovered { ", and once it is over" } else { "" };
         format!("While it goes on, this is told again every {again}{over}.")
     }
@@ -222,21 +223,21 @@ impl Notice<'_> {
     fn when(&self, news: News, item: &Item) -> String {
         let (now_ms, zone) = (self.now_ms, self.zone);
         let range = |(from_ms, to_ms): (i64, i64)| {
-            let length = words::duration(to_ms - from_ms);
-            format!("{} ({length})", words::range(from_ms, to_ms, now_ms, zone))
+            let length = english().about(to_ms - from_ms);
+            format!("{} ({length})", english().range(from_ms, to_ms, now_ms, zone))
         };
         let mut text = match item.until_ms {
             Some(until_ms) => format!("{}.", range((item.since_ms, until_ms))),
             None => {
-                let since = words::moment(item.since_ms, now_ms, zone);
-                let ago = words::ago(item.since_ms, now_ms);
+                let since = english().moment(item.since_ms, now_ms, zone);
+                let ago = english().ago(item.since_ms, now_ms);
                 let why = item.about.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
                 format!("Since {since}, {ago}{why}.")
             }
         };
         if item.lapses > 0 {
-            let s = words::plural(i64::from(item.lapses));
-            text.push_str(&format!(" It was gone for a short time {} time{s}.", item.lapses));
+            let times = counted(u64::from(item.lapses), "time");
+            text.push_str(&format!(" It was gone for a short time {times}."));
         }
         if news == News::Passed {
             text.push_str(" That is all over; no message could be sent while it lasted.");

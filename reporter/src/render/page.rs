@@ -1,19 +1,22 @@
 //! The public pages as HTML: view structs for the templates, made from the status model. No
 //! arithmetic of service levels, no store; every text from outside is escaped by the templates.
 
+use std::sync::Arc;
+
 use askama::Template;
 use jiff::civil::Date;
 
 use crate::brand::Brand;
+use crate::language::{Language, Moment, english};
 use crate::render::brand::Badge;
 use crate::render::headline::{self, headline};
-use crate::render::words::depths;
+use crate::render::words;
+use crate::report::model::At;
 use crate::status::{Form, Outage, Row, STRIP_DAYS, Shade, State, Status, Stretch};
 
 pub mod day;
 mod part;
 pub mod strip;
-pub mod words;
 
 pub use part::{component, outage};
 
@@ -36,6 +39,7 @@ pub enum Place {
 /// What frames every page.
 #[derive(Clone, Debug)]
 pub struct Shell {
+    pub(crate) say: Arc<Language>,
     service: String,
     zone: String,
     demo: bool,
@@ -57,6 +61,7 @@ impl Shell {
         script: &'static str,
     ) -> Self {
         Self {
+            say: english().clone(),
             service: service.to_owned(),
             zone: zone.to_owned(),
             demo,
@@ -74,6 +79,17 @@ impl Shell {
         Self { style, brand: Some(Badge::new(brand, logo)), ..self }
     }
 
+    /// The same in another language than English.
+    #[must_use]
+    pub fn in_language(self, say: Arc<Language>) -> Self {
+        Self { say, ..self }
+    }
+
+    /// What a page is called.
+    fn title(&self, what: &str) -> String {
+        self.say.page.title(what, &self.service)
+    }
+
     fn at(&self, place: Place) -> Self {
         Self { place, ..self.clone() }
     }
@@ -85,12 +101,12 @@ struct Time {
 }
 
 impl Time {
-    fn now(status: &Status) -> Self {
-        Self::stamp(status.now_ms, status)
+    fn now(status: &Status, say: &Language) -> Self {
+        Self::stamp(status.now_ms, status, say)
     }
 
-    fn stamp(ms: i64, status: &Status) -> Self {
-        Self { machine: words::instant(ms), words: words::stamp(ms, &status.zone) }
+    fn stamp(ms: i64, status: &Status, say: &Language) -> Self {
+        Self { machine: instant(ms), words: say.at(Moment::stamp, ms, &status.zone) }
     }
 }
 
@@ -122,11 +138,16 @@ struct RowView {
     href: String,
     name: String,
     state: State,
-    state_words: &'static str,
+    state_words: String,
     strip: String,
     strip_words: String,
     share: Option<ShareView>,
-    sites: Vec<crate::status::SiteNow>,
+    sites: Vec<SiteView>,
+}
+
+struct SiteView {
+    state: State,
+    words: String,
 }
 
 struct ShareView {
@@ -138,7 +159,6 @@ struct ShareView {
 struct OutageView {
     href: String,
     name: String,
-    title: String,
     when: String,
     open: bool,
 }
@@ -162,29 +182,30 @@ struct MonthView {
 /// # Errors
 /// When the template cannot be written.
 pub fn status(status: &Status, shell: &Shell) -> askama::Result<String> {
+    let say = &*shell.say;
     let mut recent = recent_outages(status);
     let outages_left = recent.len().saturating_sub(FRONT_OUTAGES);
     recent.truncate(FRONT_OUTAGES);
     let today = strip::today(status);
     StatusPage {
         shell: shell.at(Place::Status),
-        headline: headline(status),
-        now: Time::now(status),
-        groups: groups(status),
+        headline: headline(status, say),
+        now: Time::now(status, say),
+        groups: groups(status, say),
         first_day: status
             .rows
             .first()
             .and_then(|r| r.days.first())
-            .map_or_else(String::new, |d| d.date.strftime("%-d %b").to_string()),
-        month_name: today.strftime("%B").to_string(),
+            .map_or_else(String::new, |d| say.date(Moment::day_short, d.date)),
+        month_name: say.month_alone(today).to_owned(),
         days: STRIP_DAYS,
         seen: status.last_evidence_ms.is_some(),
-        outages: recent.into_iter().map(|(row, o)| outage_view(status, row, o)).collect(),
+        outages: recent.into_iter().map(|(row, o)| outage_view(status, row, o, say)).collect(),
         outages_left,
-        planned: status.maintenance.iter().map(|p| planned_view(status, p)).collect(),
-        months: months(status).take(FRONT_MONTHS).collect(),
+        planned: status.maintenance.iter().map(|p| planned_view(status, p, say)).collect(),
+        months: months(status, say).take(FRONT_MONTHS).collect(),
         months_left: status.months.len().saturating_sub(FRONT_MONTHS),
-        method: method(status),
+        method: method(status, say),
     }
     .render()
 }
@@ -203,11 +224,11 @@ pub fn recent_outages(status: &Status) -> Vec<(&Row, &Outage)> {
     recent
 }
 
-fn groups(status: &Status) -> Vec<GroupView> {
+fn groups(status: &Status, say: &Language) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = Vec::new();
     for row in &status.rows {
-        let name = if row.group.is_empty() { "Service status" } else { &row.group };
-        let view = row_view(status, row);
+        let name = if row.group.is_empty() { say.page.service_status() } else { &row.group };
+        let view = row_view(status, row, say);
         match groups.iter_mut().find(|g| g.name == name) {
             Some(group) => group.rows.push(view),
             None => groups.push(GroupView { name: name.to_owned(), rows: vec![view] }),
@@ -216,39 +237,45 @@ fn groups(status: &Status) -> Vec<GroupView> {
     groups
 }
 
-fn row_view(status: &Status, row: &Row) -> RowView {
+fn row_view(status: &Status, row: &Row, say: &Language) -> RowView {
     let differ = row.sites.iter().any(|s| s.state != row.now.state);
     RowView {
         href: component_href(&row.id),
         name: row.name.clone(),
         state: row.now.state,
-        state_words: state_words(row),
+        state_words: state_words(row, say).to_owned(),
         // relative to the front page: a byte less in each of hundreds of links
-        strip: strip::html(row, "components/"),
-        strip_words: strip::words(row, strip::today(status)),
+        strip: strip::html(row, "components/", say),
+        strip_words: strip::words(row, strip::today(status), say),
         share: row.month.as_ref().map(|m| ShareView {
-            shown: percent(&m.shown),
-            target: m.target.clone(),
+            shown: say.share(&m.shown),
+            target: say.page.target(say.percent(&m.target)),
             missed: m.met == Some(false),
         }),
-        sites: if differ { row.sites.clone() } else { Vec::new() },
+        sites: if differ {
+            row.sites.iter().map(|site| site_view(site, say)).collect()
+        } else {
+            Vec::new()
+        },
     }
 }
 
 /// The state's words, except that what is not about speed is not called slow.
-fn state_words(row: &Row) -> &'static str {
+fn state_words<'l>(row: &Row, say: &'l Language) -> &'l str {
     match (row.now.state, row.now.shade) {
-        (State::Slow, Shade::Impaired | Shade::Flapping) => "Degraded",
-        (state, _) => state.words(),
+        (State::Slow, Shade::Impaired | Shade::Flapping) => say.state.degraded(),
+        (state, _) => say.state(state),
     }
 }
 
-fn percent(shown: &str) -> String {
-    if shown.ends_with(|c: char| c.is_ascii_digit()) {
-        format!("{shown}%")
-    } else {
-        shown.to_owned()
-    }
+fn site_view(site: &crate::status::SiteNow, say: &Language) -> SiteView {
+    let words = say.state.of(&site.site, say.within(say.state(site.state)));
+    SiteView { state: site.state, words }
+}
+
+/// RFC 3339 in UTC, to the second where it is whole: for addresses, feeds and `<time>`.
+pub(crate) fn instant(ms: i64) -> String {
+    words::iso(At(ms))
 }
 
 /// The address of a row's page.
@@ -260,7 +287,7 @@ pub fn component_href(id: &str) -> String {
 /// The address of an outage, which never changes: any instant inside an outage leads to it.
 #[must_use]
 pub fn outage_href(id: &str, from_ms: i64) -> String {
-    format!("/components/{}/outages/{}", encode(id), words::instant(from_ms))
+    format!("/components/{}/outages/{}", encode(id), instant(from_ms))
 }
 
 /// The address of a row's day.
@@ -284,100 +311,68 @@ pub fn encode(segment: &str) -> String {
     out
 }
 
-fn outage_view(status: &Status, row: &Row, outage: &Outage) -> OutageView {
-    let length = words::duration(outage.to_ms - outage.from_ms);
-    let began = words::moment(outage.from_ms, status.now_ms, &status.zone);
-    let (title, mut when) = if outage.open {
-        let ago = words::ago(outage.from_ms, status.now_ms);
-        (format!("not working since {began}"), format!("Began {ago}"))
+fn outage_view(status: &Status, row: &Row, outage: &Outage, say: &Language) -> OutageView {
+    let text = &say.status;
+    let (title, when) = if outage.open {
+        let began = say.moment(outage.from_ms, status.now_ms, &status.zone);
+        (text.down_since(began), text.began(say.ago(outage.from_ms, status.now_ms)))
     } else {
-        let when = words::range(outage.from_ms, outage.to_ms, status.now_ms, &status.zone);
-        (format!("not working for {length}"), when)
+        let when = say.range(outage.from_ms, outage.to_ms, status.now_ms, &status.zone);
+        (text.was_down(say.about(outage.to_ms - outage.from_ms)), when)
     };
-    if let Some(why) = outage.why {
-        when.push_str(": ");
-        when.push_str(why);
-    }
-    when.push('.');
+    let when = match outage.why {
+        Some(why) => text.with_why(when, say.why(why)),
+        None => when,
+    };
     OutageView {
         href: outage_href(&row.id, outage.from_ms),
-        name: row.name.clone(),
-        title,
-        when,
+        name: say.list.headed(&row.name, title),
+        when: text.clause(when),
         open: outage.open,
     }
 }
 
-fn planned_view(status: &Status, planned: &crate::status::Planned) -> PlannedView {
-    let names: Vec<&str> = planned.names.iter().map(String::as_str).collect();
+fn planned_view(status: &Status, planned: &crate::status::Planned, say: &Language) -> PlannedView {
+    let when = say.range(planned.from_ms, planned.to_ms, status.now_ms, &status.zone);
     PlannedView {
-        names: words::list(&names),
-        when: format!(
-            "{} ({}).",
-            words::range(planned.from_ms, planned.to_ms, status.now_ms, &status.zone),
-            words::duration(planned.to_ms - planned.from_ms)
-        ),
+        names: say.and_list(&planned.names),
+        when: say.status.planned(when, say.about(planned.to_ms - planned.from_ms)),
         reason: planned.reason.clone(),
         under_way: planned.from_ms <= status.now_ms,
     }
 }
 
-fn months(status: &Status) -> impl Iterator<Item = MonthView> {
-    status.months.iter().map(|m| {
+fn months(status: &Status, say: &Language) -> impl Iterator<Item = MonthView> {
+    let text = &say.status;
+    status.months.iter().map(move |m| {
         let total = m.met + m.missed + m.open;
-        let mut summary = match (m.missed, m.open) {
-            _ if total == 0 => "Nothing was promised".to_owned(),
-            (0, 0) => format!("All {total} met"),
-            (missed, 0) => format!("{} of {total} met, {missed} missed", m.met),
-            (0, open) => format!("{} of {total} met, {open} not decided", m.met),
-            (missed, open) => {
-                format!("{} of {total} met, {missed} missed, {open} not decided", m.met)
-            }
+        let summary = match (m.missed, m.open) {
+            _ if total == 0 => text.promised_nothing().to_owned(),
+            (0, 0) => text.all_met(total),
+            (missed, 0) => text.met_missed(m.met, total, missed),
+            (0, open) => text.met_open(m.met, total, open),
+            (missed, open) => text.met_missed_open(m.met, total, missed, open),
         };
-        if m.edition > 1 {
-            summary.push_str(&format!(" (edition {})", m.edition));
-        }
         MonthView {
             month: m.month.clone(),
-            title: words::month_title(&m.month),
-            summary,
+            title: say.month_name(&m.month),
+            summary: if m.edition > 1 { text.of_edition(summary, m.edition) } else { summary },
             differs: !m.differs.is_empty(),
         }
     })
 }
 
-fn method(status: &Status) -> Vec<String> {
-    let mut text = vec![match status.every_s {
-        Some((least, most)) if least == most => format!(
-            "We use the service the way its users do, every {}, and write down what happens.",
-            words::interval(least)
-        ),
-        Some((least, most)) => format!(
-            "We use the service the way its users do, every {} to every {}, and write down what \
-             happens.",
-            words::interval(least),
-            words::interval(most)
-        ),
-        None => "We use the service the way its users do, and write down what happens.".to_owned(),
+fn method(status: &Status, say: &Language) -> Vec<String> {
+    let text = &say.status;
+    let mut told = vec![match status.every_s {
+        Some((least, most)) if least == most => text.use_every(say.interval(least)),
+        Some((least, most)) => text.use_every_to(say.interval(least), say.interval(most)),
+        None => text.uses().to_owned(),
     }];
     let rows = status.rows.iter().map(|row| (row.probed.as_str(), row.name.as_str()));
-    text.extend(depths("Our checks go ", rows));
-    text.push(
-        "A failure counts once it has been confirmed, from the first check that failed to the \
-         first that succeeded. Time in which we could not look is shown as no data: it is counted \
-         neither as working nor as failing."
-            .to_owned(),
-    );
-    text.push(
-        "Shares are cut off after three places, never rounded up. What was seen is kept, so that \
-         every figure can be computed again."
-            .to_owned(),
-    );
-    text.push(
-        "If something does not work for you and is not shown here, please tell your helpdesk."
-            .to_owned(),
-    );
-    text
+    told.extend(say.depths(rows).map(|depths| text.depths(depths)));
+    told.extend([text.confirmed(), text.cut_off(), text.helpdesk()].map(str::to_owned));
+    told
 }
 
 #[derive(Template)]
@@ -392,7 +387,7 @@ struct PerformancePage {
 /// # Errors
 /// When the template cannot be written.
 pub fn performance(status: &Status, shell: &Shell) -> askama::Result<String> {
-    let months = months(status).collect();
+    let months = months(status, &shell.say).collect();
     PerformancePage { shell: shell.at(Place::Performance), months }.render()
 }
 
@@ -403,6 +398,7 @@ struct MonthPage<'a> {
     title: &'a str,
     differs: &'a [String],
     body: &'a str,
+    language: &'a str,
     downloads: Vec<Download>,
 }
 
@@ -415,7 +411,8 @@ pub struct Download {
     pub text: String,
 }
 
-/// Frames a month's report; `body` is HTML made by the report's own renderer, and `differs` says
+/// Frames a month's report; `body` is HTML made by the report's own renderer in its own
+/// language, and `differs` says
 /// which of its figures evidence that arrived since would change.
 ///
 /// # Errors
@@ -423,11 +420,13 @@ pub struct Download {
 pub fn month(
     title: &str,
     differs: &[String],
-    body: &str,
+    (body, language): (&str, &Language),
     downloads: Vec<Download>,
     shell: &Shell,
 ) -> askama::Result<String> {
-    MonthPage { shell: shell.at(Place::Performance), title, differs, body, downloads }.render()
+    let language = language.tag();
+    MonthPage { shell: shell.at(Place::Performance), title, differs, body, language, downloads }
+        .render()
 }
 
 #[derive(Template)]

@@ -5,13 +5,9 @@
 mod appendix;
 mod contents;
 mod course;
-mod edition;
-mod evidence;
-mod figures;
 mod font;
 mod front;
-mod method;
-mod score;
+mod section;
 mod sheet;
 mod signs;
 mod strips;
@@ -21,7 +17,8 @@ mod table;
 mod wrap;
 mod write;
 
-use crate::render::words::{self, Local};
+use crate::language::Language;
+use crate::render::{sections, story};
 use crate::report::model::Report;
 
 use appendix::Appendix;
@@ -51,15 +48,15 @@ pub enum PdfError {
 ///
 /// # Errors
 /// When the report holds an instant that no calendar can hold, or the shipped fonts are damaged.
-pub fn render(report: &Report) -> Result<Vec<u8>, PdfError> {
+pub fn render(report: &Report, say: &Language) -> Result<Vec<u8>, PdfError> {
     let json = super::json::render(report).map_err(PdfError::Json)?;
     let digest = super::json::digest(&json);
-    let sheet = draw(report, &digest)?;
-    write::bytes(&sheet, &imprint(report, &digest))
+    let sheet = draw(report, &digest, say)?;
+    write::bytes(&sheet, &imprint(report, &digest, say))
 }
 
-fn draw<'r>(report: &'r Report, digest: &str) -> Result<Sheet<'r>, PdfError> {
-    let mut sheet = Sheet::new(Faces::shipped()?);
+fn draw<'r>(report: &'r Report, digest: &str, say: &'r Language) -> Result<Sheet<'r>, PdfError> {
+    let mut sheet = Sheet::new(Faces::shipped()?, say);
     if let Some(brand) = &report.brand {
         sheet.theme = Theme::of(brand);
         sheet.logo = brand.logo.as_ref();
@@ -68,11 +65,9 @@ fn draw<'r>(report: &'r Report, digest: &str) -> Result<Sheet<'r>, PdfError> {
     sheet.reserved = contents::RESERVED;
     front::front(&mut sheet, report, digest, &mut appendix);
     let list = contents::place(&mut sheet);
-    edition::changes(&mut sheet, report, &mut appendix);
-    course::course(&mut sheet, report, &mut appendix);
-    evidence::evidence(&mut sheet, report, &mut appendix);
-    figures::figures(&mut sheet, report, &mut appendix);
-    method::method(&mut sheet, report, digest, &mut appendix);
+    for section in sections::all(report, digest, say) {
+        section::section(&mut sheet, report, section, &mut appendix);
+    }
     appendix.draw(&mut sheet);
     contents::fill(&mut sheet, list);
     feet(&mut sheet, report, digest);
@@ -80,22 +75,24 @@ fn draw<'r>(report: &'r Report, digest: &str) -> Result<Sheet<'r>, PdfError> {
 }
 
 /// What the document is called.
-fn title(report: &Report) -> String {
-    format!("{}: Performance Summary, {}", report.service, words::month_name(&report.month))
+fn title(report: &Report, say: &Language) -> String {
+    say.report.document(&report.service, say.month_name(&report.month))
 }
 
-fn imprint(report: &Report, digest: &str) -> Imprint {
+fn imprint(report: &Report, digest: &str, say: &Language) -> Imprint {
     let made = report.published_at.unwrap_or(report.as_of);
     let created = match jiff::Timestamp::from_millisecond(made.0) {
         Ok(instant) => instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Err(_) => "1970-01-01T00:00:00Z".to_owned(),
     };
     let organisation = report.brand.as_ref().map(|brand| &brand.organisation);
+    let by = report.published_by.as_deref().map(|by| say.publisher(by));
     Imprint {
-        title: title(report),
-        author: report.published_by.as_ref().or(organisation).cloned().unwrap_or_default(),
+        title: title(report, say),
+        language: say.tag().to_owned(),
+        author: by.or_else(|| organisation.cloned()).unwrap_or_default(),
         publisher: organisation.cloned().unwrap_or_default(),
-        subject: words::edition(report),
+        subject: story::edition(report, say),
         producer: format!("Mailward {}", report.method.program),
         created,
         digest: digest.to_owned(),
@@ -105,11 +102,12 @@ fn imprint(report: &Report, digest: &str) -> Imprint {
 /// At the foot of every page: what this is, by which bytes, and how far one has read.
 fn feet(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     let style = Style::SMALL;
-    let demo = if report.demo { "DEMO · " } else { "" };
+    let say = sheet.say;
+    let demo = if report.demo { format!("{} · ", say.badge.demo()) } else { String::new() };
     let what = format!(
         "{} · {} · sha256 {}",
-        words::month_name(&report.month),
-        words::edition(report),
+        say.month_name(&report.month),
+        story::edition(report, say),
         digest.get(..12).unwrap_or(digest),
     );
     let pages = sheet.pages.len();
@@ -123,7 +121,7 @@ fn feet(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
                 let footer = sheet.shortened(style, footer, WIDTH);
                 sheet.text_at(MARGIN, BOTTOM + 0.8, style, &footer);
             }
-            let number = format!("page {} of {pages}", i + 1);
+            let number = say.report.page(i + 1, pages);
             let edges = (MARGIN, MARGIN + WIDTH);
             sheet.text_in(edges, top, Align::Right, style, &number);
             let room = WIDTH
@@ -140,9 +138,9 @@ fn feet(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     sheet.pages = turned;
 }
 
-/// Local times of a report.
-fn local(report: &Report) -> Local {
-    Local::new(&report.zone)
+/// Whether both faces have a character: what they lack is drawn as one sign for all.
+pub(crate) fn draws(c: char) -> bool {
+    Faces::shipped().is_ok_and(|faces| faces.draw(c))
 }
 
 #[cfg(test)]

@@ -1,152 +1,252 @@
-//! A month's report as HTML, for the page that frames it: the same answers as the PDF in the
-//! same order, in tables that a screen reader can walk through.
+//! A month's report as HTML, for the page that frames it: what the PDF says, in the same order
+//! and words, in tables that a screen reader can walk through.
+
+mod drawn;
 
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::brand::Brand;
+use crate::language::Language;
 use crate::render::brand::{self, Badge};
-use crate::render::words::{self, Local, Standing};
-use crate::render::{edition, history, story, unfolded};
-use crate::report::model::{Figure, LevelFigure, Ms, Report, TrendMonth};
+use crate::render::sections::{self, Cell, Holds, Section, Table, Tone};
+use crate::render::story;
+use crate::render::words::{self, Standing};
+use crate::report::model::{ComponentMonth, LevelFigure, Report};
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Body<'a> {
     title: String,
-    badges: Vec<&'static str>,
-    provenance: String,
+    badges: Vec<&'a str>,
+    summary: String,
+    facts: Vec<(&'a str, String)>,
+    provisos: Vec<String>,
     verdict: String,
     findings: Vec<String>,
-    levels: Vec<LevelView<'a>>,
-    changed: Option<edition::Changed>,
-    definition: Vec<String>,
-    outages: Vec<OutageView<'a>>,
-    no_outages: &'static str,
-    failing: Vec<FailingView<'a>>,
-    months: Vec<String>,
-    courses: Vec<CourseView<'a>>,
-    sources: String,
-    zone: &'a str,
-    days: Vec<DayView<'a>>,
-    maintenance: &'a str,
-    exclusions: Vec<ExclusionView<'a>>,
-    method: Vec<String>,
+    sections: Vec<SectionView>,
 }
 
-struct LevelView<'a> {
-    id: &'a str,
-    subject: &'a str,
-    measure: String,
-    target: String,
-    result: String,
-    between: String,
-    down: String,
-    left: String,
-    sign: char,
-    verdict: &'static str,
-    remark: Option<&'static str>,
-    missed: bool,
-}
-
-struct OutageView<'a> {
-    component: &'a str,
+struct SectionView {
+    id: String,
+    title: String,
+    intro: Vec<String>,
+    /// A key to what the first table draws.
+    key: Vec<(&'static str, String)>,
+    tables: Vec<TableView>,
     note: String,
-    from: String,
-    from_iso: String,
-    to: String,
-    to_iso: String,
-    length: String,
-    at_least: String,
-    at_most: String,
-    saw: String,
-    /// What it rests on.
-    behind: Vec<String>,
+    after: Vec<String>,
 }
 
-struct FailingView<'a> {
-    subject: &'a str,
-    measure: String,
-    failures: u64,
-    to_restore: String,
-    between: String,
+struct TableView {
+    caption: String,
+    columns: Vec<(String, &'static str)>,
+    rows: Vec<RowView>,
 }
 
-struct CourseView<'a> {
-    subject: &'a str,
-    measure: String,
-    change: String,
-    months: Vec<MonthView>,
-}
-
-struct MonthView {
-    shown: String,
-    sign: char,
-    word: &'static str,
-}
-
-struct DayView<'a> {
-    component: &'a str,
-    date: String,
-    down: String,
-    degraded: String,
-    excluded: String,
-    unknown: String,
-}
-
-struct ExclusionView<'a> {
-    id: &'a str,
-    about: String,
-    components: String,
-    from: String,
-    to: String,
-    counts: &'static str,
-    why: Vec<String>,
+struct RowView {
+    id: String,
+    /// What the row is about, as HTML.
+    head: String,
+    /// The others, each with its class, as HTML.
+    cells: Vec<(&'static str, String)>,
 }
 
 /// The report as HTML without a frame, to stand inside `<main>`; its first element is the
-/// page's `<h1>`.
+/// page's `<h1>`. `digest` is that of report.json.
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn render(report: &Report) -> askama::Result<String> {
-    let (months, courses) = (history::months(report), history::courses(report));
-    let is_told = |i: &usize| courses.iter().any(|course| course.months[*i].is_some());
-    // the newest first, so that a narrow screen shows those
-    let told: Vec<usize> = (0..months.len()).rev().filter(is_told).collect();
+pub fn render(report: &Report, digest: &str, say: &Language) -> askama::Result<String> {
+    let mut sections = vec![scorecard(report, say), days(report, say)];
+    for section in sections::all(report, digest, say) {
+        let months = section.id == "course";
+        let mut view = view(section, say);
+        if months {
+            let figures = sections::months_in_figures(report, say);
+            view.tables.extend(figures.map(|table| table_view(&table, say)));
+        }
+        sections.push(view);
+    }
     Body {
-        title: format!("{}: {}", report.service, words::month_name(&report.month)),
-        badges: story::badges(report),
-        provenance: story::provenance(report),
-        verdict: words::verdict(report),
-        findings: story::findings(report),
-        levels: report.levels.iter().map(|level| level_view(report, level)).collect(),
-        changed: edition::changed(report),
-        definition: edition::definition_changes(report),
-        outages: outage_views(report),
-        no_outages: story::no_outages(report),
-        failing: history::failing(report).iter().map(|f| failing_view(report, f)).collect(),
-        months: told.iter().map(|i| short(months[*i].first_date())).collect(),
-        courses: courses.iter().map(|course| course_view(report, course, &told)).collect(),
-        sources: history::sources(report),
-        zone: &report.zone,
-        days: day_views(report),
-        maintenance: &report.method.maintenance,
-        exclusions: exclusion_views(report),
-        method: story::method(report).into_iter().chain(story::depths(report)).collect(),
+        title: story::title(report, say),
+        badges: story::badges(report, say),
+        summary: say.report.summary(say.month_name(&report.month), &report.zone),
+        facts: story::facts(report, digest, say),
+        provisos: story::provisos(report, say),
+        verdict: say.verdict(report),
+        findings: story::findings(report, say),
+        sections,
     }
     .render()
+}
+
+fn scorecard(report: &Report, say: &Language) -> SectionView {
+    let levels: Vec<&LevelFigure> = report.levels.iter().collect();
+    let mut intro = Vec::new();
+    let mut tables = Vec::new();
+    if levels.is_empty() {
+        intro.push(say.report.promises_none().to_owned());
+    } else {
+        let mut table = table_view(&sections::scorecard(report, &levels, say), say);
+        // the verdict stands where a narrow screen shows it
+        table.columns[1..].rotate_right(1);
+        table.rows.iter_mut().for_each(|row| row.cells.rotate_right(1));
+        tables.push(table);
+    }
+    SectionView {
+        id: "scorecard".to_owned(),
+        title: say.report.scorecard().to_owned(),
+        intro,
+        key: Vec::new(),
+        tables,
+        note: String::new(),
+        after: Vec::new(),
+    }
+}
+
+/// The strips, and below them the same days as times.
+fn days(report: &Report, say: &Language) -> SectionView {
+    let rows: Vec<&ComponentMonth> = report.components.iter().collect();
+    let mut view = SectionView {
+        id: "days".to_owned(),
+        title: say.report.days().to_owned(),
+        intro: Vec::new(),
+        key: Vec::new(),
+        tables: Vec::new(),
+        note: String::new(),
+        after: Vec::new(),
+    };
+    if rows.iter().all(|component| component.days.is_empty()) {
+        view.intro.push(say.report.no_day().to_owned());
+        return view;
+    }
+    let form = &say.form;
+    let key = [
+        ("", form.up()),
+        ("g", form.degraded()),
+        ("d", form.down()),
+        ("x", form.excluded()),
+        ("n", form.unknown()),
+    ];
+    view.key = key.map(|(class, word)| (class, Language::opening(word))).to_vec();
+    view.tables.push(table_view(&sections::strips(report, &rows, say), say));
+    view.note = sections::strips_note(report, say);
+    let table = sections::day_by_day(report, say);
+    if !table.rows.is_empty() {
+        view.tables.push(table_view(&table, say));
+    }
+    view
+}
+
+fn view(section: Section<'_>, say: &Language) -> SectionView {
+    let tables = section.table.iter().map(|table| table_view(table, say)).collect();
+    let Section { id, title, intro, note, after, .. } = section;
+    SectionView { id, title, intro, key: Vec::new(), tables, note, after }
+}
+
+fn table_view(table: &Table<'_>, say: &Language) -> TableView {
+    let class = |holds: Holds| match holds {
+        Holds::Text => "",
+        Holds::Figures => "n",
+        Holds::Days => "days",
+        Holds::Months => "months",
+    };
+    let classes: Vec<&str> = table.columns.iter().map(|column| class(column.holds)).collect();
+    let columns = table.columns.iter().map(|column| (column.head.clone(), class(column.holds)));
+    let rows = table.rows.iter().map(|row| {
+        let mut cells = row.cells.iter().map(|cell| html(cell, say));
+        let head = cells.next().unwrap_or_default();
+        let cells = classes.iter().skip(1).copied().zip(cells).collect();
+        RowView { id: row.id.clone(), head, cells }
+    });
+    TableView { caption: table.caption.clone(), columns: columns.collect(), rows: rows.collect() }
+}
+
+/// A cell as HTML; whatever it says is escaped.
+fn html(cell: &Cell<'_>, say: &Language) -> String {
+    let mut out = String::new();
+    if !cell.unshown.is_empty() {
+        out.push_str(&format!("<span class=\"vh\">{}: </span>", escaped(&cell.unshown)));
+    }
+    if let Some(chart) = &cell.chart {
+        drawn::svg(&mut out, chart);
+    }
+    for (i, line) in cell.lines.iter().enumerate() {
+        if i > 0 {
+            out.push_str("<br>");
+        }
+        let text = escaped(&line.text);
+        let text = match line.at {
+            Some(at) => format!("<time datetime=\"{}\">{text}</time>", words::iso(at)),
+            None => text,
+        };
+        let strong = matches!(line.tone, Tone::Strong | Tone::FigureStrong);
+        let missed = strong && cell.sign == Some(Standing::Missed);
+        out.push_str(&match line.tone {
+            _ if missed => format!("<strong class=\"miss\">{}{text}</strong>", sign(cell, i, say)),
+            Tone::Strong | Tone::FigureStrong => {
+                format!("<strong>{}{text}</strong>", sign(cell, i, say))
+            }
+            Tone::Small | Tone::Faint => format!("<span class=\"small\">{text}</span>"),
+            Tone::Address if followed(&line.text) => format!("<a href=\"{text}\">{text}</a>"),
+            Tone::Plain | Tone::Figure | Tone::Address => {
+                let before = sign(cell, i, say);
+                if before.is_empty() { text } else { format!("{text} {before}") }
+            }
+        });
+    }
+    if !cell.behind.is_empty() {
+        let lines = cell.behind.iter().map(|line| format!("<li>{}</li>", escaped(line)));
+        let lines: String = lines.collect();
+        let summary = escaped(say.report.rests_on());
+        out.push_str(&format!("<details><summary>{summary}</summary><ul>{lines}</ul></details>"));
+    }
+    out
+}
+
+/// The sign of a cell's first line. Beside its word it need not be read; alone it must be.
+fn sign(cell: &Cell<'_>, line: usize, say: &Language) -> String {
+    let Some(standing) = cell.sign.filter(|_| line == 0) else { return String::new() };
+    let sign = standing.sign();
+    let worded = cell.lines.first().is_some_and(|line| line.tone == Tone::Strong);
+    if worded {
+        return format!("<span aria-hidden=\"true\">{sign} </span>");
+    }
+    let word = escaped(say.standing(standing));
+    format!("<span role=\"img\" aria-label=\"{word}\">{sign}</span>")
+}
+
+fn followed(address: &str) -> bool {
+    (address.starts_with("https://") || address.starts_with("http://")) && address.is_ascii()
+}
+
+/// Text inside HTML, also inside an attribute in quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[derive(Template)]
 #[template(path = "report-file.html")]
 struct Document<'a> {
     title: String,
+    say: &'a Language,
     style: String,
     brand: Option<Badge>,
     body: &'a str,
-    digest: &'a str,
+    digest: String,
 }
 
 /// The report as a file that stands alone: [`render`] in a frame with its own style. `digest` is
@@ -154,17 +254,18 @@ struct Document<'a> {
 ///
 /// # Errors
 /// When the template cannot be written.
-pub fn document(report: &Report, digest: &str) -> askama::Result<String> {
+pub fn document(report: &Report, digest: &str, say: &Language) -> askama::Result<String> {
     const USUAL: &str = include_str!("../../templates/style.css");
     Document {
-        title: format!("{}: {}", report.service, words::month_name(&report.month)),
+        title: story::title(report, say),
+        say,
         style: match &report.brand {
             Some(brand) => brand::style(USUAL, brand),
             None => USUAL.to_owned(),
         },
         brand: report.brand.as_ref().map(|brand| Badge::new(brand, logo_itself(brand))),
-        body: &render(report)?,
-        digest,
+        body: &render(report, digest, say)?,
+        digest: say.report.json_digest(digest),
     }
     .render()
 }
@@ -175,171 +276,26 @@ fn logo_itself(brand: &Brand) -> Option<String> {
     Some(format!("data:{kind};base64,{}", STANDARD.encode(bytes)))
 }
 
-fn level_view<'a>(report: &'a Report, level: &'a LevelFigure) -> LevelView<'a> {
-    let standing = Standing::of(level);
-    let measure = match words::detail(level).as_str() {
-        "" => words::measure(level),
-        detail => format!("{}, {detail}", words::measure(level)),
-    };
-    let dash = || "–".to_owned();
-    let (between, down, left) = match &level.figure {
-        Figure::Availability(a) => (
-            match (a.low_pct, a.high_pct) {
-                (Some(low), Some(high)) => match (words::cut_pct(low), words::cut_pct(high)) {
-                    (low, high) if low == high => format!("{low} %"),
-                    (low, high) => format!("{low} and {high} %"),
-                },
-                _ => dash(),
-            },
-            words::length(a.down_s),
-            words::length_cut(a.budget_left_s),
-        ),
-        _ => (dash(), dash(), dash()),
-    };
-    LevelView {
-        id: &level.id,
-        subject: words::subject(report, level),
-        measure,
-        target: words::target(level),
-        result: words::result(level),
-        between,
-        down,
-        left,
-        sign: standing.sign(),
-        verdict: standing.word(),
-        remark: standing.remark(),
-        missed: standing == Standing::Missed,
-    }
-}
-
-fn outage_views(report: &Report) -> Vec<OutageView<'_>> {
-    let local = Local::new(&report.zone);
-    story::outages(report).iter().map(|counted| outage_view(report, &local, counted)).collect()
-}
-
-fn outage_view<'a>(report: &Report, local: &Local, counted: &story::Counted<'a>) -> OutageView<'a> {
-    let outage = counted.outage;
-    let to = local.short(outage.to);
-    OutageView {
-        component: counted.subject,
-        note: counted.note(),
-        from: local.short(outage.from),
-        from_iso: words::iso(outage.from),
-        to: if outage.still_open { format!("still open at {to}") } else { to },
-        to_iso: words::iso(outage.to),
-        length: words::length(outage.down_s),
-        at_least: words::length(outage.at_least_s),
-        at_most: words::length(outage.at_most_s),
-        saw: story::saw(outage),
-        behind: unfolded::interval(report, counted.component, outage)
-            .map(|interval| unfolded::lines(report, interval))
-            .unwrap_or_default(),
-    }
-}
-
-fn failing_view<'a>(report: &'a Report, failing: &history::Failing<'a>) -> FailingView<'a> {
-    FailingView {
-        subject: words::subject(report, failing.level),
-        measure: words::measure(failing.level),
-        failures: failing.failures,
-        to_restore: words::length_cut(failing.to_restore),
-        between: words::length_cut(failing.between),
-    }
-}
-
-fn short(first: jiff::civil::Date) -> String {
-    first.strftime("%b %Y").to_string()
-}
-
-/// A level's figures in the months of these indexes.
-fn course_view<'a>(
-    report: &'a Report,
-    course: &history::Course<'a>,
-    told: &[usize],
-) -> CourseView<'a> {
-    let month = |point: Option<&TrendMonth>| {
-        let standing = match point.map(|point| point.met) {
-            Some(Some(true)) => Standing::Met,
-            Some(Some(false)) => Standing::Missed,
-            Some(None) => Standing::NotEnough,
-            None => Standing::Nothing,
-        };
-        MonthView {
-            shown: point.map_or_else(String::new, history::shown),
-            sign: standing.sign(),
-            word: standing.word(),
-        }
-    };
-    CourseView {
-        subject: words::subject(report, course.level),
-        measure: format!("{}, {}", words::measure(course.level), words::target(course.level)),
-        change: history::change(course.level),
-        months: told.iter().map(|i| month(course.months[*i])).collect(),
-    }
-}
-
-/// The days on which something was not as it should be.
-fn day_views(report: &Report) -> Vec<DayView<'_>> {
-    let words = |time: Ms| if time.0 == 0 { String::new() } else { words::length(time) };
-    let mut views = Vec::new();
-    for component in &report.components {
-        for day in &component.days {
-            let parts = [day.down_s, day.degraded_s, day.excluded_s, day.unknown_s];
-            if parts.iter().all(|time| time.0 == 0) {
-                continue;
-            }
-            let [down, degraded, excluded, unknown] = parts.map(words);
-            let date = day.date.strftime("%a %-d %b").to_string();
-            views.push(DayView {
-                component: &component.name,
-                date,
-                down,
-                degraded,
-                excluded,
-                unknown,
-            });
-        }
-    }
-    views
-}
-
-fn exclusion_views(report: &Report) -> Vec<ExclusionView<'_>> {
-    let local = Local::new(&report.zone);
-    report
-        .exclusions
-        .iter()
-        .map(|entry| {
-            let decision = story::decision(report, entry);
-            let about = match &entry.reason {
-                Some(reason) => format!("{}: {reason}", story::class(entry)),
-                None => story::class(entry).to_owned(),
-            };
-            ExclusionView {
-                id: &entry.id,
-                about,
-                components: story::components(report, entry),
-                from: local.short(entry.from),
-                to: local.short(entry.to),
-                counts: decision.counts,
-                why: decision.why,
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::english;
     use crate::render::fixture;
+
+    fn page(report: &Report) -> String {
+        render(report, "0123456789abcdef", english()).unwrap()
+    }
 
     #[test]
     fn it_says_what_the_pdf_says() {
-        let html = render(&fixture::october()).unwrap();
+        let html = page(&fixture::october());
         for expected in [
             "<h1 class=\"plain\">NHSmail: October 2026</h1>",
             "9 of 14 service levels were met",
             "Not provable either way",
             "Not enough evidence",
+            "<dt>Approved by</dt><dd>Service Management</dd>",
+            "<dt>Digest</dt><dd>sha256 0123456789ab</dd>",
             "<time datetime=\"2026-10-14T00:10:00Z\">Wed 14 Oct, 01:10 BST</time>",
             "notice of 61 h, 120 h needed",
             "claimed, not witnessed",
@@ -347,6 +303,8 @@ mod tests {
             "<td class=\"n\">98.905 <span role=\"img\" aria-label=\"Missed\">✗</span></td>",
             "<td class=\"n\">−0.536</td>",
             "<td class=\"n\">371 h 52 min 15 s</td>",
+            "aria-label=\"Portal: not working on 14 Oct 4 h; else working.\"",
+            "<span class=\"vh\">Outlook Web Access: </span>Availability in core hours",
         ] {
             assert!(html.contains(expected), "lacks {expected:?}:\n{html}");
         }
@@ -356,11 +314,12 @@ mod tests {
 
     #[test]
     fn a_file_stands_alone() {
-        let html = document(&fixture::october(), "0123abcd").unwrap();
+        let html = document(&fixture::october(), "0123abcd", english()).unwrap();
         assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+        assert!(html.contains("<html lang=\"en-GB\">"));
         assert!(html.contains("<title>NHSmail: October 2026</title>"));
         assert!(html.contains("SHA-256 0123abcd"));
-        for foreign in ["src=", "<link", "<script", "url("] {
+        for foreign in ["src=", "<link", "<script", "url(http"] {
             assert!(!html.contains(foreign), "{foreign} would be fetched");
         }
     }
@@ -369,7 +328,7 @@ mod tests {
     fn a_branded_file_stands_alone_too() {
         let mut report = fixture::october();
         report.brand = Some(std::sync::Arc::new(crate::brand::tests::fernhill()));
-        let html = document(&report, "0123abcd").unwrap();
+        let html = document(&report, "0123abcd", english()).unwrap();
         for expected in [
             "--link:#1f3a6e",
             "<img src=\"data:image/svg+xml;base64,",
@@ -385,9 +344,13 @@ mod tests {
     fn foreign_text_is_text() {
         let mut report = fixture::october();
         report.service = "<script>alert(1)</script>".to_owned();
-        report.components[3].name = "<b>Portal</b>".to_owned();
+        report.components[3].name = "<b>Portal</b>\" onload=\"x".to_owned();
         report.exclusions[0].reason = Some("\"><img src=x>".to_owned());
-        let html = render(&report).unwrap();
-        assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("<img"));
+        report.edition_reason = Some("<i>late</i>".to_owned());
+        report.method.probes[0].id = "<u>".to_owned();
+        let html = page(&report);
+        for markup in ["<script", "<b>", "<img", "<i>l", "<u>", "\" onload"] {
+            assert!(!html.contains(markup), "{markup} in {html}");
+        }
     }
 }

@@ -1,66 +1,75 @@
 //! What a month's report says in sentences, whatever it is rendered to: where it comes from,
 //! what stands out, which outages and exclusions count, and how the figures were made.
 
+mod method;
 mod summary;
 
-use std::collections::BTreeMap;
-
-use crate::render::words::{self, Local};
+use crate::language::{Language, Local};
+use crate::render::words;
 use crate::report::model::{
     Availability, ExclusionEntry, Figure, LevelFigure, Outage, RejectedExclusion, Report, Without,
 };
 
-pub(crate) use summary::{days, facts, findings, provisos, verdict, whereabouts};
+pub(crate) use method::{method, whereabouts};
+pub(crate) use summary::{days, facts, findings, provisos, verdict, whole};
 
 /// What must not be overlooked, each in a word or three.
-pub(crate) fn badges(report: &Report) -> Vec<&'static str> {
+pub(crate) fn badges<'l>(report: &Report, say: &'l Language) -> Vec<&'l str> {
     let all = [
-        (report.to_date, "MONTH TO DATE"),
-        (report.edition.is_none(), "DRAFT"),
-        (report.demo, "DEMO"),
+        (report.to_date, say.badge.to_date()),
+        (report.edition.is_none(), say.badge.draft()),
+        (report.demo, say.badge.demo()),
     ];
     all.into_iter().filter(|(shown, _)| *shown).map(|(_, word)| word).collect()
 }
 
-/// Which edition, by whom, when, on what evidence.
-pub(crate) fn provenance(report: &Report) -> String {
-    let local = Local::new(&report.zone);
-    let mut text = match report.edition {
-        Some(n) => format!("Edition {n}"),
-        None => "Draft, not published".to_owned(),
-    };
-    if let Some(old) = report.supersedes {
-        text.push_str(&format!(", replaces edition {old}"));
-    }
-    if let Some(reason) = &report.edition_reason {
-        text.push_str(&format!(" because: {reason}"));
-    }
-    text.push('.');
-    let issued = match &report.approved_by {
-        Some(_) => "Issued and approved by",
-        None => "Published by",
-    };
-    match (&report.published_by, report.published_at) {
-        (Some(by), Some(at)) => {
-            text.push_str(&format!(" {issued} {by} on {}.", local.full(at)));
-        }
-        (Some(by), None) => text.push_str(&format!(" {issued} {by}.")),
-        (None, Some(at)) => text.push_str(&format!(" Published on {}.", local.full(at))),
-        (None, None) => {}
-    }
-    let covers = if report.to_date {
-        format!(" The month is still running; figures end at {}.", local.full(report.as_of))
-    } else {
-        format!(" Evidence as known at {}.", local.full(report.as_of))
-    };
-    text.push_str(&covers);
-    if report.demo {
-        text.push_str(" This report is a demonstration: no such service exists.");
-    }
-    text
+/// What the report is called where it stands alone.
+pub(crate) fn title(report: &Report, say: &Language) -> String {
+    say.report.title(&report.service, say.month_name(&report.month))
 }
 
-fn measured(level: &LevelFigure) -> bool {
+/// Which edition this is, in words: `Edition 2`, `Draft`, with `to date` while the month runs.
+pub(crate) fn edition(report: &Report, say: &Language) -> String {
+    let edition = match report.edition {
+        Some(n) => say.provenance.edition(n),
+        None => say.provenance.draft().to_owned(),
+    };
+    if report.to_date { say.provenance.to_date(edition) } else { edition }
+}
+
+/// Which edition, by whom, when, on what evidence.
+pub(crate) fn provenance(report: &Report, say: &Language) -> String {
+    let local = Local::new(say, &report.zone);
+    let text = &say.provenance;
+    let what = match (report.edition, report.supersedes) {
+        (Some(n), Some(old)) => text.replaces(n, old),
+        (Some(n), None) => text.edition(n),
+        (None, _) => text.unpublished().to_owned(),
+    };
+    let mut said = vec![match &report.edition_reason {
+        Some(reason) => text.because(what, reason),
+        None => text.sentence(what),
+    }];
+    let by = report.published_by.as_deref().map(|by| say.publisher(by));
+    let at = report.published_at.map(|at| local.full(at));
+    said.extend(match (by, at, report.approved_by.is_some()) {
+        (Some(by), Some(at), true) => Some(text.approved(by, at)),
+        (Some(by), Some(at), false) => Some(text.published(by, at)),
+        (Some(by), None, true) => Some(text.approved_by(by)),
+        (Some(by), None, false) => Some(text.published_by(by)),
+        (None, Some(at), _) => Some(text.published_on(at)),
+        (None, None, _) => None,
+    });
+    let as_of = local.full(report.as_of);
+    said.push(if report.to_date { text.running(as_of) } else { text.known(as_of) });
+    if report.demo {
+        said.push(text.demonstration().to_owned());
+    }
+    said.join(" ")
+}
+
+/// Whether availability was measured at all.
+pub(crate) fn measured(level: &LevelFigure) -> bool {
     matches!(&level.figure, Figure::Availability(a) if a.availability_pct.is_some())
 }
 
@@ -80,17 +89,22 @@ pub(crate) struct Counted<'a> {
     /// The components in it, where they are several.
     among: String,
     pub(crate) outage: &'a Outage,
-    levels: Vec<String>,
+    levels: Vec<&'a LevelFigure>,
 }
 
 impl Counted<'_> {
     /// Which levels it counts against, where it does not count around the clock.
-    pub(crate) fn note(&self) -> String {
-        let whole = self.levels.iter().any(|level| level == "Availability");
+    pub(crate) fn note(&self, say: &Language) -> String {
+        let names: Vec<String> = self.levels.iter().map(|level| say.measure(level)).collect();
         if !self.among.is_empty() {
-            return format!("{}: {}", self.levels.join("; "), self.among);
+            return say.list.headed(names.join("; "), &self.among);
         }
-        if whole { String::new() } else { self.levels.join("; ") }
+        let around_the_clock = |level: &&LevelFigure| {
+            level.over.is_none()
+                && matches!(&level.figure, Figure::Availability(a) if a.hours == "24x7")
+        };
+        let whole = self.levels.iter().any(around_the_clock);
+        if whole { String::new() } else { names.join("; ") }
     }
 }
 
@@ -100,7 +114,6 @@ pub(crate) fn outages(report: &Report) -> Vec<Counted<'_>> {
     let mut all: Vec<Counted<'_>> = Vec::new();
     for (level, figure) in availability(report) {
         for outage in &figure.outages {
-            let name = words::measure(level);
             let component = match (level.component.as_deref(), outage.components.as_slice()) {
                 (Some(id), _) => id,
                 (None, [only]) => only,
@@ -108,7 +121,7 @@ pub(crate) fn outages(report: &Report) -> Vec<Counted<'_>> {
             };
             let known = all.iter_mut().find(|c| c.component == component && same(c.outage, outage));
             if let Some(known) = known {
-                known.levels.push(name);
+                known.levels.push(level);
                 continue;
             }
             let named = |id| words::component_name(report, id);
@@ -119,7 +132,7 @@ pub(crate) fn outages(report: &Report) -> Vec<Counted<'_>> {
                 }
                 id => (named(id), String::new()),
             };
-            all.push(Counted { subject, component, among, outage, levels: vec![name] });
+            all.push(Counted { subject, component, among, outage, levels: vec![level] });
         }
     }
     all.sort_by_key(|c| (c.outage.from, c.outage.to));
@@ -131,34 +144,26 @@ fn same(one: &Outage, other: &Outage) -> bool {
     extent(one) == extent(other)
 }
 
-/// What is said where no outage counts.
-pub(crate) fn no_outages(report: &Report) -> &'static str {
-    if report.levels.iter().any(measured) {
-        "None was confirmed in this month."
-    } else {
-        "No availability was measured in this month."
-    }
-}
-
 /// What the checks saw in an outage, in plain words.
-pub(crate) fn saw(outage: &Outage) -> String {
-    let mut plain: Vec<&str> = Vec::new();
+pub(crate) fn saw(outage: &Outage, say: &Language) -> String {
+    let mut plain: Vec<String> = Vec::new();
     for reason in &outage.reasons {
-        let words = words::plain_reason(reason);
+        let words = say.reason(reason);
         if !plain.contains(&words) {
             plain.push(words);
         }
     }
     match plain.as_slice() {
-        [] => "no reason was recorded".to_owned(),
+        [] => say.report.no_reason().to_owned(),
         several => several.join("; "),
     }
 }
 
 /// What kind of time an exclusion is for.
-pub(crate) fn class(entry: &ExclusionEntry) -> &str {
+pub(crate) fn class<'a>(entry: &'a ExclusionEntry, say: &'a Language) -> &'a str {
     match entry.class.as_str() {
-        "third-party" => "third party",
+        "third-party" => say.exclusion.third_party(),
+        "maintenance" => say.exclusion.maintenance(),
         other => other,
     }
 }
@@ -172,57 +177,61 @@ pub(crate) fn components(report: &Report, entry: &ExclusionEntry) -> String {
 
 /// Whether an exclusion counts, and why.
 pub(crate) struct Decision {
+    /// Whether all of it does.
+    pub(crate) whole: bool,
     /// Yes, In part, No.
-    pub(crate) counts: &'static str,
+    pub(crate) counts: String,
     pub(crate) why: Vec<String>,
 }
 
 /// What became of an exclusion.
-pub(crate) fn decision(report: &Report, entry: &ExclusionEntry) -> Decision {
-    let local = Local::new(&report.zone);
+pub(crate) fn decision(report: &Report, entry: &ExclusionEntry, say: &Language) -> Decision {
+    let local = Local::new(say, &report.zone);
+    let text = &say.exclusion;
     let approval = match (entry.approved, &entry.by) {
-        (Some(at), Some(by)) => format!("approved {} by {by}", local.short(at)),
-        (Some(at), None) => format!("approved {}, by nobody named", local.short(at)),
-        (None, _) => "not approved".to_owned(),
+        (Some(at), Some(by)) => text.approved(local.short(at), by),
+        (Some(at), None) => text.approved_by_nobody(local.short(at)),
+        (None, _) => text.not_approved().to_owned(),
     };
     let announced = match (entry.announced, entry.claimed) {
-        (Some(at), false) => format!("announced {}", local.short(at)),
-        (Some(at), true) => format!("announced {}: claimed, not witnessed", local.short(at)),
-        (None, _) => "never announced".to_owned(),
+        (Some(at), false) => text.announced(local.short(at)),
+        (Some(at), true) => text.claimed(local.short(at)),
+        (None, _) => text.never_announced().to_owned(),
     };
-    let refused = refusals(report, &entry.id);
+    let refused = refusals(report, &entry.id, say);
     let counts = match (entry.accepted, refused.is_empty()) {
-        (true, true) => "Yes",
-        (true, false) => "In part",
-        (false, _) => "No",
+        (true, true) => text.yes(),
+        (true, false) => text.in_part(),
+        (false, _) => text.no(),
     };
+    let whole = entry.accepted && refused.is_empty();
     let mut why = vec![refused, announced, approval];
     why.retain(|line| !line.is_empty());
-    Decision { counts, why }
+    Decision { whole, counts: counts.to_owned(), why }
 }
 
 /// What levels would have come to without an exclusion, a line each.
-pub(crate) fn without(report: &Report, entry: &ExclusionEntry) -> Vec<String> {
+pub(crate) fn without(report: &Report, entry: &ExclusionEntry, say: &Language) -> Vec<String> {
     let line = |without: &Without| {
         let level = report.levels.iter().find(|level| level.id == without.level)?;
-        let name = format!("{}, {}", words::subject(report, level), words::measure(level));
-        let verdict = match without.met {
-            Some(true) => ", met",
-            Some(false) => ", missed",
-            None => "",
+        let name = say.exclusion.level(words::subject(report, level), say.measure(level));
+        let shown = say.share(&without.shown);
+        let shown = match without.met {
+            Some(true) => say.standing.then_met(shown),
+            Some(false) => say.standing.then_missed(shown),
+            None => shown,
         };
-        let unit = if without.shown == "n/a" { "" } else { " %" };
-        Some(format!("{name}: {}{unit}{verdict}", without.shown))
+        Some(say.exclusion.without(name, shown))
     };
     entry.without.iter().filter_map(line).collect()
 }
 
 /// Why an exclusion does not count, over all levels, each reason once.
-fn refusals(report: &Report, id: &str) -> String {
+fn refusals(report: &Report, id: &str, say: &Language) -> String {
     let mut said: Vec<String> = Vec::new();
     for (_, figure) in availability(report) {
         for rejected in figure.rejected_exclusions.iter().filter(|r| r.id == id) {
-            let text = refusal(rejected);
+            let text = refusal(rejected, say);
             if !said.contains(&text) {
                 said.push(text);
             }
@@ -232,106 +241,18 @@ fn refusals(report: &Report, id: &str) -> String {
 }
 
 /// Why an exclusion, or a part of it, does not count.
-pub(crate) fn refusal(rejected: &RejectedExclusion) -> String {
+pub(crate) fn refusal(rejected: &RejectedExclusion, say: &Language) -> String {
+    let text = &say.exclusion;
     let times = match (rejected.given_s, rejected.needed_s) {
-        (Some(given), Some(needed)) => Some((words::length(given), words::length(needed))),
+        (Some(given), Some(needed)) => Some((say.length(given), say.length(needed))),
         _ => None,
     };
     match (rejected.reason.as_str(), times) {
-        ("approval", _) => "not approved in time".to_owned(),
-        ("notice", Some((given, needed))) => format!("notice of {given}, {needed} needed"),
-        ("notice", None) => "notice was too short".to_owned(),
-        ("cap", Some((given, needed))) => {
-            format!("{needed} asked for, {given} left under the month's cap")
-        }
-        ("cap", None) => "the month's cap was used up".to_owned(),
+        ("approval", _) => text.refused_approval().to_owned(),
+        ("notice", Some((given, needed))) => text.refused_notice(given, needed),
+        ("notice", None) => text.notice_too_short().to_owned(),
+        ("cap", Some((given, needed))) => text.refused_cap(needed, given),
+        ("cap", None) => text.cap_used_up().to_owned(),
         (other, _) => other.to_owned(),
     }
-}
-
-/// How the figures came about, in sentences.
-pub(crate) fn method(report: &Report) -> Vec<String> {
-    let local = Local::new(&report.zone);
-    let mut all = vec![
-        "S is the time in service hours, X of it was agreed not to count, D counted as not working, \
-         U is time for which there is no evidence. All are whole milliseconds."
-            .to_owned(),
-        reckoning(report),
-        format!(
-            "The month runs from {} to {} in the zone {}.",
-            local.full(report.period.from),
-            local.full(report.period.to),
-            report.zone
-        ),
-        "Shown percentages are cut off after three places, never rounded up. Whether a target is \
-         met is decided on exact whole numbers, not on what is shown."
-            .to_owned(),
-        "A check looks now and then, so an outage has no sharp edges. The figure is therefore \
-         worked out twice more: with every outage as short and as long as the evidence allows. \
-         The scorecard names both. Where the target lies between them, the level is not provable \
-         either way."
-            .to_owned(),
-        "A failure counts as an outage only when as many checks as were agreed fail one after the \
-         other, and then from the first of them on. Fewer are blips: counted, and not \
-         downtime. Time that counts as slow is part of the time that works."
-            .to_owned(),
-        sites(report),
-    ];
-    all.extend(report.method.notes.iter().cloned());
-    all.retain(|text| !text.is_empty());
-    all
-}
-
-/// How deep the checks behind each part go.
-pub(crate) fn depths(report: &Report) -> Option<String> {
-    let levels = report.levels.iter().filter_map(|level| {
-        Some((level.probed.as_deref()?, words::component_name(report, level.component.as_deref()?)))
-    });
-    words::depths("Checks go ", levels)
-}
-
-/// The formula, by what the levels of this report say about time without evidence.
-fn reckoning(report: &Report) -> String {
-    let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for level in &report.levels {
-        if let Figure::Availability(a) = &level.figure {
-            let name = format!("{} ({})", words::subject(report, level), words::measure(level));
-            said.entry(a.unknown_policy.as_str()).or_default().push(name);
-        }
-    }
-    let formula = |policy: &str| match policy {
-        "exclude" => {
-            "1 − D ÷ (S − X − U): time without evidence leaves the reckoning, and with too little \
-             evidence a level is neither met nor missed"
-        }
-        "up" => "1 − D ÷ (S − X): time without evidence counts as working",
-        "down" => "1 − (D + U) ÷ (S − X): time without evidence counts as not working",
-        _ => "reckoned as the definition says",
-    };
-    let several = said.len() > 1;
-    let sentences = said.iter().map(|(policy, levels)| {
-        if several {
-            format!("Availability of {} is {}.", words::and_list(levels), formula(policy))
-        } else {
-            format!("Availability is {}.", formula(policy))
-        }
-    });
-    sentences.collect::<Vec<_>>().join(" ")
-}
-
-/// From how many places the service was watched. Agents' names are for operators alone.
-fn sites(report: &Report) -> String {
-    let places: Vec<String> = report
-        .method
-        .agents
-        .iter()
-        .map(|(agents, site)| match site.as_str() {
-            "" => format!("{agents} at a site without a name"),
-            site => format!("{agents} at the site {site}"),
-        })
-        .collect();
-    if places.is_empty() {
-        return "No agent was at work in this month.".to_owned();
-    }
-    format!("The service was watched by {}.", words::and_list(&places))
 }

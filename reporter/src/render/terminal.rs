@@ -1,9 +1,10 @@
 //! The scorecard for a terminal: aligned columns, units in the heads, a summary line last.
 //! Colour is emphasis only; whether there is any is the caller's business.
 
+use crate::language::english;
 use crate::render::columns::{self, Cell, Emphasis};
-use crate::render::history;
 use crate::render::words::{self, Standing};
+use crate::render::{history, story};
 use crate::report::model::{Figure, LevelFigure, Ms, Report};
 
 /// A column: its head, and whether its cells are figures and stand to the right.
@@ -51,10 +52,10 @@ pub fn scorecard(report: &Report, colour: bool, width: usize) -> String {
     text.push('\n');
     text.push_str(&beside(report, width));
     text.push_str(&credits(report));
-    if let Some(whole) = history::whole(report) {
+    if let Some(whole) = story::whole(report, english()) {
         text.push_str(&format!("{whole}\n"));
     }
-    text.push_str(&words::verdict(report));
+    text.push_str(&english().verdict(report));
     text.push('\n');
     text
 }
@@ -115,7 +116,7 @@ fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 8] {
     let mean = |time: Option<Ms>| time.map_or_else(dash, words::clock);
     let times = match &level.figure {
         Figure::Availability(a) => {
-            let why = a.unknown_by_reason.first().map(|(why, _)| words::unknown_reason(why));
+            let why = a.unknown_by_reason.first().map(|(why, _)| english().unknown_reason(why));
             let unknown = Some(a.unknown_s).filter(|time| time.0 > 0);
             [
                 a.failures.to_string(),
@@ -128,13 +129,13 @@ fn beside_cells(report: &Report, level: &LevelFigure) -> [String; 8] {
         _ => [dash(), dash(), dash(), dash(), String::new()],
     };
     let [failures, to_restore, between, unknown, why] = times;
-    let change = history::change(level);
+    let change = history::change(level, english()).unwrap_or_else(|| "–".to_owned());
     let before = before(report, level);
     [name(report, level), change, before, failures, to_restore, between, unknown, why]
 }
 
 fn credits(report: &Report) -> String {
-    let credits = history::credits(report);
+    let credits = history::credits(report, english());
     if credits.is_empty() {
         return String::new();
     }
@@ -147,9 +148,9 @@ fn title(report: &Report, colour: bool) -> String {
     format!(
         "{} · {} ({}) · {}{}",
         columns::paint(&service, Emphasis::Bold, colour),
-        words::month_name(&report.month),
+        english().month_name(&report.month),
         report.zone,
-        words::edition(report),
+        story::edition(report, english()),
         if report.demo { " · DEMO" } else { "" },
     )
 }
@@ -170,14 +171,14 @@ fn cells(report: &Report, level: &LevelFigure) -> Vec<String> {
         ),
         _ => (dash(), dash(), dash()),
     };
-    let verdict = match standing.remark() {
-        Some(remark) => format!("{} {} ({remark})", standing.sign(), standing.word()),
-        None => format!("{} {}", standing.sign(), standing.word()),
+    let verdict = match english().remark(standing) {
+        Some(remark) => format!("{} {} ({remark})", standing.sign(), english().standing(standing)),
+        None => format!("{} {}", standing.sign(), english().standing(standing)),
     };
     vec![
         name(report, level),
-        words::target(level),
-        words::result(level),
+        english().target(level),
+        english().result(level),
         bounds,
         down,
         left,
@@ -186,7 +187,7 @@ fn cells(report: &Report, level: &LevelFigure) -> Vec<String> {
 }
 
 fn name(report: &Report, level: &LevelFigure) -> String {
-    columns::clean(&format!("{}: {}", words::subject(report, level), words::measure(level)))
+    columns::clean(&format!("{}: {}", words::subject(report, level), english().measure(level)))
 }
 
 /// How the level stood in the months before, oldest first: a sign for each, a space where

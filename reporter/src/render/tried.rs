@@ -1,6 +1,7 @@
 //! A month under other readings of its definition, for a terminal and as `what-if.json`: does
 //! "met" survive every one of them?
 
+use crate::language::english;
 use crate::render::columns::{Cell, Emphasis, clean, indented, paint, painted};
 use crate::render::words;
 use crate::what_if::{Cell as Judged, Tested, Tried, WhatIf};
@@ -19,7 +20,7 @@ pub fn json(tried: &WhatIf) -> Result<String, serde_json::Error> {
 pub fn table(tried: &WhatIf, colour: bool, width: usize) -> String {
     let service = paint(&clean(&tried.service), Emphasis::Bold, colour);
     let to_date = if tried.to_date { ", month to date" } else { "" };
-    let month = words::month_name(&tried.month);
+    let month = english().month_name(&tried.month);
     let mut text = format!(
         "{service} · {month} ({}){to_date} · the same evidence under other rules, one change at a \
          time\n\n",
@@ -126,7 +127,8 @@ fn notes(tried: &WhatIf) -> String {
     );
     if !tried.unaffected.is_empty() {
         let ids: Vec<String> = tried.unaffected.iter().map(|id| clean(id)).collect();
-        let (verb, list) = (if ids.len() == 1 { "rests" } else { "rest" }, words::and_list(&ids));
+        let (verb, list) =
+            (if ids.len() == 1 { "rests" } else { "rest" }, english().and_list(&ids));
         text.push_str(&format!("{list} {verb} on none of these rules.\n"));
     }
     if tried.untried_exclusions > 0 {
@@ -154,7 +156,7 @@ fn answer(tried: &WhatIf) -> String {
             .filter(|reading| level.differs_in.contains(&reading.id))
             .map(|reading| clean(&reading.words))
             .collect();
-        format!("{} would be another under {}", clean(&level.id), words::and_list(&named))
+        format!("{} would be another under {}", clean(&level.id), english().and_list(&named))
     });
     let depend: Vec<String> = depend.collect();
     format!("{firm} of {total} verdicts are the same in every reading; {}.", depend.join("; "))

@@ -1,7 +1,8 @@
 //! What an outage rests on, in plain words for everybody: the rule, the probes and sites, and the
 //! outcomes behind them. It names no agent; an operator's text does that in `explained`.
 
-use crate::render::words::{self, Local};
+use crate::language::{Local, english};
+use crate::render::words;
 use crate::report::grounds::{CountsAs, Grounds, Interval, Record, Said};
 use crate::report::model::{Outage, Report};
 
@@ -26,7 +27,7 @@ pub(crate) fn in_level<'a>(grounds: Option<&'a Grounds>, outage: &Outage) -> Opt
 
 /// The lines of it.
 pub(crate) fn lines(report: &Report, interval: &Interval) -> Vec<String> {
-    let local = Local::new(&report.zone);
+    let local = Local::new(english(), &report.zone);
     let mut lines = vec![format!("{} (rule {})", interval.why, interval.rule)];
     for probe in &interval.probes {
         for site in &probe.sites {
@@ -41,7 +42,7 @@ pub(crate) fn lines(report: &Report, interval: &Interval) -> Vec<String> {
                     CountsAs::Down => "down",
                     CountsAs::Unknown | CountsAs::Excluded => "unknown",
                 },
-                words::length(site.length_s),
+                english().length(site.length_s),
                 site.why,
             ));
             let heard = site.records.iter().filter(|record| record.said != Said::Up);
@@ -53,12 +54,12 @@ pub(crate) fn lines(report: &Report, interval: &Interval) -> Vec<String> {
 
 fn record_line(local: &Local, record: &Record) -> String {
     let said = super::explained::said(record.said);
-    let length = words::length(record.length_s);
+    let length = english().length(record.length_s);
     let (Some(first), Some(last)) = (record.first_due, record.last_due) else {
         return format!("an agent: {said} for {length}");
     };
     let why = match &record.reason {
-        Some(reason) => format!(": {}", words::plain_reason(reason)),
+        Some(reason) => format!(": {}", english().reason(reason)),
         None => String::new(),
     };
     format!(

@@ -1,40 +1,15 @@
-//! The words and number forms that every output shares: lengths of time, cut-off
-//! percentages, local times, names.
+//! What the outputs share: forms of numbers and times for programs, names, and how a level stands.
+//! What a reader sees of them is worded by a [`crate::language::Language`].
 
 mod level;
+mod verdict;
 
 use jiff::tz::TimeZone;
 
-pub use level::{Standing, detail, measure, result, standing, subject, target, verdict};
+pub use level::{Standing, standing, subject};
 
+use crate::language::decimal_seconds;
 use crate::report::model::{At, ComponentMonth, Ms, Report};
-
-/// A length of time in words, exact to the millisecond: `1 h 4 min`, `30 s`, `0.25 s`.
-#[must_use]
-pub fn length(time: Ms) -> String {
-    let total = time.0.unsigned_abs();
-    let (hours, minutes) = (total / 3_600_000, total / 60_000 % 60);
-    let rest = total % 60_000;
-    let mut parts = Vec::new();
-    if hours > 0 {
-        parts.push(format!("{} h", thousands(hours)));
-    }
-    if minutes > 0 {
-        parts.push(format!("{minutes} min"));
-    }
-    if rest > 0 || parts.is_empty() {
-        parts.push(format!("{} s", decimal_seconds(rest)));
-    }
-    let sign = if time.0 < 0 { "−" } else { "" };
-    format!("{sign}{}", parts.join(" "))
-}
-
-/// [`length`] in whole seconds, cut off towards less: what is left of a budget is never shown
-/// as more than it is.
-#[must_use]
-pub fn length_cut(time: Ms) -> String {
-    length(Ms(time.0.div_euclid(1000) * 1000))
-}
 
 /// A length of time as hours, minutes and seconds: `1:04:30`; cut off towards less.
 #[must_use]
@@ -52,28 +27,6 @@ pub fn seconds(time: Ms) -> String {
     format!("{sign}{}", decimal_seconds(time.0.unsigned_abs()))
 }
 
-fn decimal_seconds(ms: u64) -> String {
-    if ms.is_multiple_of(1000) {
-        return (ms / 1000).to_string();
-    }
-    let digits = format!("{}.{:03}", ms / 1000, ms % 1000);
-    digits.trim_end_matches('0').to_owned()
-}
-
-/// A whole number with commas: `40,210`.
-#[must_use]
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A percentage with three places, cut off and never rounded up, without its sign. Only a
 /// figure that is exactly 100 is shown as 100.
 #[must_use]
@@ -86,89 +39,22 @@ pub fn cut_pct(pct: f64) -> String {
     }
 }
 
-/// `n` of a thing, with the plural's s: `1 outage`, `2 outages`.
+/// `n` of a thing, with the plural's s, for operators: `1 outage`, `2 outages`.
 #[must_use]
 pub fn counted(n: u64, singular: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
-    format!("{} {singular}{plural}", thousands(n))
+    format!("{} {singular}{plural}", crate::language::english().count(n))
 }
 
-/// The month in words: `October 2026`; as it is written where it is no month.
+/// `2026-10-03 01:10:00+01:00`, for spreadsheets; UTC where this program does not know the zone.
 #[must_use]
-pub fn month_name(month: &str) -> String {
-    match format!("{month}-01").parse::<jiff::civil::Date>() {
-        Ok(date) => date.strftime("%B %Y").to_string(),
-        Err(_) => month.to_owned(),
-    }
-}
-
-/// A reason on the wire in plain words.
-#[must_use]
-pub fn plain_reason(reason: &str) -> &'static str {
-    mailward_evidence::Reason::parse(reason).plain()
-}
-
-/// Why there was no evidence, in plain words.
-#[must_use]
-pub fn unknown_reason(reason: &str) -> String {
-    match reason {
-        "silent" => "no check reported".to_owned(),
-        "unwatched" => "too few agents were due to check".to_owned(),
-        other => plain_reason(other).to_owned(),
-    }
-}
-
-/// Local times of the report's zone; UTC where this program does not know the zone, and says so.
-#[derive(Clone, Debug)]
-pub struct Local {
-    zone: TimeZone,
-}
-
-impl Local {
-    /// Times in the zone of this name.
-    #[must_use]
-    pub fn new(zone: &str) -> Self {
-        Self { zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC) }
-    }
-
-    /// `Sat 3 Oct 2026, 01:10 BST`
-    #[must_use]
-    pub fn full(&self, at: At) -> String {
-        self.format(at, "%a %-d %b %Y, %H:%M %Z")
-    }
-
-    /// `Sat 3 Oct, 01:10 BST`; seconds are said where there are any.
-    #[must_use]
-    pub fn short(&self, at: At) -> String {
-        format!("{}, {}", self.format(at, "%a %-d %b"), self.hour(at))
-    }
-
-    /// The end of what began at `from`: the hour alone where the local day is the same.
-    #[must_use]
-    pub fn until(&self, from: At, to: At) -> String {
-        let day = |at| self.format(at, "%F");
-        if day(from) == day(to) { self.hour(to) } else { self.short(to) }
-    }
-
-    fn hour(&self, at: At) -> String {
-        self.format(at, if at.0 % 60_000 == 0 { "%H:%M %Z" } else { "%H:%M:%S %Z" })
-    }
-
-    /// `2026-10-03 01:10:00+01:00`, for spreadsheets.
-    #[must_use]
-    pub fn sortable(&self, at: At) -> String {
-        if at.0 % 1000 == 0 {
-            self.format(at, "%Y-%m-%d %H:%M:%S%:z")
-        } else {
-            self.format(at, "%Y-%m-%d %H:%M:%S%.3f%:z")
-        }
-    }
-
-    fn format(&self, at: At, form: &str) -> String {
-        match jiff::Timestamp::from_millisecond(at.0) {
-            Ok(instant) => instant.to_zoned(self.zone.clone()).strftime(form).to_string(),
-            Err(_) => format!("{} ms", at.0),
-        }
+pub fn sortable(zone: &str, at: At) -> String {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let whole = at.0 % 1000 == 0;
+    let form = if whole { "%Y-%m-%d %H:%M:%S%:z" } else { "%Y-%m-%d %H:%M:%S%.3f%:z" };
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(instant) => instant.to_zoned(zone).strftime(form).to_string(),
+        Err(_) => format!("{} ms", at.0),
     }
 }
 
@@ -187,62 +73,28 @@ pub fn component<'a>(report: &'a Report, id: &str) -> Option<&'a ComponentMonth>
     report.components.iter().find(|c| c.id == id)
 }
 
-/// How long a component was not working in the month, around the clock.
-#[must_use]
-pub fn not_working(component: &ComponentMonth) -> Ms {
-    Ms(component.days.iter().map(|day| day.down_s.0).sum())
-}
-
 /// What a component is called: its name, or its id where the report has no name for it.
 #[must_use]
 pub fn component_name<'a>(report: &'a Report, id: &'a str) -> &'a str {
     component(report, id).map_or(id, |c| c.name.as_str())
 }
 
-/// Which edition this is, in words: `Edition 2`, `Draft`, with `to date` while the month runs.
-#[must_use]
-pub fn edition(report: &Report) -> String {
-    let mut text = match report.edition {
-        Some(n) => format!("Edition {n}"),
-        None => "Draft".to_owned(),
-    };
-    if report.to_date {
-        text.push_str(", month to date");
-    }
-    text
-}
-
-/// `a`, `a and b`, `a, b and c`.
-#[must_use]
-pub fn and_list(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [head @ .., last] => format!("{} and {last}", head.join(", ")),
-    }
-}
-
-/// Which parts are probed how deep, as one sentence that begins with `opening`; pairs of depth
-/// and name. `None` where there are none.
-#[must_use]
-pub fn depths<'a>(
-    opening: &str,
+/// Which parts are probed how deep: pairs of depth and the names it is for, each once.
+pub(crate) fn depths<'a>(
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Option<String> {
-    let mut by_depth: Vec<(&str, Vec<String>)> = Vec::new();
+) -> Vec<(&'a str, Vec<&'a str>)> {
+    let mut by_depth: Vec<(&str, Vec<&str>)> = Vec::new();
     for (depth, name) in pairs.filter(|(depth, _)| !depth.is_empty()) {
         let at = by_depth.iter().position(|(known, _)| *known == depth).unwrap_or_else(|| {
             by_depth.push((depth, Vec::new()));
             by_depth.len() - 1
         });
         let names = &mut by_depth[at].1;
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    let parts: Vec<String> =
-        by_depth.iter().map(|(depth, names)| format!("{depth} for {}", and_list(names))).collect();
-    (!parts.is_empty()).then(|| format!("{opening}{}.", parts.join("; ")))
+    by_depth
 }
 
 #[cfg(test)]
@@ -258,27 +110,15 @@ mod tests {
             ("to the inbox", "Phones"),
             ("", "Unwatched"),
         ];
-        insta::assert_snapshot!(
-            depths("Checks go ", pairs.into_iter()).unwrap(),
-            @"Checks go to the inbox for Webmail and Phones; to the page for Portal."
-        );
-        assert_eq!(depths("Checks go ", std::iter::empty()), None);
+        let expect = [("to the inbox", vec!["Webmail", "Phones"]), ("to the page", vec!["Portal"])];
+        assert_eq!(depths(pairs.into_iter()), expect);
     }
 
     #[test]
-    fn lengths_are_exact_and_short() {
-        let check = |ms: i64, expect: &str| assert_eq!(length(Ms(ms)), expect, "{ms} ms");
-        check(0, "0 s");
-        check(250, "0.25 s");
-        check(30_000, "30 s");
-        check(3_840_000, "1 h 4 min");
-        check(3_870_500, "1 h 4 min 30.5 s");
-        check(-1_180_800, "−19 min 40.8 s");
-        check(7_200_000_000, "2,000 h");
-        assert_eq!(length_cut(Ms(2_681_999)), "44 min 41 s");
-        assert_eq!(length_cut(Ms(-1_180_800)), "−19 min 41 s");
+    fn lengths_for_programs_are_cut_off() {
         assert_eq!(clock(Ms(2_681_999)), "0:44:41");
         assert_eq!(clock(Ms(-1_180_800)), "-0:19:41");
+        assert_eq!(seconds(Ms(250)), "0.25");
     }
 
     #[test]
@@ -293,21 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn local_times_name_their_zone_on_both_sides_of_a_clock_change() {
-        let local = Local::new("Europe/London");
-        let check = |ms: i64, expect: &str| assert_eq!(local.short(At(ms)), expect);
-        check(1_792_886_400_000, "Sun 25 Oct, 01:00 BST");
-        check(1_792_890_000_000, "Sun 25 Oct, 01:00 GMT");
-        check(1_792_890_005_250, "Sun 25 Oct, 01:00:05 GMT");
-        assert_eq!(local.sortable(At(1_792_886_400_250)), "2026-10-25 01:00:00.250+01:00");
-    }
-
-    #[test]
-    fn numbers_take_commas() {
-        let check = |n: u64, expect: &str| assert_eq!(thousands(n), expect);
-        check(0, "0");
-        check(999, "999");
-        check(40_210, "40,210");
-        check(1_200_000, "1,200,000");
+    fn spreadsheets_get_the_offset() {
+        let shown = sortable("Europe/London", At(1_792_886_400_250));
+        assert_eq!(shown, "2026-10-25 01:00:00.250+01:00");
     }
 }

@@ -8,6 +8,7 @@ use mailward_catalogue::{Catalogue, Effect, Level, Maintenance, Measure, Probe, 
 use super::model::{Method, MethodProbe};
 use super::{Case, notes};
 use crate::clock::duration_ms;
+use crate::language::english;
 
 pub(super) fn method(case: &Case<'_>) -> Method {
     Method {
@@ -29,7 +30,7 @@ fn agents(case: &Case<'_>) -> Vec<(String, String)> {
             sites.entry(site.as_str()).or_default().insert(agent.agent.as_str());
         }
     }
-    let words = |n: usize| if n == 1 { "1 agent".to_owned() } else { format!("{n} agents") };
+    let words = |n: usize| english().rules.agents(n);
     sites.into_iter().map(|(site, agents)| (words(agents.len()), site.to_owned())).collect()
 }
 
@@ -39,8 +40,8 @@ fn method_probe(probe: &Probe) -> MethodProbe {
         component: probe.component.clone(),
         kind: probe.kind.name.to_owned(),
         every: match &probe.schedule {
-            Schedule::Every(every) => format!("every {}", span_words(duration_ms(*every))),
-            Schedule::Cron(cron) => format!("at {cron} (cron)"),
+            Schedule::Every(every) => english().rules.every(span_words(duration_ms(*every))),
+            Schedule::Cron(cron) => english().rules.cron(cron),
         },
         confirm: probe.confirm,
         advisory: probe.effect == Effect::Advisory,
@@ -62,18 +63,14 @@ pub(super) fn probed(catalogue: &Catalogue, level: &Level) -> Option<String> {
 }
 
 fn maintenance_words(rules: &Maintenance) -> String {
-    let cap = rules.cap_per_month.map_or_else(
-        || "without a limit".to_owned(),
-        |cap| format!("up to {} a month for each component", span_words(duration_ms(cap))),
-    );
-    let notice = rules.notice.map_or_else(
-        || "before it starts".to_owned(),
-        |notice| format!("at least {} before it starts", span_words(duration_ms(notice))),
-    );
-    format!(
-        "Planned work does not count, {cap}, if it was approved by the time it starts and \
-         announced {notice}."
-    )
+    let words = |time: Option<std::time::Duration>| time.map(|time| span_words(duration_ms(time)));
+    let text = &english().rules;
+    match (words(rules.cap_per_month), words(rules.notice)) {
+        (None, None) => text.no_cap().to_owned(),
+        (None, Some(notice)) => text.no_cap_notice(notice),
+        (Some(cap), None) => text.cap(cap),
+        (Some(cap), Some(notice)) => text.cap_notice(cap, notice),
+    }
 }
 
 /// A length of time in its largest whole unit: `5 d`, `4 h`, `60 s`.

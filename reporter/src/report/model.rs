@@ -2,6 +2,7 @@
 //! arithmetic. Instants are milliseconds inside and RFC 3339 on the wire.
 
 mod beside;
+mod derived;
 mod edition;
 mod incident;
 

@@ -7,6 +7,7 @@ use mailward_evidence::Ticket;
 
 use super::Case;
 use crate::interval::Span;
+use crate::language::english;
 use crate::timeline::spoken;
 
 /// The most ids that a note names.
@@ -15,33 +16,30 @@ const NAMED: usize = 5;
 /// Sentences for whoever reads the report.
 pub(super) fn notes(case: &Case<'_>) -> Vec<String> {
     let mut notes = probes(case);
+    let text = &english().note;
     for (component, ids) in exclusions(case) {
-        notes.push(format!(
-            "The definition names no component {component}: for it, {} for nothing.",
-            told("exclusion", &ids)
-        ));
+        notes.push(match told(&ids) {
+            (1, id) => text.exclusion(component, id),
+            (_, ids) => text.exclusions(component, ids),
+        });
     }
     for (component, ids) in tickets(case) {
-        notes.push(format!(
-            "The definition names no component {component}: {} only where a level takes \
-             tickets of all components.",
-            told("ticket", &ids)
-        ));
+        notes.push(match told(&ids) {
+            (1, id) => text.ticket(component, id),
+            (_, ids) => text.tickets(component, ids),
+        });
     }
     notes
 }
 
-/// `ticket A counts`, `tickets A and B count`, with a number in place of what is too much.
-fn told(what: &str, ids: &BTreeSet<&str>) -> String {
+/// How many ids there are, and their names: `A`, `A and B`, with a number in place of what is
+/// too much.
+fn told(ids: &BTreeSet<&str>) -> (usize, String) {
     let mut named: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
     if ids.len() > NAMED {
-        named.push(format!("{} more", ids.len() - NAMED));
+        named.push(english().note.more(ids.len() - NAMED));
     }
-    match named.pop() {
-        Some(last) if named.is_empty() => format!("{what} {last} counts"),
-        Some(last) => format!("{what}s {} and {last} count", named.join(", ")),
-        None => format!("no {what} counts"),
-    }
+    (ids.len(), english().and_list(&named))
 }
 
 fn probes(case: &Case<'_>) -> Vec<String> {
@@ -52,12 +50,7 @@ fn probes(case: &Case<'_>) -> Vec<String> {
             unknown.insert(stream.probe.as_str());
         }
     }
-    let note = |id| {
-        format!(
-            "There is evidence of a probe {id}, which the definition does not name: it counts \
-             for nothing."
-        )
-    };
+    let note = |id| english().note.probe(id);
     unknown.into_iter().map(note).collect()
 }
 
@@ -110,10 +103,10 @@ mod tests {
     #[test]
     fn a_note_names_a_few_and_counts_the_rest() {
         let check = |ids: &[&str], expect: &str| {
-            assert_eq!(told("ticket", &ids.iter().copied().collect()), expect);
+            assert_eq!(told(&ids.iter().copied().collect()).1, expect);
         };
-        check(&["A"], "ticket A counts");
-        check(&["B", "A"], "tickets A and B count");
-        check(&["A", "B", "C", "D", "E", "F", "G"], "tickets A, B, C, D, E and 2 more count");
+        check(&["A"], "A");
+        check(&["B", "A"], "A and B");
+        check(&["A", "B", "C", "D", "E", "F", "G"], "A, B, C, D, E and 2 more");
     }
 }

@@ -18,6 +18,7 @@ use crate::http::bundle::Bundle;
 use crate::http::serve::stopped;
 use crate::http::skin::Skin;
 use crate::ingest::receipts::Receipts;
+use crate::language::Language;
 use crate::metrics::{self, Facts, latency};
 use crate::month::{self, Month};
 use crate::notify::{Told, observe};
@@ -340,7 +341,10 @@ impl Refresh {
             return Ok(Vec::new());
         }
         match differs::since(&self.store, head, now_ms) {
-            Ok(levels) => Ok(levels.iter().map(figures::sentence).collect()),
+            Ok(levels) => {
+                let say = &self.shell.say;
+                Ok(levels.iter().map(|level| figures::sentence(level, say)).collect())
+            }
             Err(DiffersError::Store(error)) => Err(error),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -379,6 +383,7 @@ fn dress(catalogue: &Catalogue, demo: bool) -> (Arc<Skin>, Shell) {
     let brand = catalogue.branding.as_ref().map(Brand::of);
     let skin = brand.map_or_else(Skin::plain, Skin::of);
     let shell = skin.shell(&catalogue.service.name, &catalogue.service.zone_name, demo);
+    let shell = shell.in_language(Language::of(catalogue));
     (skin, shell)
 }
 

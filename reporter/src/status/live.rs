@@ -6,6 +6,7 @@ use mailward_evidence::{Reason, SiteName};
 
 use super::{Now, Shade, SiteNow, State};
 use crate::interval::Span;
+use crate::language::english;
 use crate::timeline::{self, ComponentTimeline, PartStep, Piece, Voice};
 
 /// How far back short failures are counted.
@@ -37,10 +38,6 @@ pub fn now(timeline: &ComponentTimeline, rule: Need, planned: Option<Span>) -> (
     (now, if shown.len() > 1 { shown } else { Vec::new() })
 }
 
-/// Why nothing is known where our own account is at fault: no word about whose it is.
-const SPARED: &str = "the account our checks sign in with is being spared, so signing in is not \
-                      checked at the moment";
-
 fn measured(timeline: &ComponentTimeline, sites: &[SiteAt], at_ms: i64) -> Now {
     let Some(step) = timeline.at(at_ms) else {
         return Now::plain(State::NoData, None);
@@ -70,7 +67,9 @@ fn measured(timeline: &ComponentTimeline, sites: &[SiteAt], at_ms: i64) -> Now {
                 matches!(piece.reason, Some(Reason::Credential | Reason::CredentialHeld))
             };
             let spared = spoken(timeline, at_ms, Voice::Unknown).any(is_spared);
-            Now { why: spared.then_some(SPARED), ..Now::plain(State::NoData, since) }
+            // no word about whose account it is
+            let why = spared.then(|| english().status.spared());
+            Now { why, ..Now::plain(State::NoData, since) }
         }
         timeline::State::Unknown => failing(timeline, at_ms, Shade::Sites),
         timeline::State::Up if fails_somewhere && works_somewhere => {

@@ -3,8 +3,9 @@
 use mailward_catalogue::Topic;
 
 use super::Facts;
+use crate::language::english;
 use crate::notify::condition::{About, Condition, Part, Scope};
-use crate::render::page::{component_href, words};
+use crate::render::page::component_href;
 use crate::report::model::{Availability, Figure};
 
 /// Downtime left in the month, of each level that has a budget. A new month begins anew, without
@@ -37,7 +38,7 @@ fn budget(facts: &Facts<'_>, level: &str, figure: &Availability) -> Vec<Scope> {
         part: part.clone(),
         path: part.as_ref().map(|part| component_href(&part.id)),
     };
-    let (left, whole) = (words::duration(left_ms.abs()), words::duration(whole_ms));
+    let (left, whole) = (english().about(left_ms.abs()), english().about(whole_ms));
     let spent = (left_ms < 0).then(|| {
         about(
             "more downtime than was promised for the month",

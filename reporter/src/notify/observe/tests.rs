@@ -4,7 +4,7 @@ use mailward_evidence::Record;
 
 use super::*;
 use crate::publish::tests::ms;
-use crate::render::page::words;
+use crate::render::page::instant;
 use crate::report::model::Figure;
 use crate::status::evaluate::{evaluate, window};
 use crate::store::{Source, Store};
@@ -113,7 +113,7 @@ fn told(scopes: &[Scope], topic: Topic) -> String {
         lines.push(format!("{}{sure}", scope.of));
         for condition in &scope.holds {
             let About { title, why, operators, detail, .. } = &condition.about;
-            let since = condition.since_ms.map(|at| words::instant(at)).unwrap_or_default();
+            let since = condition.since_ms.map(|at| instant(at)).unwrap_or_default();
             lines.push(format!("  {title} | {} | {since}", why.as_deref().unwrap_or("")));
             let operators = operators.as_deref().unwrap_or("");
             lines.push(format!("  {operators} {}", detail.join("; ")).trim_end().to_owned());

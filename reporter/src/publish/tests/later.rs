@@ -26,7 +26,7 @@ fn late_agent() -> Vec<Record> {
 fn flagged(store: &Store, now: &str) -> Vec<String> {
     let head = store.editions(Some("2026-10")).unwrap().pop().unwrap();
     let levels = differs::since(store, &head, ms(now)).unwrap();
-    levels.iter().map(figures::sentence).collect()
+    levels.iter().map(|level| figures::sentence(level, english())).collect()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_later_edition_says_what_changed_and_shows_both_figures() {
     let edition = publisher.publish(october(), "B", Some("york was away"), ms(NOW) + 1).unwrap();
     let changes = edition.report.changes.clone().unwrap();
     assert_eq!(changes.since, 1);
-    let sentences = changes.levels.iter().map(figures::sentence);
+    let sentences = changes.levels.iter().map(|level| figures::sentence(level, english()));
     let all: Vec<String> = sentences.chain(changes.definition).chain(changes.evidence).collect();
     insta::assert_snapshot!(all.join("\n"), @"
     Outlook Web Access: Availability: 99.327 % (Missed), was 99.597 % (Not provable either way)

@@ -20,7 +20,7 @@ fn files() -> Files {
     files_of(&store.edition("2026-10", None).unwrap().unwrap())
 }
 
-fn files_of(edition: &NewEdition) -> Files {
+pub(super) fn files_of(edition: &NewEdition) -> Files {
     let names = PARTS.into_iter().chain([MANIFEST, SIGNATURE, PUBLIC_KEY]);
     let named = names.filter_map(|name| Some((name.to_owned(), part(edition, name)?.to_vec())));
     named.collect()

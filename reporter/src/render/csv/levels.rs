@@ -2,6 +2,7 @@
 //! each. Service credits are in neither.
 
 use super::Table;
+use crate::language::english;
 use crate::render::words;
 use crate::report::model::{Figure, LevelFigure, Ms, Report};
 
@@ -41,9 +42,9 @@ pub fn levels(report: &Report) -> String {
             .text(&level.id)
             .text(level.component.as_deref().unwrap_or_default())
             .text(words::subject(report, level))
-            .text(&words::measure(level))
-            .plain(&words::target(level))
-            .plain(&words::result(level));
+            .text(&english().measure(level))
+            .plain(&english().target(level))
+            .plain(&english().result(level));
         bounds(&mut table, level);
         counts(&mut table, level);
         times(&mut table, level);

@@ -1,6 +1,7 @@
 //! What made the figures that are not availability, for a terminal.
 
 use super::{Page, after, agent, reason};
+use crate::language::english;
 use crate::render::columns::{clean, indented, table};
 use crate::render::words;
 use crate::report::grounds::{
@@ -25,7 +26,7 @@ pub(super) fn runs(page: &mut Page<'_>, grounds: &RunGrounds) {
             agent(series.agent.as_ref()),
             words::iso(series.first_due),
             words::iso(series.last_due),
-            words::thousands(series.runs),
+            english().count(series.runs),
             series.slowest_ms.map_or_else(|| "–".to_owned(), |ms| ms.to_string()),
             series.reasons.iter().map(|word| reason(word)).collect::<Vec<_>>().join("; "),
         ]);
@@ -39,9 +40,9 @@ pub(super) fn runs(page: &mut Page<'_>, grounds: &RunGrounds) {
         _ => return,
     };
     page.heading("In sum", "");
-    let (bad, total) = (words::thousands(grounds.not_good), words::thousands(share.total));
-    let good = words::thousands(share.good);
-    let result = words::result(page.level);
+    let (bad, total) = (english().count(grounds.not_good), english().count(share.total));
+    let good = english().count(share.good);
+    let result = english().result(page.level);
     page.line(&format!("  {total} runs − {bad} not good = {good} good: {result} (rule 15)"));
 }
 
@@ -54,7 +55,7 @@ fn in_full(page: &mut Page<'_>, range: Option<(At, At)>) {
 }
 
 pub(super) fn mails(page: &mut Page<'_>, grounds: &MailGrounds) {
-    let (lost, late) = (words::thousands(grounds.lost), words::thousands(grounds.late));
+    let (lost, late) = (english().count(grounds.lost), english().count(grounds.late));
     page.heading("Not in time", &format!(": {lost} lost, {late} late (rule 11)"));
     let mut rows = heads(&["probe", "agent", "due", "arrived after", "counts as"]);
     for mail in &grounds.mails {
@@ -62,7 +63,7 @@ pub(super) fn mails(page: &mut Page<'_>, grounds: &MailGrounds) {
             clean(&mail.probe),
             agent(mail.agent.as_ref()),
             words::iso(mail.due),
-            mail.delivery_s.map_or_else(|| "–".to_owned(), words::length),
+            mail.delivery_s.map_or_else(|| "–".to_owned(), |time| english().length(time)),
             if mail.lost { "lost" } else { "late" }.to_owned(),
         ]);
     }
@@ -70,7 +71,7 @@ pub(super) fn mails(page: &mut Page<'_>, grounds: &MailGrounds) {
     page.left_out(grounds.left_out);
     in_full(page, grounds.mails.first().zip(grounds.mails.last()).map(|(a, b)| (a.due, b.due)));
     let Figure::DeliveryTime(figure) = &page.level.figure else { return };
-    let (sent, result) = (words::thousands(figure.sent), words::result(page.level));
+    let (sent, result) = (english().count(figure.sent), english().result(page.level));
     page.heading("In sum", "");
     page.line(&format!("  {sent} sent − {lost} lost − {late} late: {result} in time (rule 11)"));
 }
@@ -86,7 +87,7 @@ pub(super) fn tickets(page: &mut Page<'_>, grounds: &TicketGrounds) {
     }
     page.left_out(grounds.left_out);
     let met = figure.tickets.iter().filter(|ticket| ticket.met == Some(true)).count();
-    let result = words::result(page.level);
+    let result = english().result(page.level);
     page.heading("In sum", "");
     page.line(&format!("  {met} of {} in time: {result} (rule 12)", figure.tickets.len()));
 }
@@ -114,7 +115,7 @@ fn ticket(page: &mut Page<'_>, course: &TicketCourse, ticket: &TicketFigure) {
             word.to_owned(),
             page.local.short(leg.from),
             page.local.short(leg.to),
-            words::length(leg.length_s),
+            english().length(leg.length_s),
         ]);
     }
     page.text.push_str(&indented(&table(&rows, &[3]), 2));
@@ -131,8 +132,8 @@ fn ticket(page: &mut Page<'_>, course: &TicketCourse, ticket: &TicketFigure) {
     );
     page.line(&format!(
         "  on the clock {} · paused {} · target passes {due} · {resolved}",
-        words::length(ticket.used_s),
-        words::length(ticket.paused_s),
+        english().length(ticket.used_s),
+        english().length(ticket.paused_s),
     ));
 }
 
@@ -148,14 +149,14 @@ pub(super) fn listings(page: &mut Page<'_>, grounds: &ListingGrounds) {
             clean(&listing.list),
             page.local.short(listing.from),
             page.local.until(listing.from, listing.to),
-            words::length(listing.length_s),
+            english().length(listing.length_s),
         ));
         let mut rows = heads(&["probe", "agent", "outcomes", "first due", "last due"]);
         rows.extend(listing.records.iter().map(|record| {
             vec![
                 clean(&record.probe),
                 agent(record.agent.as_ref()),
-                words::thousands(record.outcomes),
+                english().count(record.outcomes),
                 words::iso(record.first_due),
                 words::iso(record.last_due),
             ]
@@ -168,7 +169,7 @@ pub(super) fn listings(page: &mut Page<'_>, grounds: &ListingGrounds) {
     }
     page.left_out(grounds.left_out);
     let Figure::Listing(figure) = &page.level.figure else { return };
-    let (exposed, sum) = (words::length(figure.exposed_s), words::length(figure.list_s));
+    let (exposed, sum) = (english().length(figure.exposed_s), english().length(figure.list_s));
     page.heading("In sum", "");
     page.line(&format!("  on any list {exposed} · added up over addresses and lists {sum}"));
 }
@@ -181,16 +182,16 @@ pub(super) fn counts(page: &mut Page<'_>, grounds: &CountGrounds) {
             clean(&count.series),
             words::iso(count.from),
             words::iso(count.to),
-            words::thousands(count.good),
-            words::thousands(count.total),
+            english().count(count.good),
+            english().count(count.total),
         ]);
     }
     page.text.push_str(&indented(&table(&rows, &[3, 4]), 2));
     page.left_out(grounds.left_out);
     in_full(page, grounds.counts.first().zip(grounds.counts.last()).map(|(a, b)| (a.from, b.from)));
     let Figure::Ratio(share) = &page.level.figure else { return };
-    let (good, total) = (words::thousands(share.good), words::thousands(share.total));
-    let result = words::result(page.level);
+    let (good, total) = (english().count(share.good), english().count(share.total));
+    let result = english().result(page.level);
     page.heading("In sum", "");
     page.line(&format!("  {good} good of {total}: {result} (rule 14)"));
 }

@@ -1,6 +1,7 @@
 //! What made an availability, for a terminal: stretch by stretch, down to the outcomes.
 
 use super::{Page, after, agent, reason, said};
+use crate::language::english;
 use crate::render::columns::{Emphasis, clean, indented, paint, table};
 use crate::render::story;
 use crate::render::words;
@@ -44,7 +45,7 @@ fn intervals(page: &mut Page<'_>, grounds: &TimeGrounds, counts_as: CountsAs) {
 
 fn one(page: &mut Page<'_>, number: usize, interval: &Interval) {
     let (_, _, emphasis) = name(interval.counts_as);
-    let length = paint(&words::length(interval.length_s), emphasis, page.colour);
+    let length = paint(&english().length(interval.length_s), emphasis, page.colour);
     let component = interval.component.as_deref().map_or_else(String::new, |id| {
         format!("{} · ", clean(words::component_name(page.report, id)))
     });
@@ -60,13 +61,13 @@ fn one(page: &mut Page<'_>, number: usize, interval: &Interval) {
     for ground in &interval.exclusions {
         let entry = page.report.exclusions.iter().find(|entry| entry.id == ground.id);
         let mut line =
-            format!("     {} · {} of it", clean(&ground.id), words::length(ground.length_s));
+            format!("     {} · {} of it", clean(&ground.id), english().length(ground.length_s));
         if let Some(entry) = entry {
-            line.push_str(&format!(" · {}", story::class(entry)));
+            line.push_str(&format!(" · {}", story::class(entry, english())));
             if let Some(reason) = &entry.reason {
                 line.push_str(&format!(": {}", clean(reason)));
             }
-            for why in story::decision(page.report, entry).why {
+            for why in story::decision(page.report, entry, english()).why {
                 line.push_str(&format!(" · {}", clean(&why)));
             }
         }
@@ -92,7 +93,11 @@ fn first_due(interval: &Interval) -> At {
 
 fn probe_lines(page: &mut Page<'_>, interval: &Interval, probe: &ProbeGround) {
     let during = |length: Ms| {
-        if length == interval.length_s { "all the time".to_owned() } else { words::length(length) }
+        if length == interval.length_s {
+            "all the time".to_owned()
+        } else {
+            english().length(length)
+        }
     };
     page.line(&format!(
         "     probe {} · {} {} · {} (rule 4)",
@@ -147,10 +152,10 @@ fn record(record: &Record) -> Vec<String> {
     vec![
         agent(record.agent.as_ref()),
         said(record.said).to_owned(),
-        words::length(record.length_s),
+        english().length(record.length_s),
         match record.said {
             Said::Silent => "–".to_owned(),
-            _ => words::thousands(record.outcomes),
+            _ => english().count(record.outcomes),
         },
         due(record.first_due),
         due(record.last_due),
@@ -166,11 +171,11 @@ fn refused(page: &mut Page<'_>) {
     let mut lines = Vec::new();
     for refused in &figure.rejected_exclusions {
         let entry = page.report.exclusions.iter().find(|entry| entry.id == refused.id);
-        let mut line = format!("  {} · {}", clean(&refused.id), story::refusal(refused));
+        let mut line = format!("  {} · {}", clean(&refused.id), story::refusal(refused, english()));
         if let Some(entry) = entry {
             line.push_str(&format!(
                 " · {}, {} to {}",
-                story::class(entry),
+                story::class(entry, english()),
                 page.local.short(entry.from),
                 page.local.until(entry.from, entry.to),
             ));
@@ -194,7 +199,7 @@ fn blips(page: &mut Page<'_>, blips: &[Blip], count: u64) {
             agent(blip.agent.as_ref()),
             words::iso(blip.first_due),
             words::iso(blip.last_due),
-            words::thousands(blip.outcomes),
+            english().count(blip.outcomes),
             blip.confirm.to_string(),
             blip.reason.as_deref().map_or_else(String::new, reason),
         ]
@@ -210,11 +215,11 @@ fn sums(page: &mut Page<'_>, grounds: &TimeGrounds) {
     for sum in &grounds.sums {
         rows.push(vec![
             clean(words::component_name(page.report, &sum.component)),
-            words::length(sum.service_s),
-            words::length(sum.excluded_s),
-            words::length(sum.down_s),
-            words::length(sum.unknown_s),
-            words::thousands(sum.blips),
+            english().length(sum.service_s),
+            english().length(sum.excluded_s),
+            english().length(sum.down_s),
+            english().length(sum.unknown_s),
+            english().count(sum.blips),
         ]);
     }
     page.text.push_str(&indented(&table(&rows, &[1, 2, 3, 4, 5]), 2));
@@ -225,7 +230,7 @@ fn sums(page: &mut Page<'_>, grounds: &TimeGrounds) {
         "down" => format!("1 − ({d} + {u}) ÷ ({s} − {x})"),
         _ => format!("1 − {d} ÷ ({s} − {x} − {u})"),
     };
-    let (letters, share) = (formula("S", "X", "D", "U"), words::result(page.level));
+    let (letters, share) = (formula("S", "X", "D", "U"), english().result(page.level));
     match grounds.sums.as_slice() {
         [sum] => {
             let [s, x, d, u] =

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{News, Notice, short, text};
 use crate::notify::memory::Item;
 use crate::publish::manifest::sha256;
-use crate::render::page::words::instant;
+use crate::render::page::instant;
 
 /// The version of the form.
 const VERSION: u32 = 1;

@@ -6,8 +6,9 @@ use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Place, Shell, clip, component_href, day_href, outage_href, words};
+use super::{Place, Shell, clip, component_href, day_href, outage_href};
 use crate::clock::day_start_ms;
+use crate::language::{Language, Moment};
 use crate::status::{Form, Row, Status, Stretch};
 
 #[derive(Template)]
@@ -38,6 +39,7 @@ struct SpanLine {
 /// # Errors
 /// When the template cannot be written.
 pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Result<String> {
+    let say = &*shell.say;
     let from_ms = day_start_ms(date, &status.zone);
     let to_ms = date.tomorrow().map_or(from_ms, |next| day_start_ms(next, &status.zone));
     let seen_to = to_ms.min(status.now_ms).max(from_ms);
@@ -47,16 +49,16 @@ pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Res
     let lines = spans
         .iter()
         .map(|span| SpanLine {
-            from: clock(span.from_ms, &status.zone),
+            from: clock(span.from_ms, &status.zone, say),
             to: if span.to_ms == status.now_ms {
-                "now".to_owned()
+                say.status.now().to_owned()
             } else if span.to_ms == to_ms {
-                "24:00".to_owned()
+                say.status.midnight().to_owned()
             } else {
-                clock(span.to_ms, &status.zone)
+                clock(span.to_ms, &status.zone, say)
             },
-            length: words::duration(span.to_ms - span.from_ms),
-            what: words::sentence(span.form.words()),
+            length: say.about(span.to_ms - span.from_ms),
+            what: Language::opening(say.form(span.form)),
             href: match span.form {
                 Form::Down => outage_href(&row.id, span.from_ms),
                 _ => String::new(),
@@ -67,10 +69,10 @@ pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Res
         shell: Shell { place: Place::Elsewhere, ..shell.clone() },
         name: row.name.clone(),
         component_href: component_href(&row.id),
-        date: words::long_date(date),
-        summary: summary(&spans, date == today),
+        date: say.date(Moment::day_in_full, date),
+        summary: summary(&spans, date == today, say),
         track: track(&spans, from_ms, to_ms, seen_to),
-        ticks: ticks(from_ms, to_ms, &status.zone),
+        ticks: ticks(from_ms, to_ms, &status.zone, say),
         spans: lines,
         before: date.yesterday().ok().map(|d| day_href(&row.id, d)),
         after: (date < today).then(|| date.tomorrow().ok()).flatten().map(|d| day_href(&row.id, d)),
@@ -79,37 +81,29 @@ pub fn day(status: &Status, row: &Row, date: Date, shell: &Shell) -> askama::Res
 }
 
 /// Local times at the quarters of the day, which are not 06:00 and so on when clocks change.
-fn ticks(from_ms: i64, to_ms: i64, zone: &TimeZone) -> Vec<String> {
-    let quarter = |n: i64| minutes(from_ms + (to_ms - from_ms) * n / 4, zone);
-    (0..4).map(quarter).chain(["24:00".to_owned()]).collect()
+fn ticks(from_ms: i64, to_ms: i64, zone: &TimeZone, say: &Language) -> Vec<String> {
+    let quarter = |n: i64| say.at(Moment::clock, from_ms + (to_ms - from_ms) * n / 4, zone);
+    (0..4).map(quarter).chain([say.status.midnight().to_owned()]).collect()
 }
 
-fn minutes(ms: i64, zone: &TimeZone) -> String {
-    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.to_zoned(zone.clone()).strftime("%H:%M").to_string()
+fn clock(ms: i64, zone: &TimeZone, say: &Language) -> String {
+    say.at(Moment::time_to_the_second, ms, zone)
 }
 
-fn clock(ms: i64, zone: &TimeZone) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_zoned(zone.clone())
-        .strftime("%H:%M:%S %Z")
-        .to_string()
-}
-
-fn summary(spans: &[Stretch], today: bool) -> String {
+fn summary(spans: &[Stretch], today: bool, say: &Language) -> String {
     let mut parts = Vec::new();
     for form in [Form::Down, Form::Excluded, Form::Degraded, Form::Unknown] {
         let total: i64 = spans.iter().filter(|s| s.form == form).map(|s| s.to_ms - s.from_ms).sum();
         if total > 0 {
-            parts.push(format!("{} for {}", form.words(), words::duration(total)));
+            parts.push(say.status.for_long(say.form(form), say.about(total)));
         }
     }
-    let so_far = if today { " so far" } else { "" };
-    if parts.is_empty() {
-        format!("Working all day{so_far}.")
-    } else {
-        format!("Not simply working{so_far}: {}.", parts.join(", "))
+    let (text, told) = (&say.status, parts.join(", "));
+    match (parts.is_empty(), today) {
+        (true, false) => text.all_day().to_owned(),
+        (true, true) => text.all_day_so_far().to_owned(),
+        (false, false) => text.not_simply(told),
+        (false, true) => text.not_simply_so_far(told),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Place, Shell, Time, component_href, day_href, outage_href, state_words, strip, words};
+use super::{Place, Shell, Time, component_href, day_href, outage_href, state_words, strip};
+use crate::language::{Language, Moment};
 use crate::render::headline;
 use crate::status::{DayCell, Form, Outage, Row, STRIP_DAYS, State, Status};
 
@@ -12,7 +13,7 @@ struct ComponentPage {
     shell: Shell,
     name: String,
     state: State,
-    state_words: &'static str,
+    heading: String,
     explained: String,
     description: Option<String>,
     now: Time,
@@ -27,7 +28,7 @@ struct OutageLine {
     href: String,
     began: String,
     lasted: String,
-    why: &'static str,
+    why: String,
 }
 
 struct DayLine {
@@ -41,29 +42,30 @@ struct DayLine {
 /// # Errors
 /// When the template cannot be written.
 pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<String> {
+    let say = &*shell.say;
     ComponentPage {
         shell: shell.clone(),
         name: row.name.clone(),
         state: row.now.state,
-        state_words: state_words(row),
-        explained: headline::explain(status, row),
+        heading: say.state.of(&row.name, say.within(state_words(row, say))),
+        explained: headline::explain(status, row, say),
         description: row.description.clone(),
-        now: Time::now(status),
-        strip: strip::html(row, "/components/"),
-        strip_words: strip::words(row, strip::today(status)),
+        now: Time::now(status, say),
+        strip: strip::html(row, "/components/", say),
+        strip_words: strip::words(row, strip::today(status), say),
         days: STRIP_DAYS,
         outages: row
             .outages
             .iter()
             .map(|o| OutageLine {
                 href: outage_href(&row.id, o.from_ms),
-                began: words::stamp(o.from_ms, &status.zone),
+                began: say.at(Moment::stamp, o.from_ms, &status.zone),
                 lasted: if o.open {
-                    "still going on".to_owned()
+                    say.status.still_going_on().to_owned()
                 } else {
-                    words::duration(o.to_ms - o.from_ms)
+                    say.about(o.to_ms - o.from_ms)
                 },
-                why: o.why.unwrap_or("–"),
+                why: o.why.map_or("–", |why| say.why(why)).to_owned(),
             })
             .collect(),
         eventful: row
@@ -73,8 +75,8 @@ pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<St
             .filter(|d| d.down_ms + d.degraded_ms + d.excluded_ms + d.unknown_ms > 0)
             .map(|d| DayLine {
                 href: day_href(&row.id, d.date),
-                date: d.date.strftime("%a %-d %b %Y").to_string(),
-                what: parts(d),
+                date: say.date(Moment::day_of_year, d.date),
+                what: parts(d, say),
             })
             .collect(),
     }
@@ -82,7 +84,7 @@ pub fn component(status: &Status, row: &Row, shell: &Shell) -> askama::Result<St
 }
 
 /// `Not working 24 min, no data 3 h`
-fn parts(day: &DayCell) -> String {
+fn parts(day: &DayCell, say: &Language) -> String {
     let parts: Vec<String> = [
         (Form::Down, day.down_ms),
         (Form::Degraded, day.degraded_ms),
@@ -91,9 +93,9 @@ fn parts(day: &DayCell) -> String {
     ]
     .into_iter()
     .filter(|(_, ms)| *ms > 0)
-    .map(|(form, ms)| format!("{} {}", form.words(), words::duration(ms)))
+    .map(|(form, ms)| say.status.time_of(say.form(form), say.about(ms)))
     .collect();
-    words::sentence(&parts.join(", "))
+    Language::opening(&parts.join(", "))
 }
 
 #[derive(Template)]
@@ -107,7 +109,7 @@ struct OutagePage {
     from: Time,
     to: Option<Time>,
     lasted: String,
-    why: &'static str,
+    why: String,
 }
 
 /// The page of one outage.
@@ -120,23 +122,24 @@ pub fn outage(
     outage: &Outage,
     shell: &Shell,
 ) -> askama::Result<String> {
-    let lasted = words::duration(outage.to_ms - outage.from_ms);
-    let began = words::stamp(outage.from_ms, &status.zone);
+    let say = &*shell.say;
+    let lasted = say.about(outage.to_ms - outage.from_ms);
+    let began = say.at(Moment::stamp, outage.from_ms, &status.zone);
     let sentence = if outage.open {
-        format!("Our checks cannot reach {} since {began}: {lasted} so far.", row.name)
+        say.status.cannot_reach(&row.name, &began, &lasted)
     } else {
-        format!("Our checks could not reach {} for {lasted}.", row.name)
+        say.status.could_not_reach(&row.name, &lasted)
     };
     OutagePage {
         shell: shell.clone(),
         name: row.name.clone(),
         component_href: component_href(&row.id),
         sentence,
-        from: Time::stamp(outage.from_ms, status),
-        to: (!outage.open).then(|| Time::stamp(outage.to_ms, status)),
+        from: Time::stamp(outage.from_ms, status, say),
+        to: (!outage.open).then(|| Time::stamp(outage.to_ms, status, say)),
         began,
         lasted,
-        why: outage.why.unwrap_or_default(),
+        why: outage.why.map(|why| say.why(why).to_owned()).unwrap_or_default(),
     }
     .render()
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use jiff::civil::Date;
 
-use super::{class, encode, words};
+use super::{class, encode};
+use crate::language::{Language, Moment};
 use crate::status::{Form, Row, Status};
 
 /// The local date of the status' instant.
@@ -19,7 +20,7 @@ pub(crate) fn today(status: &Status) -> Date {
 /// One link a day. They are out of the tab order, 90 of them a row would bury the page: the
 /// row's own page lists the same days for the keyboard. Written as short as HTML allows;
 /// `components` is the address of all rows, as seen from the page.
-pub(crate) fn html(row: &Row, components: &str) -> String {
+pub(crate) fn html(row: &Row, components: &str, say: &Language) -> String {
     let base = format!("{components}{}/days/", encode(&row.id));
     let mut out = String::with_capacity(row.days.len() * (base.len() + 48));
     let unseen = row.days.iter().take_while(|day| day.is_blank()).count();
@@ -35,8 +36,9 @@ pub(crate) fn html(row: &Row, components: &str) -> String {
             Form::Up => {}
             Form::Unknown => out.push_str(" class=n"),
             Form::Down | Form::Excluded | Form::Degraded => {
-                let (class, date) = (class(form), day.date.strftime("%-d %b"));
-                let _ = write!(out, " class={class} title=\"{date}: {}\"", form.words());
+                let title = say.list.headed(say.date(Moment::day_short, day.date), say.form(form));
+                let title = crate::render::performance::escaped(&title);
+                let _ = write!(out, " class={} title=\"{title}\"", class(form));
             }
         }
         out.push_str("></a>");
@@ -45,7 +47,7 @@ pub(crate) fn html(row: &Row, components: &str) -> String {
 }
 
 /// `Last 90 days: not working on 2 days (3 and 17 October), slow on 1 day, …`
-pub(crate) fn words(row: &Row, today: Date) -> String {
+pub(crate) fn words(row: &Row, today: Date, say: &Language) -> String {
     let mut parts = Vec::new();
     for form in [Form::Down, Form::Excluded, Form::Degraded, Form::Unknown] {
         let days: Vec<Date> =
@@ -53,21 +55,18 @@ pub(crate) fn words(row: &Row, today: Date) -> String {
         if days.is_empty() {
             continue;
         }
-        let count = days.len();
-        let plural = words::plural(i64::try_from(count).unwrap_or(i64::MAX));
-        let mut part = format!("{} on {count} day{plural}", form.words());
-        if form == Form::Down && count <= 8 {
-            let dates: Vec<String> = days.iter().map(|d| short(*d, today)).collect();
-            let dates: Vec<&str> = dates.iter().map(String::as_str).collect();
-            let _ = write!(part, " ({})", words::list(&dates));
-        }
-        parts.push(part);
+        let told = say.status.on_days(days.len(), say.form(form));
+        parts.push(if form == Form::Down && days.len() <= 8 {
+            let dates: Vec<String> = days.iter().map(|d| short(*d, today, say)).collect();
+            say.status.on_dates(told, say.and_list(&dates))
+        } else {
+            told
+        });
     }
-    let said =
-        if parts.is_empty() { "working on all of them".to_owned() } else { parts.join(", ") };
-    format!("Last {} days: {said}.", row.days.len())
+    let said = if parts.is_empty() { say.status.on_all().to_owned() } else { parts.join(", ") };
+    say.status.days(row.days.len(), said)
 }
 
-fn short(date: Date, today: Date) -> String {
-    if date == today { "today".to_owned() } else { date.strftime("%-d %B").to_string() }
+fn short(date: Date, today: Date, say: &Language) -> String {
+    if date == today { say.status.today().to_owned() } else { say.date(Moment::day_of_month, date) }
 }

@@ -64,6 +64,12 @@ impl Faces {
         FACES.get_or_init(read).as_ref().ok_or(PdfError::Font)
     }
 
+    /// Whether both have a character.
+    pub(super) fn draw(&self, c: char) -> bool {
+        let has = |face: &Face| c == ' ' || face.glyph(c).is_some() && !is_hidden(c);
+        has(&self.regular) && has(&self.semibold)
+    }
+
     /// The face of this weight.
     pub(super) fn face(&self, weight: Weight) -> &Face {
         match weight {

@@ -1,16 +1,18 @@
 //! Page 1: which service, which month, which edition; the verdict in sentences; the scorecard and
 //! the month's strips, as much of them as there is room for.
 
-use super::appendix::{Appendix, lead, most_important};
-use super::score;
+use super::appendix::{Appendix, lead};
+use super::section::{self, most_important};
 use super::sheet::{Align, Mark, Owner, Sheet, Target, corners, tall};
 use super::strips;
 use super::structure::Role;
 use super::style::{MARGIN, SECONDARY, Style, TEXT, WIDTH};
 use super::table::Table;
 use crate::brand::Brand;
-use crate::render::words::{self, Standing};
-use crate::render::{history, story};
+use crate::language::Language;
+use crate::render::sections::{Table as Whole, scorecard, strips, strips_note};
+use crate::render::story;
+use crate::render::words::Standing;
 use crate::report::model::{ComponentMonth, LevelFigure, Report};
 
 /// Draws page 1.
@@ -22,76 +24,81 @@ pub(super) fn front<'r>(
 ) {
     head(sheet, report, digest);
     verdict(sheet, report);
-    let levels: Vec<&LevelFigure> = report.levels.iter().collect();
-    let rows: Vec<&ComponentMonth> = report.components.iter().collect();
-    let all = score::table(sheet, report, &levels);
-    let days = strips::table(sheet, report, &rows);
-    let room = sheet.room() - around(sheet, report);
+    let say = sheet.say;
+    let (levels, rows) = whole(report, say);
+    let all = section::table(sheet, report, &levels, &levels.rows.iter().collect::<Vec<_>>());
+    let days = section::table(sheet, report, &rows, &rows.rows.iter().collect::<Vec<_>>());
+    let note = strips_note(report, say);
+    let room = sheet.room() - around(sheet, report, &note);
     let fits = all.height_mm() + days.height_mm() <= room;
-    sheet.heading("Scorecard", all.opening_mm());
-    if report.levels.is_empty() {
-        sheet.paragraph(Style::BODY, "The definition promises no service level.");
+    sheet.heading(say.report.scorecard(), all.opening_mm());
+    if levels.rows.is_empty() {
+        sheet.paragraph(Style::BODY, say.report.promises_none());
     } else if fits {
         all.draw(sheet, 0.0);
     } else {
         // a third of the page is the strips', unless they need less
         let strips = days.height_mm().min(room / 3.0);
-        some_levels(sheet, report, room - strips, appendix);
+        some_levels(sheet, (report, levels), room - strips, appendix);
     }
-    if let Some(whole) = history::whole(report) {
+    if let Some(whole) = story::whole(report, say) {
         sheet.y += 0.8;
         sheet.paragraph(Style::SMALL, &whole);
     }
-    sheet.heading("The month day by day", strips::LEGEND + days.opening_mm());
-    if rows.is_empty() || strips::days(report) == 0 {
-        sheet.paragraph(Style::BODY, "There is no day to show.");
+    sheet.heading(say.report.days(), strips::LEGEND + days.opening_mm());
+    if report.components.iter().all(|component| component.days.is_empty()) {
+        sheet.paragraph(Style::BODY, say.report.no_day());
         return;
     }
     strips::legend(sheet);
-    let note = strips::note(report);
     let tail = 0.8 + sheet.height_of(Style::SMALL, &note);
     if fits || days.height_mm() + tail <= sheet.room() {
         days.draw(sheet, tail);
         sheet.y += 0.8;
     } else {
-        some_rows(sheet, report, tail, appendix);
+        some_rows(sheet, (report, rows), tail, appendix);
     }
     sheet.paragraph(Style::SMALL, &note);
 }
 
+/// The scorecard of all levels, and the strips of all components.
+fn whole<'r>(report: &'r Report, say: &Language) -> (Whole<'r>, Whole<'r>) {
+    let levels: Vec<&LevelFigure> = report.levels.iter().collect();
+    let rows: Vec<&ComponentMonth> = report.components.iter().collect();
+    (scorecard(report, &levels, say), strips(report, &rows, say))
+}
+
 /// What stands around scorecard and strips: headings, legend, notes.
-fn around(sheet: &Sheet<'_>, report: &Report) -> f32 {
-    let notes = history::whole(report).map_or(0.0, |text| sheet.height_of(Style::SMALL, &text));
-    2.0 * 11.2 + strips::LEGEND + notes + sheet.height_of(Style::SMALL, &strips::note(report)) + 2.0
+fn around(sheet: &Sheet<'_>, report: &Report, note: &str) -> f32 {
+    let whole = story::whole(report, sheet.say);
+    let notes = whole.map_or(0.0, |text| sheet.height_of(Style::SMALL, &text));
+    2.0 * 11.2 + strips::LEGEND + notes + sheet.height_of(Style::SMALL, note) + 2.0
 }
 
 /// The levels that are not plainly met come first where there is no room for all.
 fn some_levels<'r>(
     sheet: &mut Sheet<'_>,
-    report: &'r Report,
+    (report, levels): (&'r Report, Whole<'r>),
     room: f32,
     appendix: &mut Appendix<'r>,
 ) {
-    let weight = |level: &LevelFigure| match Standing::of(level) {
-        Standing::Missed => 4,
-        Standing::NotProvable { .. } => 3,
-        Standing::NotEnough => 2,
-        Standing::Met => 1,
-        Standing::Nothing => 0,
-    };
     let room = room - 2.0 * Style::SMALL.line_mm;
     let pick = |sheet: &Sheet<'_>, limit: usize| {
-        let picked = most_important(&report.levels, limit, weight);
-        score::table(sheet, report, &picked)
+        // of rows taken from between others, each names its component
+        let mut picked: Vec<&LevelFigure> = report.levels.iter().collect();
+        picked.sort_by_key(|level| std::cmp::Reverse(Standing::of(level).weight()));
+        picked.truncate(limit);
+        let kept: Vec<&LevelFigure> =
+            report.levels.iter().filter(|l| picked.iter().any(|p| p.id == l.id)).collect();
+        let some = scorecard(report, &kept, sheet.say);
+        section::table(sheet, report, &some, &some.rows.iter().collect::<Vec<_>>())
     };
-    let (table, shown) = fitting(sheet, report.levels.len(), room, pick);
+    let (table, shown) = fitting(sheet, levels.rows.len(), room, pick);
     table.draw(sheet, Style::SMALL.line_mm);
-    let total = words::thousands(report.levels.len() as u64);
-    let sentence =
-        format!("{shown} of {total} service levels, those that were not met first. All stand in ");
-    let (name, target) = appendix.add("All service levels", move |sheet, title| {
-        let levels: Vec<&LevelFigure> = report.levels.iter().collect();
-        let table = score::table(sheet, report, &levels);
+    let say = sheet.say;
+    let sentence = say.report.levels_some(shown, say.count(levels.rows.len() as u64));
+    let (name, target) = appendix.add(say, say.report.all_levels(), move |sheet, title| {
+        let table = section::table(sheet, report, &levels, &levels.rows.iter().collect::<Vec<_>>());
         sheet.heading(title, table.opening_mm());
         table.draw(sheet, 0.0);
     });
@@ -101,27 +108,20 @@ fn some_levels<'r>(
 /// The components that worked least come first where there is no room for all.
 fn some_rows<'r>(
     sheet: &mut Sheet<'_>,
-    report: &'r Report,
+    (report, rows): (&'r Report, Whole<'r>),
     tail: f32,
     appendix: &mut Appendix<'r>,
 ) {
-    let weight = |row: &ComponentMonth| {
-        let unknown: i64 = row.days.iter().map(|day| day.unknown_s.0).sum();
-        words::not_working(row).0.saturating_mul(1000).saturating_add(unknown / 1000)
-    };
     let room = sheet.room() - tail - Style::SMALL.line_mm;
     let pick = |sheet: &Sheet<'_>, limit: usize| {
-        let picked = most_important(&report.components, limit, weight);
-        strips::table(sheet, report, &picked)
+        section::table(sheet, report, &rows, &most_important(&rows.rows, limit))
     };
-    let (table, shown) = fitting(sheet, report.components.len(), room, pick);
+    let (table, shown) = fitting(sheet, rows.rows.len(), room, pick);
     table.draw(sheet, tail + Style::SMALL.line_mm);
-    let total = words::thousands(report.components.len() as u64);
-    let sentence =
-        format!("{shown} of {total} components, those that worked least first. All stand in ");
-    let (name, target) = appendix.add("All components day by day", move |sheet, title| {
-        let rows: Vec<&ComponentMonth> = report.components.iter().collect();
-        let table = strips::table(sheet, report, &rows);
+    let say = sheet.say;
+    let sentence = say.report.rows_some(shown, say.count(rows.rows.len() as u64));
+    let (name, target) = appendix.add(say, say.report.all_rows(), move |sheet, title| {
+        let table = section::table(sheet, report, &rows, &rows.rows.iter().collect::<Vec<_>>());
         sheet.heading(title, strips::LEGEND + table.opening_mm());
         strips::legend(sheet);
         table.draw(sheet, 0.0);
@@ -162,7 +162,8 @@ fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
     };
     let top = sheet.y + 1.6;
     let taken = beside + badges(sheet, report, (MARGIN + WIDTH - beside, top));
-    sheet.mark_heading(&super::title(report));
+    let say = sheet.say;
+    sheet.mark_heading(&super::title(report, say));
     let width = WIDTH - taken;
     let mut style = Style::TITLE.coloured(sheet.theme.head);
     let mut lines = sheet.wrap(style, &report.service, width);
@@ -177,12 +178,11 @@ fn head(sheet: &mut Sheet<'_>, report: &Report, digest: &str) {
             sheet.y += style.line_mm;
         }
     });
-    let month = words::month_name(&report.month);
-    let month = format!("Performance Summary, {month}, {}", report.zone);
+    let month = say.report.summary(say.month_name(&report.month), &report.zone);
     sheet.paragraph_in(Style::LEAD, &month, WIDTH - beside);
     sheet.y = sheet.y.max(below) + 1.2;
-    facts(sheet, &story::facts(report, digest));
-    for sentence in story::provisos(report) {
+    facts(sheet, &story::facts(report, digest, say));
+    for sentence in story::provisos(report, say) {
         sheet.paragraph(Style::SMALL, &sentence);
     }
 }
@@ -197,7 +197,9 @@ fn sender(sheet: &mut Sheet<'_>, brand: &Brand) -> (f32, f32) {
     if let Some(logo) = sheet.logo {
         let (width, height) = logo.within(BOX);
         let frame = [right - width, top, right, top + height];
-        sheet.figure(brand.logo_words(), frame, |sheet| sheet.draw(Mark::Logo { frame }));
+        sheet.figure(sheet.say.report.logo(&brand.organisation), frame, |sheet| {
+            sheet.draw(Mark::Logo { frame })
+        });
         (top, taken) = (top + height + 0.5, width);
     }
     let style = Style::SMALL_STRONG.coloured(sheet.theme.head);
@@ -216,7 +218,7 @@ fn sender(sheet: &mut Sheet<'_>, brand: &Brand) -> (f32, f32) {
 /// What must not be overlooked, in boxes at the top right of `edge`; how much room they take.
 fn badges(sheet: &mut Sheet<'_>, report: &Report, (right, top): (f32, f32)) -> f32 {
     let mut edge = right;
-    for word in story::badges(report) {
+    for word in story::badges(report, sheet.say) {
         let style = Style::SMALL_STRONG.coloured(TEXT);
         let width = sheet.width_of(style, word) + 4.0;
         let points = corners(edge - width, top - 0.6, width, 5.0);
@@ -231,7 +233,7 @@ fn badges(sheet: &mut Sheet<'_>, report: &Report, (right, top): (f32, f32)) -> f
 }
 
 /// Facts about the edition, in two columns, each a word and what it says.
-fn facts(sheet: &mut Sheet<'_>, facts: &[(&'static str, String)]) {
+fn facts(sheet: &mut Sheet<'_>, facts: &[(&str, String)]) {
     const HALF: f32 = WIDTH / 2.0;
     let style = Style::FIGURE;
     let label = facts.iter().map(|(word, _)| sheet.width_of(style, word)).fold(0.0, f32::max) + 3.0;
@@ -261,7 +263,7 @@ fn facts(sheet: &mut Sheet<'_>, facts: &[(&'static str, String)]) {
 /// The verdict, and what it rests on.
 fn verdict(sheet: &mut Sheet<'_>, report: &Report) {
     sheet.y += 3.0;
-    let [verdict, rest @ ..] = &story::verdict(report)[..] else { return };
+    let [verdict, rest @ ..] = &story::verdict(report, sheet.say)[..] else { return };
     sheet.paragraph(Style::HEADING, verdict);
     sheet.y += 0.8;
     sheet.paragraph(Style::BODY, &rest.join(" "));

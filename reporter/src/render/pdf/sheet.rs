@@ -7,6 +7,7 @@ use super::structure::{Figure, Kid, ROOT, Role, Tree};
 use super::style::{BOTTOM, Colour, LINE, MARGIN, Style, Theme, WIDTH};
 use super::wrap;
 use crate::brand::Logo;
+use crate::language::Language;
 
 /// Something drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +81,8 @@ pub(super) struct Heading {
 #[derive(Debug)]
 pub(super) struct Sheet<'a> {
     pub(super) faces: &'a Faces,
+    /// The language of what is drawn.
+    pub(super) say: &'a Language,
     pub(super) pages: Vec<Page>,
     pub(super) tree: Tree,
     pub(super) links: Vec<Link>,
@@ -107,9 +110,10 @@ pub(super) enum Align {
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) fn new(faces: &'a Faces) -> Self {
+    pub(super) fn new(faces: &'a Faces, say: &'a Language) -> Self {
         Self {
             faces,
+            say,
             pages: vec![Page::default()],
             tree: Tree::default(),
             links: Vec::new(),

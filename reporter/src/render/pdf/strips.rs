@@ -2,31 +2,19 @@
 //! told by its form (low, half, full with a notch, hatched, hollow); colour only repeats it.
 
 use super::sheet::{Mark, Sheet, corners};
-use super::style::{
-    Colour, DEGRADED, DOWN, EXCLUDED, MARGIN, RULE, SECONDARY, Style, UNKNOWN, UP, WHITE,
-};
-use super::table::{Cell, Chart, Row, Table, drawn, left, right};
-use crate::render::{story, words};
+use super::style::{Colour, DEGRADED, DOWN, EXCLUDED, MARGIN, RULE, Style, UNKNOWN, UP, WHITE};
+use super::table::Chart;
+use crate::language::{Language, Moment};
 use crate::report::model::{ComponentMonth, Day, Ms, Report};
 
-const STRIP_WIDTH: f32 = 95.0;
+/// The width of a month.
+pub(super) const WIDTH: f32 = 95.0;
 /// The height of a full bar.
 const BAR: f32 = 3.8;
 /// However short it was, a state that matters is at least this wide.
 const VISIBLE: f32 = 1.0;
 /// How much room the legend takes.
 pub(super) const LEGEND: f32 = BAR + 1.6;
-
-/// How a strip is read.
-pub(super) fn note(report: &Report) -> String {
-    let blank = |day: &Day| parts(day).iter().all(|(_, time)| time.0 == 0);
-    let dots = report.components.iter().flat_map(|component| &component.days).any(blank);
-    let dots = if dots { " A dot is a day without service, or still to come." } else { "" };
-    format!(
-        "Each box is a day, around the clock; a state is as wide as it lasted that day, and never \
-         too thin to be seen.{dots}"
-    )
-}
 
 fn parts(day: &Day) -> [(Form, Ms); 5] {
     [
@@ -48,74 +36,39 @@ enum Form {
     Up,
 }
 
-/// How many days the report has.
-pub(super) fn days(report: &Report) -> usize {
-    report.components.iter().map(|c| c.days.len()).max().unwrap_or(0)
-}
-
-/// The table of these components' strips.
-pub(super) fn table<'r>(
-    sheet: &Sheet<'_>,
-    report: &'r Report,
-    components: &[&'r ComponentMonth],
-) -> Table<'r> {
-    let days = days(report).max(1);
-    let month = words::month_name(&report.month);
-    let columns = vec![
-        left("Component"),
-        drawn(format!("The days of {month}"), STRIP_WIDTH, move |sheet, x, foot| {
-            axis(sheet, report, days, (x, foot));
+/// A component's days, drawn.
+pub(super) fn chart(component: &ComponentMonth, alt: String) -> Chart<'_> {
+    let days = component.days.len().max(1);
+    Chart {
+        alt,
+        width: WIDTH,
+        height: BAR,
+        draw: Box::new(move |sheet, x, top, height| {
+            for (i, day) in component.days.iter().enumerate() {
+                let x = x + day_x(i, days);
+                day_box(sheet, day, x, day_x(1, days) - 0.45, top + height);
+            }
         }),
-        right("Not working"),
-    ];
-    let row = |component: &&'r ComponentMonth| {
-        let component = *component;
-        let chart = Chart {
-            alt: story::days(component),
-            width: STRIP_WIDTH,
-            height: BAR,
-            draw: Box::new(move |sheet, x, top, height| {
-                for (i, day) in component.days.iter().enumerate() {
-                    let x = x + day_x(i, days);
-                    day_box(sheet, day, x, day_x(1, days) - 0.45, top + height);
-                }
-            }),
-        };
-        Row::from(vec![Cell::new(component.name.as_str()), Cell::chart_of(chart), total(component)])
-    };
-    let rows = components.iter().map(row).collect();
-    Table::new(sheet, format!("How each component was on each day of {month}"), columns, rows)
-}
-
-fn total<'r>(component: &ComponentMonth) -> Cell<'r> {
-    let total = words::not_working(component);
-    if total.0 > 0 {
-        return Cell::default().and(Style::STRONG, words::length(total));
     }
-    let word = if component.days.iter().all(nothing_seen) { "no data" } else { "none" };
-    Cell::default().and(Style::BODY.coloured(SECONDARY), word)
-}
-
-fn nothing_seen(day: &Day) -> bool {
-    day.up_s.0 + day.degraded_s.0 + day.down_s.0 == 0
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a month has 31 days")]
 fn day_x(day: usize, days: usize) -> f32 {
-    day as f32 * STRIP_WIDTH / days as f32
+    day as f32 * WIDTH / days as f32
 }
 
 /// The days' numbers, each Monday and the first, above all strips.
-fn axis(sheet: &mut Sheet<'_>, report: &Report, days: usize, (left, foot): (f32, f32)) {
+pub(super) fn axis(sheet: &mut Sheet<'_>, report: &Report, (left, foot): (f32, f32)) {
     let style = Style::SMALL;
-    let Some(component) = report.components.iter().find(|c| c.days.len() == days) else { return };
+    let Some(component) = report.components.iter().max_by_key(|c| c.days.len()) else { return };
+    let days = component.days.len().max(1);
     let mut free_from = 0.0;
     for (i, day) in component.days.iter().enumerate() {
-        let monday = day.date.weekday() == jiff::civil::Weekday::Monday;
         let x = left + day_x(i, days);
-        let text = day.date.strftime("%a %-d").to_string();
+        let text = sheet.say.date(Moment::axis, day.date);
         let end = x + sheet.width_of(style, &text);
-        if (i == 0 || monday) && x >= free_from && end <= left + STRIP_WIDTH + 2.0 {
+        if (i == 0 || Language::is_on_axis(day.date)) && x >= free_from && end <= left + WIDTH + 2.0
+        {
             sheet.text_at(x, foot - style.line_mm, style, &text);
             free_from = end + 1.5;
         }
@@ -125,8 +78,7 @@ fn axis(sheet: &mut Sheet<'_>, report: &Report, days: usize, (left, foot): (f32,
 /// A day: each state as wide as it lasted, none that matters too narrow to be seen. A day
 /// without service, or still to come, is a dot on the base line.
 fn day_box(sheet: &mut Sheet<'_>, day: &Day, x: f32, width: f32, base: f32) {
-    let parts = parts(day);
-    let total: i64 = parts.iter().map(|(_, time)| time.0).sum();
+    let (parts, total) = (parts(day), day.length().0);
     if total <= 0 {
         sheet.rect(x + width / 2.0 - 0.25, base - 0.5, 0.5, 0.5, RULE);
         return;
@@ -191,23 +143,26 @@ fn hatch(sheet: &mut Sheet<'_>, x: f32, width: f32, base: f32) {
 
 /// What the forms mean, above the strips, so that they never part.
 pub(super) fn legend(sheet: &mut Sheet<'_>) {
+    let say = sheet.say;
+    let text = &say.form;
     let entries = [
-        (Form::Up, "Working", "a low bar"),
-        (Form::Degraded, "Slow", "a bar of half the height"),
-        (Form::Down, "Not working", "a full bar with a notch"),
-        (Form::Excluded, "Agreed not to count", "a hatched box"),
-        (Form::Unknown, "No data", "a hollow box"),
-    ];
+        (Form::Up, text.up(), text.up_bar()),
+        (Form::Degraded, text.degraded(), text.degraded_bar()),
+        (Form::Down, text.down(), text.down_bar()),
+        (Form::Excluded, text.excluded(), text.excluded_bar()),
+        (Form::Unknown, text.unknown(), text.unknown_bar()),
+    ]
+    .map(|(form, word, bar)| (form, Language::opening(word), bar));
     let base = sheet.y + BAR;
-    let said = entries.map(|(_, word, form)| format!("{word} is {form}"));
-    let alt = format!("Key to the days: {}.", words::and_list(&said));
+    let said = entries.each_ref().map(|(_, word, bar)| text.looks(word, bar));
+    let alt = text.key(say.and_list(&said));
     let width: f32 =
         entries.iter().map(|(_, word, _)| sheet.width_of(Style::SMALL, word) + 10.2).sum();
     let frame = [MARGIN, sheet.y, MARGIN + width - 6.0, base];
     sheet.figure(alt, frame, |sheet| {
         let mut x = MARGIN;
-        for (form, word, _) in entries {
-            bar(sheet, form, x, 3.0, base);
+        for (form, word, _) in &entries {
+            bar(sheet, *form, x, 3.0, base);
             x += 4.2;
             sheet.text_at(x, base - 3.6, Style::SMALL, word);
             x += sheet.width_of(Style::SMALL, word) + 6.0;

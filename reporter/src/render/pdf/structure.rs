@@ -15,7 +15,8 @@ pub(super) enum Role {
     /// With what it is a table of.
     Table(String),
     Row,
-    HeadCell(Scope),
+    /// With what is said in place of what it shows, where that is not all.
+    HeadCell(Scope, String),
     Cell,
     Figure(Figure),
     Contents,

@@ -225,7 +225,7 @@ impl<'r> Table<'r> {
     fn part(&self, sheet: &mut Sheet<'_>, row: usize, (from, to): (usize, usize)) {
         for (i, cell) in self.rows[row].cells.iter().enumerate() {
             let role = if i == 0 && self.has_row_heads() {
-                Role::HeadCell(Scope::Row)
+                Role::HeadCell(Scope::Row, cell.spoken())
             } else {
                 Role::Cell
             };
@@ -280,7 +280,7 @@ impl<'r> Table<'r> {
                 }
             };
             if first {
-                sheet.within(Role::HeadCell(Scope::Column), draw);
+                sheet.within(Role::HeadCell(Scope::Column, String::new()), draw);
             } else {
                 draw(sheet);
             }

@@ -3,6 +3,7 @@
 
 mod reread;
 mod tagged;
+mod worded;
 
 use proptest::prelude::*;
 
@@ -11,6 +12,7 @@ use super::sheet::{Mark, Page};
 use super::style::{PAGE_HEIGHT, PAGE_WIDTH};
 use super::*;
 use crate::brand::tests::fernhill;
+use crate::language::english;
 use crate::render::fixture::{self, HOUR, MINUTE};
 use crate::report::model::{At, LevelFigure, Ms};
 
@@ -101,7 +103,7 @@ fn text(pages: &[Page]) -> String {
 }
 
 fn drawn(report: &Report) -> Vec<Page> {
-    let pages = draw(report, DIGEST).unwrap().pages;
+    let pages = draw(report, DIGEST, english()).unwrap().pages;
     assert_inside(&pages);
     assert_no_overlap(&pages);
     pages
@@ -109,11 +111,13 @@ fn drawn(report: &Report) -> Vec<Page> {
 
 /// Set MAILWARD_PDF_SAMPLES to a directory to look at what these tests judge.
 fn sample(name: &str, report: &Report) -> Vec<u8> {
-    let bytes = render(report).unwrap();
+    let bytes = render(report, english()).unwrap();
     if let Ok(dir) = std::env::var("MAILWARD_PDF_SAMPLES") {
         std::fs::write(format!("{dir}/{name}.pdf"), &bytes).unwrap();
         let json = crate::render::json::render(report).unwrap();
         std::fs::write(format!("{dir}/{name}.json"), json).unwrap();
+        let page = crate::render::performance::document(report, DIGEST, english()).unwrap();
+        std::fs::write(format!("{dir}/{name}.html"), page).unwrap();
     }
     bytes
 }
@@ -147,7 +151,7 @@ fn page_1_answers_alone() {
 fn the_same_report_gives_the_same_bytes() {
     let report = fixture::october();
     let bytes = sample("october", &report);
-    assert_eq!(bytes, render(&report).unwrap());
+    assert_eq!(bytes, render(&report, english()).unwrap());
     assert!(bytes.len() < 300_000, "{} bytes", bytes.len());
     let document = lopdf::Document::load_mem(&bytes).unwrap();
     assert_eq!(document.get_pages().len(), drawn(&report).len());
@@ -168,7 +172,7 @@ fn where_and_when_it_is_made_is_not_in_the_bytes() {
         assert!(run.status.success(), "{run:?}");
         std::fs::read(directory.path().join("october.pdf")).unwrap()
     };
-    let here = render(&fixture::october()).unwrap();
+    let here = render(&fixture::october(), english()).unwrap();
     assert!(made("Pacific/Auckland", "el_GR.UTF-8") == here);
     assert!(made("America/St_Johns", "C") == here);
 }
@@ -177,7 +181,7 @@ fn where_and_when_it_is_made_is_not_in_the_bytes() {
 fn how_mail_went_over_the_months_stands_beside_its_percentiles() {
     let mut report = fixture::october();
     fixture::told(&mut report.levels[1], &["98.2", "97.51", "98.733", "94.12", "96.9", "97.05"]);
-    let sheet = draw(&report, DIGEST).unwrap();
+    let sheet = draw(&report, DIGEST, english()).unwrap();
     let says = |node: &&structure::Node| match &node.role {
         structure::Role::Figure(figure) => figure.alt.contains("Jul 2026 94.120 %, missed"),
         _ => false,
@@ -191,7 +195,7 @@ fn how_mail_went_over_the_months_stands_beside_its_percentiles() {
 #[test]
 fn a_brand_is_on_every_page_and_leaves_the_colours_of_states_alone() {
     let mut report = fixture::october();
-    let plain = draw(&report, DIGEST).unwrap().pages.len();
+    let plain = draw(&report, DIGEST, english()).unwrap().pages.len();
     report.brand = Some(std::sync::Arc::new(fernhill()));
     let bytes = sample("branded", &report);
     let pages = drawn(&report);
@@ -215,7 +219,7 @@ fn a_brand_is_on_every_page_and_leaves_the_colours_of_states_alone() {
     assert_eq!(new, [&[0x00, 0x85, 0x7c], &[0x1f, 0x3a, 0x6e]]);
     let gone: Vec<_> = usual.difference(&own).collect();
     assert_eq!(gone, [&[0x1d, 0x70, 0xb8]]);
-    assert_eq!(bytes, render(&report).unwrap());
+    assert_eq!(bytes, render(&report, english()).unwrap());
     let file = lopdf::Document::load_mem(&bytes).unwrap();
     let alt = |object: &lopdf::Object| {
         let alt = object.as_dict().ok()?.get(b"Alt").ok()?.as_str().ok()?;
@@ -234,14 +238,14 @@ fn a_branded_report_is_drawn_again_from_its_json() {
     report.brand = Some(std::sync::Arc::new(fernhill()));
     let json = crate::render::json::render(&report).unwrap();
     let again: Report = serde_json::from_str(&json).unwrap();
-    assert!(render(&again).unwrap() == render(&report).unwrap());
+    assert!(render(&again, english()).unwrap() == render(&report, english()).unwrap());
 }
 
 #[test]
 fn the_digest_at_the_foot_is_of_the_json() {
     let report = fixture::october();
     let digest = super::super::json::digest(&super::super::json::render(&report).unwrap());
-    let document = lopdf::Document::load_mem(&render(&report).unwrap()).unwrap();
+    let document = lopdf::Document::load_mem(&render(&report, english()).unwrap()).unwrap();
     let said = document.extract_text(&[1]).unwrap();
     assert!(said.contains(&digest[..12]), "{digest} is not in {said}");
 }

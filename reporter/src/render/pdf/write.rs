@@ -27,6 +27,8 @@ use super::style::{Colour, PAGE_HEIGHT, PAGE_WIDTH};
 /// What the file says about itself.
 #[derive(Clone, Debug)]
 pub(super) struct Imprint {
+    /// The tag of the language it is in.
+    pub(super) language: String,
     pub(super) title: String,
     pub(super) author: String,
     pub(super) publisher: String,

@@ -1,69 +1,58 @@
-//! A month at a glance: the verdict in three sentences, what the edition is, a component's days in
-//! words, and where whoever doubts it finds the evidence.
+//! A month at a glance: the verdict in sentences, what the edition is, and a component's days in
+//! words.
 
 use mailward_evidence::wire::VERSION;
 
-use crate::render::history;
-use crate::render::words::{self, Local, Standing};
-use crate::report::model::{ComponentMonth, Day, Figure, LevelFigure, Ms, Outage, Report};
+use crate::language::{Language, Local, Moment};
+use crate::render::words::{self, Standing};
+use crate::report::model::{ComponentMonth, Day, Figure, LevelFigure, Ms, Outage, Overall, Report};
 
 /// How many levels a sentence names before it counts the rest.
 const NAMED: usize = 4;
 
 /// The verdict, which levels do not stand well, and the longest outage.
-pub(crate) fn verdict(report: &Report) -> Vec<String> {
-    let mut said = vec![words::verdict(report)];
-    said.extend(grounds(report));
+pub(crate) fn verdict(report: &Report, say: &Language) -> Vec<String> {
+    let mut said = vec![say.verdict(report)];
+    said.extend(grounds(report, say));
     said
 }
 
 /// What the verdict rests on, in sentences, and the service as a whole.
-pub(crate) fn findings(report: &Report) -> Vec<String> {
-    grounds(report).into_iter().chain(history::whole(report)).collect()
+pub(crate) fn findings(report: &Report, say: &Language) -> Vec<String> {
+    grounds(report, say).into_iter().chain(whole(report, say)).collect()
 }
 
-fn grounds(report: &Report) -> Vec<String> {
-    let groups = [
-        (Standing::Missed, "Missed"),
-        (Standing::NotProvable { as_measured: true }, "Not provable either way"),
-        (Standing::NotEnough, "Not enough evidence"),
-    ];
-    let named = groups.iter().filter_map(|(wanted, word)| {
+fn grounds(report: &Report, say: &Language) -> Vec<String> {
+    let groups =
+        [Standing::Missed, Standing::NotProvable { as_measured: true }, Standing::NotEnough];
+    let named = groups.iter().filter_map(|wanted| {
         let same = |s: Standing| std::mem::discriminant(&s) == std::mem::discriminant(wanted);
         let levels: Vec<String> = words::standing(report, same)
-            .map(|l| format!("{} ({})", words::subject(report, l), lower(&words::measure(l))))
+            .map(|l| say.list.explained(words::subject(report, l), say.within(&say.measure(l))))
             .collect();
+        let word = say.standing(*wanted);
         match levels.len() {
             0 => None,
-            n if n <= NAMED + 1 => Some(format!("{word}: {}.", levels.join("; "))),
-            n => Some(format!(
-                "{word}: {}; and {} more.",
-                levels.get(..NAMED)?.join("; "),
-                n - NAMED
-            )),
+            n if n <= NAMED + 1 => Some(say.list.named(word, levels.join("; "))),
+            n => {
+                let first = levels.get(..NAMED)?.join("; ");
+                Some(say.list.named_and_more(word, first, n - NAMED))
+            }
         }
     });
     let mut said: Vec<String> = named.collect();
     if let Some((level, outage)) = longest(report) {
-        let verb = if outage.still_open { "had lasted" } else { "lasted" };
-        said.push(format!(
-            "The longest outage was of {}: it began on {} and {verb} {}.",
-            words::subject(report, level),
-            Local::new(&report.zone).short(outage.from),
-            words::length(outage.down_s),
-        ));
+        let from = Local::new(say, &report.zone).short(outage.from);
+        let (subject, length) = (words::subject(report, level), say.length(outage.down_s));
+        said.push(if outage.still_open {
+            say.verdict.longest_so_far(subject, from, length)
+        } else {
+            say.verdict.longest(subject, from, length)
+        });
     } else if report.levels.iter().any(super::measured) {
-        said.push("No outage counted against any level.".to_owned());
+        said.push(say.verdict.no_outage().to_owned());
     }
     said
-}
-
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }
 
 fn longest(report: &Report) -> Option<(&LevelFigure, &Outage)> {
@@ -82,101 +71,98 @@ fn longest(report: &Report) -> Option<(&LevelFigure, &Outage)> {
     })
 }
 
+/// The service as a whole, where it has several parts.
+pub(crate) fn whole(report: &Report, say: &Language) -> Option<String> {
+    let several =
+        |overall: &&Overall| overall.parts.len() > 1 && overall.availability_pct.is_some();
+    let composite = report.service_wide.composite.as_ref().filter(several);
+    let users = report.service_wide.users.as_ref().filter(several);
+    let shown = |overall: &Overall| say.share(&overall.availability_shown);
+    Some(match (composite, users) {
+        (Some(one), Some(users)) => say.verdict.as_one_and_by_users(shown(one), shown(users)),
+        (Some(one), None) => say.verdict.as_one(shown(one)),
+        (None, Some(users)) => say.verdict.by_users(shown(users)),
+        (None, None) => return None,
+    })
+}
+
 /// Facts about the edition, each a word and what it says.
-pub(crate) fn facts(report: &Report, digest: &str) -> Vec<(&'static str, String)> {
-    let local = Local::new(&report.zone);
+pub(crate) fn facts<'l>(
+    report: &Report,
+    digest: &str,
+    say: &'l Language,
+) -> Vec<(&'l str, String)> {
+    let local = Local::new(say, &report.zone);
+    let text = &say.fact;
     let edition = match (report.edition, report.supersedes) {
-        (Some(n), Some(old)) => format!("{n}, replaces edition {old}"),
+        (Some(n), Some(old)) => text.replaces(n, old),
         (Some(n), None) => n.to_string(),
-        (None, _) => "draft, not published".to_owned(),
+        (None, _) => text.draft().to_owned(),
     };
-    let unit = if report.to_date { "figures end at" } else { "as known at" };
-    let mut facts = vec![("Edition", edition)];
-    facts.push(("Evidence", format!("{unit} {}", local.full(report.as_of))));
-    let issued = report.published_at.map_or("not yet".to_owned(), |at| local.full(at));
-    facts.push(("Issued", issued));
-    let rules = format!("Mailward {}, evidence form {VERSION}", report.method.program);
-    facts.push(("Rules", rules));
+    let as_of = local.full(report.as_of);
+    let evidence = if report.to_date { text.ends(as_of) } else { text.known(as_of) };
+    let issued = report.published_at.map_or(text.not_yet().to_owned(), |at| local.full(at));
     let approved = match (&report.approved_by, &report.published_by) {
         (Some(by), _) => by.clone(),
-        (None, Some(by)) => format!("nobody; published by {by}"),
-        (None, None) => "nobody yet".to_owned(),
+        (None, Some(by)) => text.nobody_but(say.publisher(by)),
+        (None, None) => text.nobody_yet().to_owned(),
     };
-    facts.push(("Approved by", approved));
-    facts.push(("Digest", format!("sha256 {}", digest.get(..12).unwrap_or(digest))));
-    facts
+    vec![
+        (text.edition(), edition),
+        (text.evidence(), evidence),
+        (text.issued(), issued),
+        (text.rules(), text.program(&report.method.program, VERSION)),
+        (text.approved(), approved),
+        (text.digest(), format!("sha256 {}", digest.get(..12).unwrap_or(digest))),
+    ]
 }
 
 /// What a reader must know before the figures: why the edition was made, and what is no more
 /// than a demonstration.
-pub(crate) fn provisos(report: &Report) -> Vec<String> {
+pub(crate) fn provisos(report: &Report, say: &Language) -> Vec<String> {
+    let text = &say.provenance;
     let mut said = Vec::new();
     if let Some(reason) = &report.edition_reason {
-        let old = report.supersedes.map(|old| format!(" replaces edition {old}"));
-        said.push(format!("This edition{} because: {reason}", old.unwrap_or_default()));
+        said.push(match report.supersedes {
+            Some(old) => text.this_replaces_because(old, reason),
+            None => text.this_because(reason),
+        });
     }
     if report.to_date {
-        said.push("The month is still running.".to_owned());
+        said.push(text.still_running().to_owned());
     }
     if report.demo {
-        said.push("This report is a demonstration: no such service exists.".to_owned());
+        said.push(text.demonstration().to_owned());
     }
     said
 }
 
 /// A component's month in words: which days were not all working, and how long.
-pub(crate) fn days(component: &ComponentMonth) -> String {
+pub(crate) fn days(component: &ComponentMonth, say: &Language) -> String {
     type Time = fn(&Day) -> Ms;
+    let text = &say.form;
     let kinds: [(&str, Time); 4] = [
-        ("not working", |day| day.down_s),
-        ("slow", |day| day.degraded_s),
-        ("agreed not to count", |day| day.excluded_s),
-        ("no data", |day| day.unknown_s),
+        (text.down(), |day| day.down_s),
+        (text.degraded(), |day| day.degraded_s),
+        (text.excluded(), |day| day.excluded_s),
+        (text.unknown(), |day| day.unknown_s),
     ];
     let told = kinds.iter().filter_map(|(word, time)| {
         let days: Vec<String> = component
             .days
             .iter()
             .filter(|day| time(day).0 > 0)
-            .map(|day| format!("{} {}", day.date.strftime("%-d %b"), words::length(time(day))))
+            .map(|day| text.on_day(say.date(Moment::day_short, day.date), say.length(time(day))))
             .collect();
-        (!days.is_empty()).then(|| format!("{word} on {}", words::and_list(&days)))
+        (!days.is_empty()).then(|| text.on(word, say.and_list(&days)))
     });
     let told: Vec<String> = told.collect();
     let worked = component.days.iter().any(|day| day.up_s.0 > 0);
+    let name = &component.name;
     match (told.is_empty(), worked) {
-        (true, true) => format!("{}: working on every day.", component.name),
-        (true, false) => format!("{}: no day has been seen.", component.name),
-        (false, true) => format!("{}: {}; else working.", component.name, told.join("; ")),
-        (false, false) => format!("{}: {}.", component.name, told.join("; ")),
+        (true, true) => text.every_day(name),
+        (true, false) => text.no_day(name),
+        (false, true) => text.else_working(name, told.join("; ")),
+        (false, false) => text.told(name, told.join("; ")),
     }
-}
-
-/// Where the evidence is, and how to verify what is said.
-pub(crate) fn whereabouts(report: &Report, digest: &str) -> Vec<String> {
-    let month = &report.month;
-    let all = match report.edition {
-        Some(_) => format!(
-            " All editions of this month stay at /performance/{month} on the service's status page."
-        ),
-        None => String::new(),
-    };
-    let zone_data = match report.method.zone_data.as_str() {
-        "" => String::new(),
-        version => format!(" with time-zone data {version}"),
-    };
-    vec![
-        format!(
-            "This report as numbers is report.json; outages.csv and daily.csv stand beside it.{all} \
-             Its SHA-256, of which the foot of each page shows the beginning, is {digest}."
-        ),
-        format!(
-            "Anyone with the evidence can do the reckoning again: import the records into an empty \
-             store with “mailward import”, then run “mailward report --month {month}” with the \
-             definition that the edition holds. “mailward verify” does both for a published edition. \
-             The rules of the reckoning are in docs/rules.md of the program, and what an auditor \
-             needs in docs/verify.md."
-        ),
-        format!("Made by Mailward {}{zone_data}.", report.method.program),
-    ]
 }

@@ -110,3 +110,13 @@ pub struct TrendMonth {
     /// evidence and by the definition that the report was made with.
     pub edition: Option<u32>,
 }
+
+impl TrendMonth {
+    /// What the month fell short of, in per cent; of time on blocklists, in milliseconds.
+    #[must_use]
+    pub fn shortfall(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a month in milliseconds is exact")]
+        let exposed = self.exposed_s.map(|time| time.0 as f64);
+        exposed.unwrap_or_else(|| self.pct.map_or(0.0, |pct| 100.0 - pct))
+    }
+}

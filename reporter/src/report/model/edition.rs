@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::At;
+use super::{At, LevelFigure};
 
 /// What an edition changes against the one it replaces. Who published it and why stands in the
 /// report itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// The edition that is replaced.
     pub since: u32,
@@ -20,7 +20,7 @@ pub struct Changes {
 }
 
 /// A level whose figure differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelChange {
     /// The level.
     pub id: String,
@@ -33,7 +33,7 @@ pub struct LevelChange {
 }
 
 /// A level's figure as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stated {
     /// The result.
     pub shown: String,
@@ -43,6 +43,19 @@ pub struct Stated {
     pub verdict: String,
     /// Whether the promise was kept; null where it cannot be said.
     pub met: Option<bool>,
+    /// The figures themselves, without outages and earlier months, to be worded again; absent
+    /// in editions of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Box<LevelFigure>>,
+}
+
+impl LevelChange {
+    /// The level's figures as they are now, or as they were last.
+    #[must_use]
+    pub fn stated(&self) -> Option<&LevelFigure> {
+        let stated = self.after.as_ref().or(self.before.as_ref());
+        stated.and_then(|stated| stated.level.as_deref())
+    }
 }
 
 /// A change of the definition.

@@ -42,6 +42,7 @@ pub(in crate::render::pdf) struct Cell<'r> {
     paragraphs: Vec<Paragraph>,
     sign: Option<Standing>,
     chart: Option<Chart<'r>>,
+    unshown: String,
 }
 
 /// A line of a cell.
@@ -58,10 +59,6 @@ pub(super) struct Line {
 }
 
 impl<'r> Cell<'r> {
-    pub(in crate::render::pdf) fn new(text: impl Into<String>) -> Self {
-        Self::default().and(Style::BODY, text)
-    }
-
     /// Another paragraph; nothing for an empty text.
     pub(in crate::render::pdf) fn and(mut self, style: Style, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -71,26 +68,32 @@ impl<'r> Cell<'r> {
         self
     }
 
-    /// A figure in small print.
-    pub(in crate::render::pdf) fn figure(text: impl Into<String>) -> Self {
-        Self::default().and(Style::FIGURE, text)
-    }
-
-    /// A second line in small print.
-    pub(in crate::render::pdf) fn small(self, text: impl Into<String>) -> Self {
-        self.and(Style::SMALL, text)
-    }
-
     /// A line in small print that leads to the address it names.
     pub(in crate::render::pdf) fn address(mut self, address: &str) -> Self {
         let followed = address.starts_with("https://") || address.starts_with("http://");
         if !followed || !address.is_ascii() {
-            return self.small(address);
+            return self.and(Style::SMALL, address);
         }
         let target = Some(Target::Address(address.to_owned()));
         let style = Style::SMALL;
         self.paragraphs.push(Paragraph { style, text: address.to_owned(), target });
         self
+    }
+
+    /// What it is about, where it does not show it.
+    pub(in crate::render::pdf) fn unshown(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.unshown);
+        self
+    }
+
+    /// What is said in place of what it shows; empty where it shows all.
+    pub(super) fn spoken(&self) -> String {
+        if self.unshown.is_empty() {
+            return String::new();
+        }
+        let shown = self.paragraphs.iter().map(|paragraph| paragraph.text.as_str());
+        let all: Vec<&str> = std::iter::once(self.unshown.as_str()).chain(shown).collect();
+        all.join(", ")
     }
 
     pub(in crate::render::pdf) fn signed(mut self, standing: Standing) -> Self {

@@ -169,9 +169,9 @@ pub(super) fn assert_legible(document: &Document) {
 #[test]
 fn what_is_read_back_is_what_was_drawn() {
     let report = fixture::october();
-    let document = Document::load_mem(&render(&report).unwrap()).unwrap();
+    let document = Document::load_mem(&render(&report, english()).unwrap()).unwrap();
     let read: Vec<String> = placed(&document).concat().into_iter().map(|text| text.text).collect();
-    let drawn: Vec<String> = draw(&report, &digest_of(&report))
+    let drawn: Vec<String> = draw(&report, &digest_of(&report), english())
         .unwrap()
         .pages
         .iter()
@@ -205,7 +205,7 @@ proptest! {
             row.days.truncate(days);
         }
         report.service = name;
-        let bytes = render(&report).unwrap();
+        let bytes = render(&report, english()).unwrap();
         assert_legible(&Document::load_mem(&bytes).unwrap());
     }
 }

@@ -73,7 +73,7 @@ fn walk<'e>(element: &'e Element, visit: &mut dyn FnMut(&'e Element)) {
 }
 
 fn month() -> Document {
-    Document::load_mem(&render(&fixture::october()).unwrap()).unwrap()
+    Document::load_mem(&render(&fixture::october(), english()).unwrap()).unwrap()
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn links_can_be_followed_and_say_where_they_lead() {
 fn controls_in_names_are_blanks_in_both_titles() {
     let mut report = fixture::october();
     report.service = "Post\u{7}<&> Пошта".to_owned();
-    let document = Document::load_mem(&render(&report).unwrap()).unwrap();
+    let document = Document::load_mem(&render(&report, english()).unwrap()).unwrap();
     let info = entry(&document, &document.trailer, "Info").unwrap().as_dict().unwrap();
     let title = lopdf::decode_text_string(info.get(b"Title").unwrap()).unwrap();
     assert_eq!(title, "Post <&> Пошта: Performance Summary, October 2026");

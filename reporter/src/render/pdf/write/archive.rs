@@ -37,7 +37,7 @@ pub(super) fn describe(document: &mut Document, imprint: &Imprint) -> Result<(),
     let catalog = document.catalog_mut().map_err(|_| PdfError::Incomplete)?;
     catalog.set("Metadata", xmp);
     catalog.set("OutputIntents", vec![Object::Dictionary(intent)]);
-    catalog.set("Lang", Object::string_literal("en-GB"));
+    catalog.set("Lang", Object::string_literal(imprint.language.as_str()));
     let mut preferences = Dictionary::new();
     preferences.set("DisplayDocTitle", true);
     catalog.set("ViewerPreferences", preferences);
@@ -83,6 +83,7 @@ fn xmp(imprint: &Imprint) -> String {
             escaped(publisher)
         ),
     };
+    let language = escaped(&imprint.language);
     let digest = escaped(imprint.digest.get(..32).unwrap_or(&imprint.digest));
     format!(
         r#"<?xpacket begin="{bom}" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -101,7 +102,7 @@ fn xmp(imprint: &Imprint) -> String {
    <dc:format>application/pdf</dc:format>
    <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
    <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{subject}</rdf:li></rdf:Alt></dc:description>
-   <dc:language><rdf:Bag><rdf:li>en-GB</rdf:li></rdf:Bag></dc:language>{author}{publisher}
+   <dc:language><rdf:Bag><rdf:li>{language}</rdf:li></rdf:Bag></dc:language>{author}{publisher}
    <xmp:CreateDate>{created}</xmp:CreateDate>
    <xmp:ModifyDate>{created}</xmp:ModifyDate>
    <xmp:CreatorTool>{producer}</xmp:CreatorTool>

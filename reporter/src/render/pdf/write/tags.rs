@@ -21,7 +21,7 @@ pub(super) const fn name(role: &Role) -> &'static str {
         Role::Text => "LBody",
         Role::Table(_) => "Table",
         Role::Row => "TR",
-        Role::HeadCell(_) => "TH",
+        Role::HeadCell(..) => "TH",
         Role::Cell => "TD",
         Role::Figure(_) => "Figure",
         Role::Contents => "TOC",
@@ -131,7 +131,10 @@ impl Writer<'_> {
                 layout.set("BBox", rectangle(figure.frame));
                 element.set("A", layout);
             }
-            Role::HeadCell(scope) => {
+            Role::HeadCell(scope, spoken) => {
+                if !spoken.is_empty() {
+                    element.set("ActualText", unicode(spoken));
+                }
                 let mut table = attributes("Table");
                 table.set(
                     "Scope",
