@@ -86,6 +86,7 @@ fn catalogue() -> Catalogue {
         },
         branding: None,
         distribution: None,
+        notify: Vec::new(),
         tickets_csv: None,
         counts_csv: None,
     }

@@ -400,8 +400,8 @@ proptest! {
     ) {
         let (mut course, mut lived) = run(&events, Set::new(), false);
         // all is well in the end
-        for part in 0..2 {
-            lived[part].push((course.now_ms, State::Up));
+        for (part, lived) in lived.iter_mut().enumerate() {
+            lived.push((course.now_ms, State::Up));
             course.set(part, State::Up);
         }
         course.pass(HOUR);

@@ -113,7 +113,7 @@ fn told(scopes: &[Scope], topic: Topic) -> String {
         lines.push(format!("{}{sure}", scope.of));
         for condition in &scope.holds {
             let About { title, why, operators, detail, .. } = &condition.about;
-            let since = condition.since_ms.map(|at| instant(at)).unwrap_or_default();
+            let since = condition.since_ms.map(instant).unwrap_or_default();
             lines.push(format!("  {title} | {} | {since}", why.as_deref().unwrap_or("")));
             let operators = operators.as_deref().unwrap_or("");
             lines.push(format!("  {operators} {}", detail.join("; ")).trim_end().to_owned());
