@@ -73,7 +73,7 @@ fn a_bad_morning_is_told_worst_first() {
     ));
     assert!(said.contains("Mobile/Tablet Access Partly working"));
     assert!(said.contains("hscn: not working"));
-    assert!(said.contains("99.851% in November so far, target 99.9% below target"));
+    assert!(said.contains("99.851 % in November so far, target 99.9 % below target"));
     assert!(said.contains("Outlook Web Access: not working since 09:05 GMT Still going on"));
     assert!(said.contains("18 November, 02:10 to 02:57 GMT: no answer came in time."));
     assert!(said.contains("Monthly patching of the web servers"));
