@@ -20,6 +20,7 @@ use mailward_reporter::http::archive::Archive;
 use mailward_reporter::http::bundle::Bundle;
 use mailward_reporter::http::serve::{self, Peer};
 use mailward_reporter::http::{Site, router};
+use mailward_reporter::sign::SigningKey;
 use mailward_reporter::store::{NewEdition, Seal, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -111,12 +112,16 @@ fn edition_of(month: &str, edition: u32) -> NewEdition {
         daily_csv: "date\n".into(),
         definition_toml: DEFINITION.into(),
         segments: Vec::new(),
-        seal: (month == "2026-10").then(|| Seal {
-            manifest: "# mailward edition, format 1\n".into(),
-            signature: vec![0; 64],
-            public_key: "-----BEGIN PUBLIC KEY-----\n".into(),
-        }),
+        seal: (month == "2026-10").then(sealed),
     }
+}
+
+/// A manifest without parts, signed.
+fn sealed() -> Seal {
+    let (key, _) = SigningKey::generate().unwrap();
+    let manifest = "# mailward edition, format 1\n".to_owned();
+    let signature = key.sign(manifest.as_bytes());
+    Seal { manifest, signature, public_key: key.public().to_pem() }
 }
 
 impl Reporter {
