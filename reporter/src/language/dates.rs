@@ -202,7 +202,7 @@ impl Language {
         let (from, now) = (date_of(from_ms, zone), date_of(now_ms, zone));
         if from != date_of(to_ms, zone) || offset(from_ms) != offset(to_ms) {
             let (from, to) = (self.moment(from_ms, now_ms, zone), self.moment(to_ms, now_ms, zone));
-            return self.time.from_to(from, to);
+            return self.time.between(from, to);
         }
         let date = if from == now {
             self.time.today().to_owned()

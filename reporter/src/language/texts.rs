@@ -11,12 +11,8 @@ use super::template::Template;
 
 /// The type that holds a text.
 macro_rules! kind {
-    ([$n:ident] $($rest:tt)*) => {
-        Plural
-    };
-    ($($rest:tt)*) => {
-        Template
-    };
+    ([$n:ident] $($rest:tt)*) => { Plural };
+    ($($rest:tt)*) => { Template };
 }
 
 /// Reads a text.
@@ -152,7 +148,7 @@ texts! {
     }
     /// Spans of time.
     time {
-        from_to(from, to);
+        between(from, to);
         today;
         on_day(date, from, to);
         until(at);
@@ -560,7 +556,7 @@ texts! {
     /// What evidence that arrived late would change in a published figure.
     differs {
         figure(name, now, was);
-        new(name, now);
+        appears(name, now);
         gone(name, was);
     }
     /// Why an event of a ticket is not counted.
@@ -783,8 +779,8 @@ texts! {
         on_day(name, date);
         name_date(name, date);
         day_caption;
-        from;
-        to;
+        starts;
+        ends;
         length;
         state;
         working_all_day;

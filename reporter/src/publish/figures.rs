@@ -104,7 +104,7 @@ pub fn sentence(change: &LevelChange, say: &Language) -> String {
             let alike = before.shown == after.shown;
             text.figure(name, told(after, alike), told(before, alike))
         }
-        (None, Some(after)) => text.new(name, told(after, false)),
+        (None, Some(after)) => text.appears(name, told(after, false)),
         (Some(before), None) => text.gone(name, told(before, false)),
         (None, None) => name,
     }

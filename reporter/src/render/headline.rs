@@ -156,7 +156,7 @@ fn others(status: &Status, state: State, say: &Language) -> String {
         rest.iter().filter(|r| r.now.state != State::Working).map(|r| r.name.as_str()).collect();
     match unwell.len() {
         0 => say.status.rest_works().to_owned(),
-        ..=3 => say.status.see_also(say.and_list(&unwell)),
+        1..=3 => say.status.see_also(say.and_list(&unwell)),
         n => say.status.others(n),
     }
 }
