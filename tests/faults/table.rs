@@ -12,13 +12,14 @@ fn read(path: &str) -> String {
 fn tested() -> BTreeSet<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
     let files = std::fs::read_dir(directory).expect("the tests").flatten();
-    let sources = files.map(|entry| entry.path()).filter(|path| {
-        path.extension().is_some_and(|e| e == "rs") && !path.ends_with("table.rs")
-    });
+    let sources = files
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "rs") && !path.ends_with("table.rs"));
     let text: String = sources.map(|path| std::fs::read_to_string(path).expect("a test")).collect();
-    let said = text.split(".pass(").skip(1).filter_map(|rest| {
-        rest.trim_start().strip_prefix('"')?.split('"').next()
-    });
+    let said = text
+        .split(".pass(")
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
     said.map(str::to_owned).collect()
 }
 

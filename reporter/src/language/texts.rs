@@ -11,8 +11,12 @@ use super::template::Template;
 
 /// The type that holds a text.
 macro_rules! kind {
-    ([$n:ident] $($rest:tt)*) => { Plural };
-    ($($rest:tt)*) => { Template };
+    ([$n:ident] $($rest:tt)*) => {
+        Plural
+    };
+    ($($rest:tt)*) => {
+        Template
+    };
 }
 
 /// Reads a text.
