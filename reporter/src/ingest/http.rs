@@ -27,9 +27,11 @@ use crate::store::{Accepted, Store};
 const PIECE_BYTES: usize = 64 << 10;
 /// Pieces of evidence that may be held at once, as it comes and decoded: 128 MiB.
 const MAX_PIECES: usize = (128 << 20) / PIECE_BYTES;
-/// How much larger than packed evidence is what comes out of it, at most, as far as room is
-/// reckoned.
-const PACKED_GROWS: usize = 16;
+/// How many times as large as packed evidence its lines are, as far as room is reckoned: those
+/// of a probe that is up minute after minute are much alike.
+const PACKED_GROWS: usize = 40;
+/// How many times as large as their lines records are, while they wait to be stored.
+const RECORDS_GROW: usize = 4;
 /// Deliveries of one agent at once.
 const AT_ONCE: usize = 8;
 /// Deliveries of one agent: so many one after the other, and so many a second after that.
@@ -109,10 +111,11 @@ async fn receive(gate: &Arc<Gate>, request: Request) -> Result<Accepted, Refusal
 
 /// How much a body may grow to when it is decoded.
 fn decoded_bytes(bytes: usize, encoding: Encoding) -> usize {
-    match encoding {
+    let lines = match encoding {
         Encoding::Plain => bytes,
         Encoding::Zstd => bytes.saturating_mul(PACKED_GROWS).min(MAX_BODY_BYTES),
-    }
+    };
+    lines.saturating_mul(RECORDS_GROW)
 }
 
 fn pieces(bytes: usize) -> usize {
