@@ -421,10 +421,12 @@ pub(crate) fn make_durable(directory: &Path) -> std::io::Result<()> {
 
 /// Whether the system lacks something now that it may have later: then nothing is damaged.
 fn is_passing(error: &std::io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::INTR)
-    )
+    let lacks_memory = error.kind() == std::io::ErrorKind::OutOfMemory;
+    lacks_memory
+        || matches!(
+            Errno::from_io_error(error),
+            Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::INTR)
+        )
 }
 
 /// Adds the lines of `bytes` after number `after` to the batch; whether it is full.
