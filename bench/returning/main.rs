@@ -119,7 +119,7 @@ fn definition(directory: &Path) -> PathBuf {
     for probe in 0..PROBES {
         text += &format!(
             "\n[[probe]]\nid = \"p{probe}\"\ncomponent = \"c\"\nkind = \"http\"\n\
-             url = \"http://{target}/\"\nevery = \"1s\"\n"
+             url = \"http://{target}/\"\nevery = \"1s\"\ntimeout = \"1s\"\n"
         );
     }
     let config = directory.join("probes.toml");
@@ -203,7 +203,7 @@ impl Running {
             let rest = line.strip_prefix(name)?;
             rest.starts_with([' ', '{']).then(|| rest.rsplit(' ').next()?.parse().ok())?
         };
-        self.metrics().lines().filter_map(of).sum()
+        self.metrics().lines().filter_map(of).fold(0.0, |sum, value| sum + value)
     }
 
     /// How late the runs of this agent began.
