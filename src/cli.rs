@@ -594,7 +594,7 @@ pub(crate) enum Agents {
         #[command(flatten)]
         data: StoreArg,
     },
-    /// Give an agent a new token; prints it once, the old one ends at once
+    /// Give an agent a new token; prints it once; the old one stays good until it is used, a day at most
     Rotate {
         /// The agent's name
         name: String,

@@ -50,7 +50,7 @@ fn packages_install_upgrade_and_leave_the_evidence() {
         "its unit runs /usr/lib/mailward-agent/mailward",
         "nothing was enabled",
         "both installed: 2 alternatives",
-        "upgraded agent: /usr/lib/mailward-agent/mailward is meant",
+        "upgraded agent: the reporter's is meant, /usr/lib/mailward-reporter/mailward",
         "its settings are kept: MAILWARD_REPORTER=https://status.example.net",
         "its evidence is kept",
         "removed agent: mailward 0.1.0 by /usr/lib/mailward-reporter/mailward",

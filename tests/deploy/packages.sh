@@ -47,11 +47,12 @@ echo secret >"$root/etc/mailward/token"
 mkdir -p "$root${evidence%/*}"
 echo evidence >"$root$evidence"
 install mailward-agent 0.1.1
-found "upgraded agent: $(inside readlink -f /usr/bin/mailward) is meant"
+found "upgraded agent: the reporter's is meant, $(inside readlink -f /usr/bin/mailward)"
 found "its settings are kept: $(cat "$root/etc/mailward/agent.env")"
 kept
 
 inside dpkg -r mailward-agent 2>&1
+[ -d "$root/etc/mailward/secrets" ] || { echo "the reporter lost its directory"; exit 1; }
 found "removed agent: $(inside mailward --version) by $(inside readlink -f /usr/bin/mailward)"
 kept
 inside dpkg -P mailward-agent mailward-reporter 2>&1

@@ -149,7 +149,8 @@ fn the_image_holds_the_program_and_nothing_else() {
     let config = &docker["config"];
     assert_eq!(config["User"], "65532:65532");
     assert_eq!(config["Entrypoint"], serde_json::json!(["/usr/bin/mailward"]));
-    let asks = serde_json::json!(["CMD", "/usr/bin/mailward", "health"]);
+    let asks =
+        serde_json::json!(["CMD", "/usr/bin/mailward", "health", "http://127.0.0.1:7025/healthz"]);
     assert_eq!(config["Healthcheck"]["Test"], asks);
     assert!(config["Volumes"]["/var/lib/mailward"].is_object());
 

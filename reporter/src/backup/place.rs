@@ -98,9 +98,11 @@ impl Place {
         let Ok(entries) = fs::read_dir(&self.directory) else { return Vec::new() };
         let mut backups: Vec<PathBuf> =
             entries.flatten().map(|entry| entry.path()).filter(|path| is_dated(path)).collect();
+        // the one that was just made is kept, whatever the clock said
+        backups.retain(|path| *path != self.file);
         // the names sort as their instants do
         backups.sort();
-        let old = backups.len().saturating_sub(keep.max(1) as usize);
+        let old = (backups.len() + 1).saturating_sub(keep.max(1) as usize);
         backups.truncate(old);
         backups.retain(|path| match fs::remove_file(path) {
             Ok(()) => true,

@@ -1,6 +1,7 @@
 //! Holds back those who fail to prove who they are: after so many failures an address is told
-//! to come back later before anything is looked up for it. Whoever came in with a token before
-//! is let in with it all the same, so that nobody behind the same address can shut an agent out.
+//! to come back later. A token that was good before is let in all the same, and so are those of
+//! strangers, so many a second from everywhere, where they turn out to be good: nobody behind the
+//! same address, or the same proxy, can shut an agent out.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,6 +22,9 @@ use crate::ingest::http::json;
 /// Failures of one address: so many at once, and one every three seconds after that.
 const BURST: f64 = 20.0;
 const RATE_PER_S: f64 = 1.0 / 3.0;
+/// Tokens that nobody showed before, of addresses that are held back: what is looked up of them.
+const STRANGERS_BURST: f64 = 100.0;
+const STRANGERS_PER_S: f64 = 50.0;
 /// The most addresses that are remembered, and the most tokens.
 const MAX_ADDRESSES: usize = 4096;
 const MAX_TOKENS: usize = 4096;
@@ -29,6 +33,7 @@ const MAX_TOKENS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Door {
     failures: Allowances<IpAddr>,
+    strangers: Allowances<()>,
     /// Digests of what was shown by those who were let in.
     good: Mutex<HashSet<[u8; 32]>>,
     since: Stopwatch,
@@ -38,13 +43,20 @@ impl Door {
     pub(super) fn new() -> Self {
         Self {
             failures: Allowances::new(BURST, RATE_PER_S, MAX_ADDRESSES),
+            strangers: Allowances::new(STRANGERS_BURST, STRANGERS_PER_S, 1),
             good: Mutex::default(),
             since: Stopwatch::start(),
         }
     }
 
-    fn is_known(&self, shown: &[u8; 32]) -> bool {
-        self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(shown)
+    /// Whether a token of an address that is held back is looked up.
+    fn may_try(&self, shown: &[u8; 32]) -> bool {
+        let is_known = self.good.lock().unwrap_or_else(PoisonError::into_inner).contains(shown);
+        is_known || self.strangers.take(&(), self.since.elapsed()).is_ok()
+    }
+
+    fn forget(&self, shown: &[u8; 32]) {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner).remove(shown);
     }
 
     fn came_in(&self, shown: [u8; 32]) {
@@ -58,7 +70,7 @@ impl Door {
 
     fn was_refused(&self, shown: Option<[u8; 32]>, from: IpAddr, now: Duration) {
         if let Some(shown) = shown {
-            self.good.lock().unwrap_or_else(PoisonError::into_inner).remove(&shown);
+            self.forget(&shown);
         }
         // what cannot be taken any more is as good as taken
         let _ = self.failures.take(&from, now);
@@ -71,13 +83,18 @@ pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next:
     let shown = request.headers().get(header::AUTHORIZATION);
     let shown: Option<[u8; 32]> = shown.map(|shown| Sha256::digest(shown.as_bytes()).into());
     let Some(from) = from else { return next.run(request).await };
-    if let Err(wait) = door.failures.look(&from, door.since.elapsed())
-        && !shown.is_some_and(|shown| door.is_known(&shown))
+    let held = door.failures.look(&from, door.since.elapsed()).err();
+    if let Some(wait) = held
+        && !shown.is_some_and(|shown| door.may_try(&shown))
     {
         return later(wait);
     }
     let response = next.run(request).await;
     match (response.status(), shown) {
+        (StatusCode::UNAUTHORIZED, Some(shown)) if held.is_some() => {
+            door.forget(&shown);
+            return held.map_or(response, later);
+        }
         (StatusCode::UNAUTHORIZED, shown) => door.was_refused(shown, from, door.since.elapsed()),
         (status, Some(shown)) if status.is_success() => door.came_in(shown),
         _ => {}
@@ -119,7 +136,7 @@ mod tests {
     fn house() -> Router {
         let takes = |headers: HeaderMap| async move {
             match headers.get(header::AUTHORIZATION) {
-                Some(shown) if shown == "Bearer good" => StatusCode::OK,
+                Some(shown) if shown == "Bearer good" || shown == "Bearer new" => StatusCode::OK,
                 _ => StatusCode::UNAUTHORIZED,
             }
         };
@@ -154,6 +171,16 @@ mod tests {
         let wait = refused.headers()[header::RETRY_AFTER].to_str().unwrap();
         assert!((1..=4).contains(&wait.parse::<u8>().unwrap()), "{wait}");
         assert_eq!(status("2001:db8::1", "good").await, 200, "it is known");
+        assert_eq!(status("2001:db8::2", "new").await, 200, "and this one is good");
+        let mut looked_up = 0;
+        while status("2001:db8::3", "new").await == 200 {
+            // known by now, so it takes none of what strangers have
+            looked_up += 1;
+            if looked_up == 300 {
+                break;
+            }
+        }
+        assert_eq!(looked_up, 300);
         assert_eq!(status("2001:db8:0:1::1", "guess").await, 401, "another network");
         assert_eq!(status("192.0.2.1", "guess").await, 401);
     }

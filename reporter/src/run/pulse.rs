@@ -92,6 +92,7 @@ async fn check(
         Ok(Ok(seen)) => (seen, ""),
         // it answers in order, pages are served, and no restart makes room
         Ok(Err(StoreError::Full)) => (Vec::new(), "the disk is full; "),
+        Ok(Err(StoreError::Locked)) => (Vec::new(), "another program writes to the store; "),
         Ok(Err(error)) => return Err(format!("the store cannot be written: {error}")),
         Err(_) => return Err("the check of the store broke off".to_owned()),
     };
