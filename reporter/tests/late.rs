@@ -104,9 +104,12 @@ async fn an_edition_is_flagged_and_stays_what_it_was() {
     publish(&store, &catalogue, Some("a day was counted wrongly"));
     wait(&base, "/metrics", &format!("{METRIC} 0")).await;
     let page = wait(&base, "/performance/2026-10", "What this edition changes").await;
-    for said in
-        ["because: a day was counted wrongly", "98.500 %", "74.500 %", "approved by A. Manager"]
-    {
+    for said in [
+        "because: a day was counted wrongly",
+        "98.500 %",
+        "74.500 %",
+        "<dt>Approved by</dt><dd>A. Manager</dd>",
+    ] {
         assert!(page.contains(said), "no {said} in {page}");
     }
     assert!(!page.contains("Evidence that arrived since"), "{page}");
