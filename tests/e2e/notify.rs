@@ -252,7 +252,8 @@ detail = "operators"
     let metrics = format!("http://{listen}/metrics");
     let sent = "mailward_notifications_total{channel=\"hook\",result=\"sent\"} 2";
     wait_for("the count", || get(&metrics).1.contains(sent).then_some(()));
-    assert!(get(&metrics).1.contains("mailward_notifications_pending{channel=\"desk\"} 0"));
+    let none_left = "mailward_notifications_pending{channel=\"desk\"} 0";
+    wait_for("the mail's answer", || get(&metrics).1.contains(none_left).then_some(()));
 
     let heard = place.heard();
     assert_eq!(heard.len(), 3, "{heard:#?}");

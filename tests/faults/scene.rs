@@ -284,8 +284,12 @@ pub(crate) fn in_outbox(outbox: &Path) -> Vec<Key> {
     }
     let limits = Limits { max_bytes: u64::MAX, max_age: Duration::MAX };
     let mut outbox = Outbox::open(copy.path(), limits).expect("open the copy");
-    let batch = outbox.read(usize::MAX, usize::MAX);
-    let records = wire::decode_lines(&batch.body).expect("what the agent kept can be read");
+    outcomes_in(&outbox.read(usize::MAX, usize::MAX).body)
+}
+
+/// The outcomes in a body of an agent.
+pub(crate) fn outcomes_in(body: &[u8]) -> Vec<Key> {
+    let records = wire::decode_lines(body).expect("what the agent kept can be read");
     let of = |record| match record {
         Record::Outcome(o) => Some((
             o.agent.to_string(),

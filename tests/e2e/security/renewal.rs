@@ -186,14 +186,14 @@ fn a_certificate_is_renewed_under_load_without_a_failed_body() {
     assert!(metrics.contains("\nmailward_reporter_certificate_expiry_timestamp_seconds "));
     let said = agent.said();
     assert!(!said.contains("do not reach the reporter"), "{said}");
-    assert!(agent.stop().success());
     let count = |name: &str| {
         let text = run_ok(["export", "--data", &data]);
         let of = format!("\"agent\":\"{name}\"");
         text.lines().filter(|l| l.contains("\"outcome\"") && l.contains(&of)).count()
     };
+    wait_for("the agent's evidence", || (count("leeds-1") > 0).then_some(()));
+    assert!(agent.stop().success());
     assert_eq!(count("loader") as u64, sent.load(Ordering::Relaxed));
-    assert!(count("leeds-1") > 0);
     assert!(reporter.stop().success());
     // and what is wrong with the files is told before anybody starts with them
     write(directory, "key.pem", &foreign.leaf().1);
