@@ -2,16 +2,16 @@
 //! that a mailbox knows one device however often, and by whichever command, it was looked into.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::mailboxes::open_up;
-use super::support::{Running, free_port, peer_at, run, scratch, wait_for, write};
+use super::probed::{self, Peers, open_up};
+use super::support::{Running, free_port, run, scratch, wait_for, write};
 
 /// The ports are this plus an offset, apart from those of other tests.
 const PORT_BASE: u16 = 27_000;
-const GROUPS: [&str; 2] = ["mailbox", "sogo"];
+const GROUPS: &[&str] = &["mailbox", "sogo"];
 
 fn definition(directory: &Path) -> String {
     let trust = directory.join("tls/ca.pem");
@@ -44,49 +44,17 @@ fn definition(directory: &Path) -> String {
     text
 }
 
-struct Peers<'a>(&'a Path);
-
-impl Peers<'_> {
-    fn script(&self, group: &str, name: &str) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(group);
-        let mut command = Command::new("bash");
-        command
-            .arg(script.join(name))
-            .env("PEERS_DIR", self.0)
-            .env("PEERS_PORT_BASE", PORT_BASE.to_string())
-            .stdin(Stdio::null())
-            .stderr(Stdio::null());
-        command
-    }
-
-    /// The devices that the server knows.
-    fn devices(&self) -> Vec<String> {
-        let output = self.script("sogo", "devices.sh").output().expect("ask for the devices");
-        assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).expect("output is UTF-8");
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
-impl Drop for Peers<'_> {
-    fn drop(&mut self) {
-        for group in GROUPS.iter().rev() {
-            let _ = self.script(group, "down.sh").stdout(Stdio::null()).status();
-        }
-    }
+/// The devices that the server knows.
+fn devices(peers: &Peers<'_>) -> Vec<String> {
+    let output = peers.script("sogo", "devices.sh").output().expect("ask for the devices");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("output is UTF-8");
+    text.lines().map(str::to_owned).collect()
 }
 
 /// Verdict, reason and the rest of what a probe saw.
 fn probe(config: &Path, id: &str) -> (String, Value) {
-    let args = ["probe".as_ref(), id.as_ref(), "--json".as_ref(), "--config".as_ref()];
-    let output = run(args.into_iter().chain([config.as_os_str()]));
-    let text = String::from_utf8(output.stdout).expect("output is UTF-8");
-    let outcome: Value = serde_json::from_str(text.trim()).unwrap_or_else(|error| {
-        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
-    });
-    assert!(!text.contains("secret-") && !text.contains("hello"), "{text}");
-    let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
-    (format!("{} {}", word("verdict"), word("reason")).trim_end().to_owned(), outcome)
+    probed::probe(config, id, &["secret-", "hello"])
 }
 
 #[test]
@@ -96,10 +64,7 @@ fn a_phone_at_a_real_server() {
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
     open_up(scratch.path());
-    let peers = Peers(&directory);
-    for group in GROUPS {
-        peer_at(PORT_BASE, group, "up", &directory);
-    }
+    let peers = Peers::up(PORT_BASE, GROUPS, &directory);
     let config = write(scratch.path(), "probes.toml", &definition(&directory));
     let check = |id: &str, expect: &str, depth: &str| {
         let (word, outcome) = probe(&config, id);
@@ -109,7 +74,7 @@ fn a_phone_at_a_real_server() {
     };
     check("nobody", "up", "to the request for a password");
     check("options", "up", "to the logon");
-    assert_eq!(peers.devices(), [""; 0], "OPTIONS makes no device");
+    assert_eq!(devices(&peers), [""; 0], "OPTIONS makes no device");
     let seen = check("provision", "up", "to the device's policy");
     assert_eq!(seen["facts"]["policy"], "none");
     check("folders", "up", "to the list of folders");
@@ -128,14 +93,14 @@ fn a_phone_at_a_real_server() {
         });
     }
     an_agent_that_keeps_its_keys(scratch.path(), &config);
-    assert_eq!(peers.devices(), [device], "after {runs} runs and an agent's");
+    assert_eq!(devices(&peers), [device], "after {runs} runs and an agent's");
 
     let stopped = peers.script("sogo", "stop-sogod.sh").stdout(Stdio::null()).status();
     assert!(stopped.expect("run the script").success());
     let (word, outcome) = probe(&config, "inbox");
     assert_eq!(word, "down server_error", "nginx has nothing behind it: {outcome}");
     assert_eq!(outcome["facts"]["http_status"], "502");
-    peer_at(PORT_BASE, "sogo", "down", &directory);
+    peers.stop("sogo");
     assert_eq!(probe(&config, "inbox").0, "down connect_refused");
 }
 

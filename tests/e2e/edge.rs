@@ -1,13 +1,11 @@
 //! SIP against Kamailio over TLS and TCP, a pool of which one member is gone, and echo requests
 //! in a network of their own, with and without the permission for them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
-
-use super::support::{peer, run, scratch, write};
+use super::probed::{Peers, outcomes, probe_all, word};
+use super::support::{scratch, write};
 
 const HEAD: &str = "[service]\nname = \"Edge\"\nzone = \"Europe/London\"\n\
                     [[component]]\nid = \"it\"\n";
@@ -23,48 +21,12 @@ fn definition(more: &str, probes: &[(&str, &str)]) -> String {
     text
 }
 
-fn outcomes(ran: &Output) -> BTreeMap<String, Value> {
-    let text = String::from_utf8_lossy(&ran.stdout);
-    let outcomes = text.lines().map(|line| {
-        let outcome: Value = serde_json::from_str(line).expect("a record");
-        (outcome["probe"].as_str().expect("a probe").to_owned(), outcome)
-    });
-    let outcomes: BTreeMap<String, Value> = outcomes.collect();
-    assert!(!outcomes.is_empty(), "{}", String::from_utf8_lossy(&ran.stderr));
-    outcomes
-}
-
-/// Verdict and reason as words.
-fn word(outcome: &Value) -> String {
-    let verdict = outcome["verdict"].as_str().expect("a verdict");
-    match outcome["reason"].as_str() {
-        Some(reason) => format!("{verdict} {reason}"),
-        None => verdict.to_owned(),
-    }
-}
-
-struct Kamailio<'a>(&'a Path);
-
-impl Drop for Kamailio<'_> {
-    fn drop(&mut self) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/sip/down.sh");
-        let _ = Command::new("bash")
-            .arg(script)
-            .env("PEERS_DIR", self.0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-    }
-}
-
 #[test]
 fn kamailio_is_asked_what_it_can_do() {
     let scratch = scratch();
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
-    let kamailio = Kamailio(&directory);
-    peer("sip", "up", &directory);
+    let kamailio = Peers::up(22_000, &["sip"], &directory);
     let tls = "kind = \"sip\"\nhost = \"localhost\"\nport = 27061\naddresses = \"127.0.0.1\"\n";
     let tcp = "kind = \"sip\"\nhost = \"127.0.0.1\"\nport = 27060\ntransport = \"tcp\"\n";
     let asking = |user: &str| format!("{tls}uri = \"sip:{user}@localhost\"\n");
@@ -85,10 +47,7 @@ fn kamailio_is_asked_what_it_can_do() {
     let trust = format!("trust = \"{}\"", directory.join("tls/ca.pem").display());
     let text = definition(&trust, &keys);
     let config = write(scratch.path(), "probes.toml", &text);
-    let probe = || {
-        let args = ["probe".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()];
-        outcomes(&run(args))
-    };
+    let probe = || probe_all(&config);
     let seen = probe();
     for (id, _, expect) in &probes {
         assert_eq!(word(&seen[*id]), *expect, "{id}: {}", seen[*id]);
@@ -101,12 +60,11 @@ fn kamailio_is_asked_what_it_can_do() {
     assert_eq!((fact("slow", "interim"), fact("slow", "sip_status")), ("100".into(), "200".into()));
     assert_eq!(fact("busy", "retry_after"), "30");
     assert_eq!(fact("pool", "addresses"), "127.0.0.1 up, 127.0.0.9 down connect_refused");
-    peer("sip", "down", &directory);
+    kamailio.stop("sip");
     let seen = probe();
     for id in ["tls", "tcp", "pool"] {
         assert_eq!(word(&seen[id]), "down connect_refused", "{id}: {}", seen[id]);
     }
-    drop(kamailio);
 }
 
 /// Runs the probes in a network of their own, in which such sockets are for these groups.

@@ -4,29 +4,12 @@
 use std::path::Path;
 use std::process::Output;
 
-use super::support::{
-    Running, free_port, get_json, peer_at, run, run_ok, scratch, wait_for, write,
-};
+use super::probed::Peers;
+use super::support::{Running, free_port, get_json, run, run_ok, scratch, wait_for, write};
 
 /// Ports of their own, beside those of the other tests that start real servers.
 const PORT_BASE: u16 = 29_000;
-const GROUPS: [&str; 3] = ["mail", "mailbox", "dns"];
-
-struct Peers<'a>(&'a Path);
-
-impl<'a> Peers<'a> {
-    fn up(directory: &'a Path) -> Self {
-        let peers = Self(directory);
-        GROUPS.iter().for_each(|group| peer_at(PORT_BASE, group, "up", directory));
-        peers
-    }
-}
-
-impl Drop for Peers<'_> {
-    fn drop(&mut self) {
-        GROUPS.iter().for_each(|group| peer_at(PORT_BASE, group, "down", self.0));
-    }
-}
+const GROUPS: &[&str] = &["mail", "mailbox", "dns"];
 
 fn init(directory: &Path, domain: &str, out: &Path) -> Output {
     let text = |path: &str| directory.join(path).display().to_string();
@@ -62,7 +45,7 @@ fn err(output: &Output) -> String {
 fn a_signed_domain_is_found_written_down_and_watched() {
     let scratch = scratch();
     let directory = scratch.path();
-    let _peers = Peers::up(directory);
+    let _peers = Peers::up(PORT_BASE, GROUPS, directory);
     let file = directory.join("probes.toml");
     let made = init(directory, "Pat@Peers.Test", &file);
     let said = out(&made);

@@ -4,11 +4,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::{peer_at, run, scratch, write};
+use super::probed::{self, Peers, open_up};
+use super::support::{scratch, write};
 
 /// The ports are this plus an offset, apart from those of other tests.
 const PORT_BASE: u16 = 25_000;
@@ -72,35 +72,9 @@ fn definition(directory: &Path) -> String {
     text
 }
 
-struct Peers<'a>(&'a Path);
-
-impl Drop for Peers<'_> {
-    fn drop(&mut self) {
-        for group in ["mail", "mailbox"] {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(group);
-            let _ = Command::new("bash")
-                .arg(script.join("down.sh"))
-                .env("PEERS_DIR", self.0)
-                .env("PEERS_PORT_BASE", PORT_BASE.to_string())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-        }
-    }
-}
-
 /// Verdict, reason and the rest of what a probe saw.
 fn probe(config: &Path, id: &str) -> (String, Value) {
-    let json = ["probe".as_ref(), id.as_ref(), "--json".as_ref(), "--config".as_ref()];
-    let output = run(json.into_iter().chain([config.as_os_str()]));
-    let text = String::from_utf8(output.stdout).expect("output is UTF-8");
-    let outcome: Value = serde_json::from_str(text.trim()).unwrap_or_else(|error| {
-        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
-    });
-    assert!(!text.contains("secret-"), "{text}");
-    let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
-    (format!("{} {}", word("verdict"), word("reason")).trim_end().to_owned(), outcome)
+    probed::probe(config, id, &["secret-"])
 }
 
 /// How many logons of this way Dovecot's log knows as failed.
@@ -119,10 +93,7 @@ fn mailboxes_of_a_real_server() {
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
     open_up(scratch.path());
-    let peers = Peers(&directory);
-    for group in ["mailbox", "mail"] {
-        peer_at(PORT_BASE, group, "up", &directory);
-    }
+    let peers = Peers::up(PORT_BASE, &["mailbox", "mail"], &directory);
     let config = write(scratch.path(), "probes.toml", &definition(&directory));
     let check = |id: &str, expect: &str| {
         let (word, outcome) = probe(&config, id);
@@ -162,11 +133,10 @@ fn mailboxes_of_a_real_server() {
     check("smtp-new", "up");
     check("smtp-grey", "unknown greylisted");
 
-    peer_at(PORT_BASE, "mailbox", "down", &directory);
+    peers.stop("mailbox");
     for id in ["imap-right", "pop3-right"] {
         check(id, "down connect_refused");
     }
-    drop(peers);
 }
 
 /// Somebody else has the maildrop open, which POP3 locks.
@@ -186,11 +156,4 @@ fn a_maildrop_in_use(config: &Path) {
     assert_eq!(probe(config, "imap-right").0, "up", "IMAP has no such lock");
     say("QUIT\r\n");
     assert_eq!(probe(config, "pop3-right").0, "up");
-}
-
-/// Lets every user of the machine into a directory.
-pub(crate) fn open_up(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory, open).expect("open the directory");
 }

@@ -16,6 +16,7 @@ mod notify;
 mod pdf;
 mod plugins;
 mod portal;
+mod probed;
 mod real_servers;
 mod reputation;
 mod round_trip;

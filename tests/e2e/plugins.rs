@@ -1,13 +1,12 @@
 //! Debian's monitoring plug-ins under `mailward probe`, against the lab and this machine: the
 //! verdict of each, and its performance data as facts.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use mailward_lab::{Fault, Lab, LabSettings, Part};
-use serde_json::Value;
 
-use super::support::{run, scratch, write};
+use super::probed::probe_all;
+use super::support::{scratch, write};
 
 /// A plug-in: its arguments, what it should come to, and the performance data it gives.
 struct Case {
@@ -42,22 +41,8 @@ fn definition(cases: &[Case]) -> String {
     text
 }
 
-/// What each probe saw in one run of them all.
-fn outcomes(directory: &Path, definition: &str) -> BTreeMap<String, Value> {
-    let config = write(directory, "probes.toml", definition);
-    let ran = run(["probe".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()]);
-    let text = String::from_utf8(ran.stdout).expect("UTF-8");
-    let outcomes = text.lines().map(|line| {
-        let outcome: Value = serde_json::from_str(line).expect("a record");
-        (outcome["probe"].as_str().expect("a probe").to_owned(), outcome)
-    });
-    let outcomes: BTreeMap<String, Value> = outcomes.collect();
-    assert!(!outcomes.is_empty(), "{}", String::from_utf8_lossy(&ran.stderr));
-    outcomes
-}
-
 fn check(directory: &Path, cases: &[Case]) {
-    let outcomes = outcomes(directory, &definition(cases));
+    let outcomes = probe_all(&write(directory, "probes.toml", &definition(cases)));
     for case in cases {
         let outcome = &outcomes[case.id];
         let told = format!("{}: {outcome}", case.id);

@@ -2,11 +2,11 @@
 //! a confirmed and backdated outage with the right reason when one stops, and its end.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::{Running, free_port, get_json, peer, run_ok, scratch, wait_for, write};
+use super::probed::{Peers, open_up};
+use super::support::{Running, free_port, get_json, run_ok, scratch, wait_for, write};
 
 fn definition(trust: &Path) -> String {
     format!(
@@ -69,23 +69,6 @@ effect = "availability"
     )
 }
 
-struct Peers<'a>(&'a Path);
-
-impl Drop for Peers<'_> {
-    fn drop(&mut self) {
-        for group in ["mail", "web", "dnsbl"] {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(group);
-            let _ = Command::new("bash")
-                .arg(script.join("down.sh"))
-                .env("PEERS_DIR", self.0)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-        }
-    }
-}
-
 /// The live state of a component, as the public API tells it.
 fn state(status: &str, component: &str) -> Option<String> {
     let status = get_json(status)?;
@@ -101,10 +84,7 @@ fn real_servers_come_and_go() {
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
     open_up(scratch.path());
-    let peers = Peers(&directory);
-    for group in ["mail", "web", "dnsbl"] {
-        peer(group, "up", &directory);
-    }
+    let peers = Peers::up(22_000, &["mail", "web", "dnsbl"], &directory);
     let trust = directory.join("tls/ca.pem");
     let config = write(scratch.path(), "probes.toml", &definition(&trust));
     let data = scratch.path().join("data");
@@ -129,9 +109,9 @@ fn real_servers_come_and_go() {
         wait_state(component, "working");
     }
     for (group, component) in [("web", "web"), ("mail", "mail")] {
-        peer(group, "down", &directory);
+        peers.stop(group);
         wait_state(component, "not_working");
-        peer(group, "up", &directory);
+        peers.start(group);
         wait_state(component, "working");
         assert_outage(&data, component, "connect_refused");
     }
@@ -143,16 +123,9 @@ fn real_servers_come_and_go() {
     std::fs::write(&zone, before).expect("delist it");
     wait_state("reputation", "working");
     // a list that does not answer says nothing about the address, neither good nor bad
-    peer("dnsbl", "down", &directory);
+    peers.stop("dnsbl");
     wait_state("reputation", "no_data");
     assert!(up.stop().success());
-    drop(peers);
-}
-
-fn open_up(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory, open).expect("open the directory");
 }
 
 /// The outcomes of the outage: at least two failures in a row with the reason, re-probes in

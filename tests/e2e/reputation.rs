@@ -4,59 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::{run, scratch, write};
+use super::probed::{Peers, open_up, probe_all, word};
+use super::support::{scratch, write};
 
 /// Ports of their own, beside those of the other tests that start real servers.
 const PORT_BASE: u16 = 24_000;
-
-struct Peers<'a> {
-    directory: &'a Path,
-    groups: &'static [&'static str],
-}
-
-impl<'a> Peers<'a> {
-    fn up(directory: &'a Path, groups: &'static [&'static str]) -> Self {
-        let peers = Self { directory, groups };
-        for group in groups {
-            assert!(peers.script(group, "up"), "{group} did not start");
-        }
-        peers
-    }
-
-    fn script(&self, group: &str, action: &str) -> bool {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(group);
-        Command::new("bash")
-            .arg(script.join(format!("{action}.sh")))
-            .env("PEERS_DIR", self.directory)
-            .env("PEERS_PORT_BASE", PORT_BASE.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .status()
-            .is_ok_and(|status| status.success())
-    }
-}
-
-impl Drop for Peers<'_> {
-    fn drop(&mut self) {
-        for group in self.groups {
-            self.script(group, "down");
-        }
-    }
-}
-
-/// A directory that servers without rights can reach.
-fn open_scratch() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let scratch = scratch();
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(scratch.path(), open).expect("open the directory");
-    scratch
-}
 
 /// A definition with these probes: id and keys.
 fn definition(head: &str, probes: &[(&str, String)]) -> String {
@@ -74,19 +29,8 @@ fn definition(head: &str, probes: &[(&str, String)]) -> String {
 
 /// Runs every probe once: id → verdict and reason, and the whole outcome.
 fn outcomes(directory: &Path, text: &str) -> BTreeMap<String, (String, Value)> {
-    let config = write(directory, "probes.toml", text);
-    let output =
-        run(["probe".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_os_str()]);
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(!told.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    told.lines()
-        .map(|line| {
-            let outcome: Value = serde_json::from_str(line).expect("an outcome");
-            let word = |key: &str| outcome[key].as_str().unwrap_or_default().to_owned();
-            let verdict = format!("{} {}", word("verdict"), word("reason"));
-            (word("probe"), (verdict.trim().to_owned(), outcome))
-        })
-        .collect()
+    let seen = probe_all(&write(directory, "probes.toml", text));
+    seen.into_iter().map(|(id, outcome)| (id, (word(&outcome), outcome))).collect()
 }
 
 /// What each `domain` requirement says of each domain of the signed zone.
@@ -144,10 +88,11 @@ const DOMAINS: &[(&str, &str, &str)] = &[
 
 #[test]
 fn what_domains_publish() {
-    let scratch = open_scratch();
+    let scratch = scratch();
+    open_up(scratch.path());
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
-    let peers = Peers::up(&directory, &["mail", "dns"]);
+    let peers = Peers::up(PORT_BASE, &["mail", "dns"], &directory);
     let dns = PORT_BASE + 54;
     let head = format!(
         "[agent]\nname = \"here\"\nsite = \"internet\"\nresolver = \"127.0.0.1:{dns}\"\n\
@@ -210,10 +155,11 @@ const LISTS: &[(&str, &str, &str)] = &[
 
 #[test]
 fn what_blocklists_say() {
-    let scratch = open_scratch();
+    let scratch = scratch();
+    open_up(scratch.path());
     let directory = scratch.path().join("peers");
     std::fs::create_dir_all(&directory).expect("make a directory");
-    let peers = Peers::up(&directory, &["dnsbl"]);
+    let peers = Peers::up(PORT_BASE, &["dnsbl"], &directory);
     let resolver = format!("resolver = \"127.0.0.1:{}\"\ntimeout = \"3s\"", PORT_BASE + 53);
     let keys = |addresses: &str, lists: &[&str]| {
         let lists: Vec<String> = lists.iter().map(|list| format!("{list}.peers.test")).collect();

@@ -212,12 +212,8 @@ pub(crate) fn get_json(url: &str) -> Option<serde_json::Value> {
     (status == 200).then(|| serde_json::from_str(&text).ok()).flatten()
 }
 
-/// Starts or stops a group of real servers under `tests/peers/`.
-pub(crate) fn peer(group: &str, action: &str, directory: &Path) {
-    peer_at(22_000, group, action, directory);
-}
-
-/// The same at other ports, so that two tests can run the same group side by side.
+/// Starts or stops a group of real servers under `tests/peers/`, at ports of the test's own, so
+/// that two tests can run the same group side by side.
 pub(crate) fn peer_at(port_base: u16, group: &str, action: &str, directory: &Path) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/peers")
