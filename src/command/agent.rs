@@ -62,8 +62,11 @@ pub(crate) fn run(args: &Agent) -> Outcome {
         };
         tokio::spawn(mailward_agent::deliver::token::follow(settings.definition.clone(), renewed));
         let attending = tokio::spawn(attendant.attend(stop.clone()));
-        mailward_agent::run::run(settings, stop.word())
+        // a task of its own: whatever wakes the runtime's outermost future costs a system call
+        tokio::spawn(mailward_agent::run::run(settings, stop.word()))
             .await
+            .context("the agent's task")
+            .map_err(Failure::internal)?
             .context("run the agent")
             .map_err(Failure::io)?;
         attending.await.context("the attendant's task").map_err(Failure::internal)

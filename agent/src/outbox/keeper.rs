@@ -255,7 +255,14 @@ impl Shelf {
                 (None, None) => IDLE,
             };
             let heard = commands.recv_timeout(wait);
-            self.take_in();
+            // what is not urgent stays where it lies, or the next record would wake the thread
+            let is_urgent = matches!(
+                heard,
+                Ok(Command::Flush { .. } | Command::Close) | Err(RecvTimeoutError::Disconnected)
+            );
+            if is_urgent || self.failing.is_some() || self.arrived() >= WAKE_EVERY {
+                self.take_in();
+            }
             let over = match heard {
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => {
@@ -264,7 +271,7 @@ impl Shelf {
                 }
                 Err(RecvTimeoutError::Disconnected) => true,
             };
-            if self.pending.is_empty() {
+            if self.pending.is_empty() && self.arrived() == 0 {
                 gathering = None;
             } else {
                 let since = *gathering.get_or_insert_with(Stopwatch::start);
@@ -274,6 +281,7 @@ impl Shelf {
                     None => full || since.elapsed() >= GATHER,
                 };
                 if due || over {
+                    self.take_in();
                     self.write();
                     gathering = None;
                 }
@@ -282,6 +290,11 @@ impl Shelf {
                 return;
             }
         }
+    }
+
+    /// How many records have arrived since they were taken in last.
+    fn arrived(&self) -> usize {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Takes what has arrived since the last look.

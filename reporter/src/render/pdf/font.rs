@@ -17,6 +17,9 @@ const MISSING: char = '\u{fffd}';
 /// Latin, Greek and Cyrillic letters lie below; their widths are looked up once.
 const COMMON: u32 = 0x530;
 
+/// The most that a face holds, unpacked.
+const MAX_FACE_BYTES: usize = 1 << 20;
+
 /// Points in a millimetre.
 pub(super) const PT_PER_MM: f32 = 72.0 / 25.4;
 
@@ -30,7 +33,7 @@ pub(super) enum Weight {
 /// One face as it was shipped.
 #[derive(Debug)]
 pub(super) struct Face {
-    bytes: &'static [u8],
+    bytes: Vec<u8>,
     /// The name in the PDF.
     name: &'static str,
     parsed: ParsedFont,
@@ -52,11 +55,11 @@ impl Faces {
         let read = || {
             Some(Faces {
                 regular: Face::read(
-                    include_bytes!("../../../assets/fonts/OpenSans-Regular.ttf"),
+                    include_bytes!("../../../assets/fonts/OpenSans-Regular.ttf.zst"),
                     "OpenSans-Regular",
                 )?,
                 semibold: Face::read(
-                    include_bytes!("../../../assets/fonts/OpenSans-Semibold.ttf"),
+                    include_bytes!("../../../assets/fonts/OpenSans-Semibold.ttf.zst"),
                     "OpenSans-Semibold",
                 )?,
             })
@@ -80,8 +83,9 @@ impl Faces {
 }
 
 impl Face {
-    fn read(bytes: &'static [u8], name: &'static str) -> Option<Self> {
-        let parsed = ParsedFont::from_bytes(bytes, 0, &mut Vec::new())?;
+    fn read(packed: &[u8], name: &'static str) -> Option<Self> {
+        let bytes = zstd::bulk::decompress(packed, MAX_FACE_BYTES).ok()?;
+        let parsed = ParsedFont::from_bytes(&bytes, 0, &mut Vec::new())?;
         let common = (0..COMMON).map(|c| char::from_u32(c).unwrap_or(' '));
         let advances = common.map(|c| Self::measure(&parsed, c)).collect();
         Some(Self { bytes, name, parsed, advances })
@@ -153,7 +157,8 @@ impl Face {
             glyph_of.insert(u32::from(c), new);
             widths.insert(new, self.parsed.get_glyph_width(gid).unwrap_or(0));
         }
-        let file = ReadScope::new(self.bytes).read::<FontData<'_>>().map_err(|_| PdfError::Font)?;
+        let file =
+            ReadScope::new(&self.bytes).read::<FontData<'_>>().map_err(|_| PdfError::Font)?;
         let tables = file.table_provider(0).map_err(|_| PdfError::Font)?;
         let program = subset(&tables, &old, &SubsetProfile::Pdf, CmapTarget::Unrestricted)
             .map_err(|_| PdfError::Font)?;
