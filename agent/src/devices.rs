@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::guard::{file_name, replace};
+use crate::file::replace_surely;
+use crate::guard::file_name;
 
 /// The longest identity (MS-ASHTTP section 2.2.1.1.1.2.4 has it sent in at most 32 characters).
 const ID_CHARS: usize = 32;
@@ -122,7 +123,7 @@ impl Devices {
         let Some(path) = self.path(&mailbox) else { return };
         let written = serde_json::to_vec(device)
             .map_err(std::io::Error::other)
-            .and_then(|bytes| replace(&path, &bytes, true));
+            .and_then(|bytes| replace_surely(&path, &bytes));
         if let Err(error) = written {
             // the identity follows from the names, so that no second device comes of this
             tracing::warn!(path = %path.display(), %error, "cannot write down what a device knows");

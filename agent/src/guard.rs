@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use mailward_evidence::Clock;
 use mailward_evidence::lease::{AccountState, Answered, CONFIRM_AFTER_MS, Refusal, Said};
 use sha2::{Digest, Sha256};
@@ -25,8 +26,8 @@ use crate::deliver::Way;
 use crate::metrics::Metrics;
 use crate::net::Deadline;
 use lessor::{ASK_WITHIN, Lessor};
+pub(crate) use memory::file_name;
 use memory::{Files, Found, Kept, Stamp};
-pub(crate) use memory::{file_name, replace};
 
 /// How much longer than the reporter the agent waits with a confirmation, so that accounts that
 /// were refused in one run are tried in one run again.
@@ -551,8 +552,7 @@ impl Mailbox {
 
 /// SHA-256 of a user name in lower case: what two credentials of one mailbox have in common.
 fn mailbox_of(username: &str) -> Box<str> {
-    let digest = Sha256::digest(username.trim().to_lowercase().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    HEXLOWER.encode(&Sha256::digest(username.trim().to_lowercase().as_bytes())).into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod accounts;
 mod causes;
 pub mod deliver;
 pub mod devices;
+mod file;
 pub mod foreign;
 pub mod guard;
 pub mod health;

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::Secret;
-use mailward_evidence::record::Pairs;
-use mailward_evidence::{Certificate, Clock, Exhibit, Reason, Stopwatch, SystemClock};
+use mailward_evidence::{Clock, Reason, SystemClock};
 use tokio::time::Instant;
 
 pub mod cookies;
@@ -31,9 +29,11 @@ pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tls;
+mod trace;
 pub mod xml;
 
 pub use stream::Stream;
+pub use trace::Trace;
 
 /// What all probes of an agent share: resolver, roots of trust, TLS settings, clock.
 #[derive(Clone)]
@@ -282,105 +282,4 @@ pub fn clean(text: &str, limit: usize) -> Box<str> {
         out.push(c);
     }
     out.trim().into()
-}
-
-/// Phases and facts of a run as they come in. Phases are measured on the monotonic clock; one
-/// that occurs more than once (a second connection) is added up.
-#[derive(Debug)]
-pub struct Trace {
-    phases: Pairs<f64>,
-    facts: Pairs<Box<str>>,
-    lap: Stopwatch,
-    exhibit: Exhibit,
-    redactor: redact::Redactor,
-}
-
-impl Default for Trace {
-    fn default() -> Self {
-        Self::start()
-    }
-}
-
-impl Trace {
-    /// Starts now.
-    #[must_use]
-    pub fn start() -> Self {
-        Self {
-            phases: Pairs::default(),
-            facts: Pairs::default(),
-            lap: Stopwatch::start(),
-            exhibit: Exhibit::default(),
-            redactor: redact::Redactor::default(),
-        }
-    }
-
-    /// Ends the phase that has run since the last lap.
-    pub fn lap(&mut self, phase: &str) {
-        let ms = self.lap.elapsed_ms() + self.phases.get(phase).copied().unwrap_or(0.0);
-        self.phases.set(phase, (ms * 1000.0).round() / 1000.0);
-        self.lap = Stopwatch::start();
-    }
-
-    /// Begins a lap anew, so that what passed since the last one is in no phase.
-    pub fn skip(&mut self) {
-        self.lap = Stopwatch::start();
-    }
-
-    /// Notes a fact, cleaned and cut.
-    pub fn fact(&mut self, name: &str, value: impl AsRef<str>) {
-        self.facts.set(name, clean(value.as_ref(), 1000));
-    }
-
-    /// A fact noted before.
-    #[must_use]
-    pub fn noted(&self, name: &str) -> Option<&str> {
-        self.facts.get(name).map(AsRef::as_ref)
-    }
-
-    /// From now on this secret stands in nothing that is kept of an answer, in whatever form.
-    pub fn hide(&mut self, secret: &Secret) {
-        self.redactor.hide(secret);
-    }
-
-    /// Keeps an HTTP answer for operators, in place of an earlier one: only where the run fails,
-    /// and without secrets. `status` is its status line. Not for pages that show a mailbox.
-    pub fn keep_answer<'a>(
-        &mut self,
-        status: &str,
-        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
-        text: &str,
-    ) {
-        let lines: Vec<(&str, String)> = headers
-            .into_iter()
-            .map(|(name, value)| (name, self.redactor.header(name, value)))
-            .collect();
-        let pairs = lines.iter().map(|(name, value)| (*name, value.as_str()));
-        let (status, text) = (self.redactor.text(status), self.redactor.text(text));
-        self.exhibit.set_answer(&status, pairs, &text);
-    }
-
-    /// Keeps a reply line of a mail server for operators, as [`Trace::keep_answer`] does; the
-    /// last few stay.
-    pub fn keep_reply(&mut self, line: &str) {
-        let line = self.redactor.text(line);
-        self.exhibit.add_reply(&line);
-    }
-
-    /// Keeps the chain that a server showed, in place of an earlier one.
-    pub fn keep_certificates(&mut self, chain: impl IntoIterator<Item = Certificate>) {
-        self.exhibit.set_certificates(chain);
-    }
-
-    /// What was kept for operators, if anything; it is gone from here then.
-    #[must_use]
-    pub fn take_exhibit(&mut self) -> Option<Box<Exhibit>> {
-        let exhibit = std::mem::take(&mut self.exhibit);
-        (!exhibit.is_empty()).then(|| Box::new(exhibit))
-    }
-
-    /// Phases and facts.
-    #[must_use]
-    pub fn into_parts(self) -> (Pairs<f64>, Pairs<Box<str>>) {
-        (self.phases, self.facts)
-    }
 }

@@ -19,6 +19,8 @@ pub use frame::MAX_LINE_BYTES;
 use rustix::io::Errno;
 use segment::Segment;
 
+use crate::file;
+
 /// How much the outbox holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -347,11 +349,9 @@ impl Outbox {
         self.acknowledged = through.min(self.next_number - 1);
         self.advance_cursor();
         let path = self.acknowledged_path();
-        let fresh = path.with_extension("new");
         let number = self.acknowledged.to_string();
         let line = format!("{number} {:08x}\n", crc32fast::hash(number.as_bytes()));
-        fs::write(&fresh, line).map_err(failed("write", &fresh))?;
-        fs::rename(&fresh, &path).map_err(failed("replace", &path))?;
+        file::replace(&path, line.as_bytes()).map_err(failed("replace", &path))?;
         self.release();
         Ok(())
     }

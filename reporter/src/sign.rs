@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use mailward_catalogue::credential::SecretError;
 use mailward_catalogue::{Secret, SecretRef};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -185,7 +186,7 @@ impl PublicKey {
     /// The key's id: the first 16 hexadecimal digits of the SHA-256 of its DER form.
     #[must_use]
     pub fn id(&self) -> String {
-        Sha256::digest(self.der())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&Sha256::digest(self.der())[..8])
     }
 
     /// Whether this is a signature over the text by the key's other half.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::Memory;
@@ -26,7 +27,7 @@ impl Memory {
         let definition =
             std::fs::canonicalize(definition).unwrap_or_else(|_| definition.to_owned());
         let digest = Sha256::digest(definition.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = HEXLOWER.encode(&digest[..8]);
         Self::Beside(states().join("mailward").join(name).join("credentials"))
     }
 }

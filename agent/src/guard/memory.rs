@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use mailward_evidence::lease::{Answered, Budget};
 use serde::{Deserialize, Serialize};
+
+use crate::file;
 
 /// What is kept of a mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,10 +96,11 @@ impl Files {
         let mut known = self.known();
         if known.insert(id.to_owned()) {
             let text = serde_json::to_vec(&known).map_err(std::io::Error::other)?;
-            replace(&self.known_path(), &text, true)?;
+            file::replace_surely(&self.known_path(), &text)?;
         }
         let bytes = serde_json::to_vec(kept).map_err(std::io::Error::other)?;
-        replace(&self.path(id), &bytes, surely)
+        let replace = if surely { file::replace_surely } else { file::replace };
+        replace(&self.path(id), &bytes)
     }
 
     fn known_path(&self) -> PathBuf {
@@ -109,24 +111,6 @@ impl Files {
     fn known(&self) -> BTreeSet<String> {
         let read = fs::read(self.known_path()).ok();
         read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-}
-
-/// Replaces a file as a whole; `surely`, so that it outlives a power cut.
-pub(crate) fn replace(path: &Path, bytes: &[u8], surely: bool) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let fresh = path.with_extension("new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(bytes)?;
-    if surely {
-        file.sync_data()?;
-    }
-    fs::rename(&fresh, path)?;
-    match path.parent() {
-        Some(directory) if surely => File::open(directory)?.sync_all(),
-        _ => Ok(()),
     }
 }
 

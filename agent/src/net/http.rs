@@ -271,19 +271,22 @@ impl<'a> Client<'a> {
         trace.lap(phases.head());
         let (head, body) = response.into_parts();
         let line = format!("{:?} {}", head.version, head.status);
-        exhibit::keep(&line, &head.headers, b"", trace);
         let reading = drive(read_body(body), &mut open.connection);
         let read = self.deadline.bound(reading).await;
         trace.lap(phases.tail());
         let doing = "reading the body";
-        let (body, whole) = match read {
-            None => return Exchanged::Done(Err(Fault::timeout(doing))),
-            Some(Err(error)) => return Exchanged::Done(Err(hyper_fault(&error, doing))),
-            Some(Ok(read)) => read,
+        let read = match read {
+            None => Err(Fault::timeout(doing)),
+            Some(Err(error)) => Err(hyper_fault(&error, doing)),
+            Some(Ok(read)) => Ok(read),
         };
-        if !(is_hushed && head.status.is_success()) {
-            exhibit::keep(&line, &head.headers, &body, trace);
-        }
+        let is_shown = !(is_hushed && head.status.is_success());
+        let text: &[u8] = read.as_ref().map_or(b"", |(body, _)| if is_shown { body } else { b"" });
+        exhibit::keep(&line, &head.headers, text, trace);
+        let (body, whole) = match read {
+            Ok(read) => read,
+            Err(fault) => return Exchanged::Done(Err(fault)),
+        };
         if whole && open.connection.is_some() && !open.sender.is_closed() {
             self.open = Some(open);
         }

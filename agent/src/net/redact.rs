@@ -109,11 +109,7 @@ impl Redactor {
     /// A text as it may be kept; the end of a long one is cut off.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut end = text.len().min(MAX_LOOKED_AT);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let mut text = text[..end].to_owned();
+        let mut text = looked_at(text).to_owned();
         for needle in &self.needles {
             text = without(&text, needle.expose());
         }
@@ -159,6 +155,11 @@ impl Redactor {
         out.push_str(rest);
         out
     }
+}
+
+/// As much of a text as is looked at.
+pub(super) fn looked_at(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_LOOKED_AT)]
 }
 
 /// The forms a secret travels in.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use mailward_evidence::{Certificate, Extra, Instant, Reason};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -264,7 +265,7 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
         return;
     };
     trace.fact("cert_chain", chain.len().to_string());
-    trace.keep_certificates(chain.iter().take(MAX_CHAIN).filter_map(|der| certificate(der)));
+    trace.keep_chain(&chain[..chain.len().min(MAX_CHAIN)]);
     let Ok((_, leaf)) = X509Certificate::from_der(leaf) else {
         return;
     };
@@ -282,7 +283,7 @@ fn note_chain(chain: &[CertificateDer<'_>], trace: &mut Trace) {
 }
 
 /// What is kept of a certificate where the run fails (RFC 5280 section 4.1).
-fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
+pub(super) fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
     let validity = parsed.validity();
     let alternative = parsed.subject_alternative_name().ok().flatten();
@@ -303,7 +304,7 @@ fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
         names: names.collect(),
         not_before: Instant::nearest_s(validity.not_before.timestamp()),
         not_after: Instant::nearest_s(validity.not_after.timestamp()),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        sha256: HEXLOWER.encode(&digest).into(),
         extra: Extra::default(),
     })
 }

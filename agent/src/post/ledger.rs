@@ -4,7 +4,7 @@
 //! mostly history. What a state means is left to others.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::flight::Flight;
+use crate::file;
 
 /// The longest line that is read; what is written is far below.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -188,21 +189,13 @@ impl Shared {
 
     /// Writes the live lines to a new file and puts it in the old one's place.
     fn rewrite(&self, disk: &mut Disk) -> std::io::Result<()> {
-        let fresh = self.path.with_extension("new");
         let (lines, entered) = {
             let mut pending = self.pending();
             pending.lines.clear();
             (pending.live.values().flat_map(|line| line.iter().copied()).collect(), pending.entered)
         };
         let lines: Vec<u8> = lines;
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&lines)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        if let Some(directory) = self.path.parent() {
-            File::open(directory)?.sync_all()?;
-        }
+        file::replace_surely(&self.path, &lines)?;
         disk.file = OpenOptions::new().append(true).open(&self.path)?;
         (disk.bytes, disk.synced) = (lines.len() as u64, entered);
         Ok(())
@@ -246,6 +239,8 @@ fn read(file: &File, path: &Path) -> std::io::Result<BTreeMap<String, Flight>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use mailward_evidence::record::Pairs;
     use proptest::prelude::*;
 

@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ring::hmac;
+
+use crate::file;
 
 /// RFC 4648 section 6, in lower case: it survives local parts that are not case sensitive.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -85,22 +85,7 @@ impl Mint {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let bytes = random::<KEY_BYTES>()?;
-                let fresh = path.with_extension("new");
-                // of an earlier try that did not get far, perhaps with other rights
-                let _ = fs::remove_file(&fresh);
-                let mut file = fs::OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(&fresh)
-                    .map_err(failed("create"))?;
-                file.write_all(&bytes).map_err(failed("write"))?;
-                file.sync_all().map_err(failed("sync"))?;
-                fs::rename(&fresh, path).map_err(failed("rename"))?;
-                let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
-                fs::File::open(directory.unwrap_or(Path::new(".")))
-                    .and_then(|directory| directory.sync_all())
-                    .map_err(failed("sync"))?;
+                file::replace_surely(path, &bytes).map_err(failed("write"))?;
                 bytes.to_vec()
             }
             Err(source) => return Err(failed("read")(source)),

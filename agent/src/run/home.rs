@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mailward_evidence::{AgentName, Record, Roster, wire};
 
-use crate::guard::replace;
+use crate::file::replace_surely;
 use crate::outbox::make_durable;
 
 /// Why the directory cannot be used.
@@ -88,7 +88,7 @@ impl Home {
             let path = self.directory.clone();
             return Err(HomeError::OtherAgent { path, found, expected: agent.clone() });
         }
-        replace(&path, format!("{agent}\n").as_bytes(), true).map_err(failed("write", &path))
+        replace_surely(&path, format!("{agent}\n").as_bytes()).map_err(failed("write", &path))
     }
 
     /// Whether there may be records in the outbox.
@@ -146,7 +146,7 @@ impl Home {
         let path = self.roster_path();
         let mut line = Vec::new();
         wire::encode_line(&Record::Roster(roster.clone()), &mut line);
-        replace(&path, &line, true).map_err(failed("write", &path))
+        replace_surely(&path, &line).map_err(failed("write", &path))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Known documents both ways, limits, and whatever bytes there are.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::tag::*;
@@ -12,7 +13,7 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }
 
 #[test]

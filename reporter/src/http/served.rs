@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
@@ -32,7 +33,7 @@ pub struct Served {
 /// Twelve hexadecimal digits that change with the content.
 #[must_use]
 pub fn digest(body: &[u8]) -> String {
-    Sha256::digest(body)[..6].iter().map(|b| format!("{b:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(body)[..6])
 }
 
 impl Served {

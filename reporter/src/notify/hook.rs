@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use mailward_catalogue::{Hook, HookUrl, Secret, SecretRef};
 use mailward_evidence::Clock;
 use reqwest::StatusCode;
@@ -143,8 +144,7 @@ fn signature(secret: &Secret, at_s: i64, body: &str) -> String {
     context.update(format!("{at_s}.").as_bytes());
     context.update(body.as_bytes());
     let tag = context.sign();
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={at_s},v1={hex}")
+    format!("t={at_s},v1={}", HEXLOWER.encode(tag.as_ref()))
 }
 
 fn secret_header(text: &str, what: &str) -> Result<HeaderValue, String> {

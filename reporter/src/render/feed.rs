@@ -2,6 +2,7 @@
 //! outage goes on and ends, so that a reader sees one entry change.
 
 use askama::Template;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::language::{Language, Moment};
@@ -95,7 +96,7 @@ fn urn(parts: &[&str]) -> String {
     bytes.copy_from_slice(&hash.finalize()[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let hex = HEXLOWER.encode(&bytes);
     format!(
         "urn:uuid:{}-{}-{}-{}-{}",
         &hex[..8],

@@ -1,5 +1,6 @@
 //! `report.json`: the report's model as bytes, and the digest that names those bytes.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::report::model::Report;
@@ -19,5 +20,5 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
 /// the foot of the PDF.
 #[must_use]
 pub fn digest(json: &str) -> String {
-    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(json.as_bytes()))
 }

@@ -1,6 +1,7 @@
 //! Enrolment: which agents may deliver. A token is 256 random bits, shown once; the store
 //! keeps its SHA-256.
 
+use data_encoding::HEXLOWER;
 use mailward_catalogue::credential::Secret;
 use mailward_evidence::{AgentName, Extra, Instant, Record, Roster, SiteName};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
@@ -100,9 +101,7 @@ fn new_token() -> Result<Secret, StoreError> {
     getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
     let mut token = String::with_capacity(PREFIX.len() + 64);
     token.push_str(PREFIX);
-    for byte in bytes {
-        token.push_str(&format!("{byte:02x}"));
-    }
+    HEXLOWER.encode_append(&bytes, &mut token);
     Ok(Secret::new(token))
 }
 

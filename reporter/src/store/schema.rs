@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
@@ -139,7 +140,7 @@ pub(super) fn told(path: &Path, operation: &'static str) -> impl Fn(rusqlite::Er
 }
 
 fn checksum(step: &str) -> String {
-    Sha256::digest(step.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(step.as_bytes()))
 }
 
 /// Brings the database to the version that `steps` lead to, all in one transaction. One that

@@ -2,14 +2,15 @@
 //! a file that only the agent's own user can read: one that can be used once only would be lost
 //! with the program, and the account with it. When it is asked with is left to `oauth`.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use mailward_catalogue::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::file;
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
@@ -82,8 +83,7 @@ impl Kept {
 }
 
 fn digest(secret: &Secret) -> String {
-    let digest = Sha256::digest(secret.expose().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(secret.expose().as_bytes()))
 }
 
 fn read(path: &Path) -> std::io::Result<Written> {
@@ -95,21 +95,14 @@ fn read(path: &Path) -> std::io::Result<Written> {
 }
 
 fn write(path: &Path, written: &Written) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let fresh = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
-    // one that a crash left behind keeps the mode it had
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(&serde_json::to_vec(written)?)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()
+    file::replace_surely(path, &serde_json::to_vec(written)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn secret(text: &str) -> Secret {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use data_encoding::HEXLOWER;
 use mailward_evidence::Reason;
 
 use crate::net::smtp::{Conversation, Reply};
@@ -27,7 +28,7 @@ impl Letter {
             Fault::new(Reason::ProbeFault, format!("draw a random id: {error}"))
         })?;
         Ok(Self {
-            id: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: HEXLOWER.encode(&bytes),
             envelope_from: envelope_from.to_owned(),
             from: from.to_owned(),
             to: to.to_owned(),
