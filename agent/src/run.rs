@@ -124,6 +124,19 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// A new sink's port is that of one which listens already.
+    #[error(
+        "the sink {id} is to listen on {address}, where the sink {held_by} listens already; \
+         a port changes hands with a restart"
+    )]
+    SinkHeld {
+        /// The new one.
+        id: String,
+        /// Where.
+        address: SocketAddr,
+        /// The one that listens there.
+        held_by: String,
+    },
     /// The system has no thread to give.
     #[error("start the outbox's thread")]
     Thread(#[source] std::io::Error),

@@ -7,6 +7,7 @@ mod drain;
 #[path = "../faults/judge.rs"]
 #[allow(dead_code, reason = "shared with the tests of faults; each uses its part of it")]
 mod judge;
+mod mail;
 mod manager;
 mod reload;
 #[path = "../faults/scene.rs"]

@@ -299,6 +299,16 @@ impl Desk {
         })
     }
 
+    /// Whether a place is needed: a message is awaited there, or what arrived is still looked into.
+    #[must_use]
+    pub fn needs(&self, place: &str) -> bool {
+        self.state().flights.values().any(|entry| {
+            let flight = &entry.flight;
+            let here = flight.routes.iter().any(|route| route == place);
+            here && (flight.is_awaited() || entry.held)
+        })
+    }
+
     /// Changes when a place should be looked at.
     #[must_use]
     pub fn wanted(&self) -> tokio::sync::watch::Receiver<u64> {

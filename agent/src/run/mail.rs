@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mailward_catalogue::{Catalogue, Sink as Declared};
 use tokio::sync::mpsc;
@@ -21,6 +22,8 @@ use crate::sink::Sink;
 
 /// The most that is told and not recorded yet.
 const TOLD: usize = 64;
+/// How often it is looked whether mail is still awaited at a sink that is to close.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Mail under way, ready to start.
 pub(super) struct Mail {
@@ -48,7 +51,7 @@ impl Mail {
         if !restored.is_empty() {
             tracing::info!(messages = restored.len(), "messages were under way; they are awaited");
         }
-        let sinks = wanted.bind(|_| false).await?;
+        let sinks = wanted.bind(&HashMap::new()).await?;
         let clock = Arc::clone(&settings.clock);
         let desk = Desk::new(settings.agent.clone(), ledger, restored, clock);
         let post = Post::new(catalogue, Some(site), &sinks, mint, desk, Arc::clone(metrics))?;
@@ -84,13 +87,21 @@ impl Mail {
 /// Mail under way, at work.
 pub(super) struct MailAtWork {
     post: Arc<Post>,
-    sinks: HashMap<String, (Declared, AbortHandle)>,
+    sinks: HashMap<String, Open>,
     mailboxes: HashMap<String, (MailboxAccess, AbortHandle)>,
+}
+
+/// A sink that listens.
+struct Open {
+    declared: Declared,
+    task: AbortHandle,
+    /// What closes it once nothing is awaited there, for it is not in the definition any more.
+    closing: Option<AbortHandle>,
 }
 
 impl MailAtWork {
     /// Goes on by another definition. A mailbox that no probe names any more is still looked into,
-    /// for what is under way to it.
+    /// and a sink still listens, for what is under way to it.
     pub(super) async fn take_over(
         &mut self,
         catalogue: &Catalogue,
@@ -100,21 +111,40 @@ impl MailAtWork {
     ) -> Result<(), RunError> {
         let site = settings.site.as_str();
         let wanted = Sinks::wanted(catalogue, site)?;
-        let is_open = |id: &str| self.sinks.contains_key(id);
-        let fresh = wanted.bind(is_open).await?;
-        let is_bound = |id: &str| is_open(id) || fresh.iter().any(|sink| sink.id() == id);
+        let is_closed = |open: &Open| {
+            open.task.is_finished() || open.closing.as_ref().is_some_and(AbortHandle::is_finished)
+        };
+        self.sinks.retain(|_, open| !is_closed(open));
+        let fresh = wanted.bind(&self.sinks).await?;
+        let is_bound = |id: &str| {
+            self.sinks.contains_key(id) || fresh.iter().any(|sink: &Sink| sink.id() == id)
+        };
         self.post.reroute(post::routes(catalogue, Some(site), is_bound)?);
-        self.sinks.retain(|id, (open, task)| {
-            let declared = wanted.declared.iter().find(|sink| sink.id == *id);
-            match declared {
-                Some(sink) if *sink != open => {
-                    tracing::warn!("the sink {id} is another by now, which takes a restart");
+        for (id, open) in &mut self.sinks {
+            match wanted.declared.iter().find(|sink| sink.id == *id) {
+                Some(sink) => {
+                    if let Some(closing) = open.closing.take() {
+                        closing.abort();
+                    }
+                    if **sink != open.declared {
+                        tracing::warn!("the sink {id} is another by now, which takes a restart");
+                    }
                 }
-                Some(_) => {}
-                None => task.abort(),
+                None if open.closing.is_none() => {
+                    let (post, task) = (Arc::clone(&self.post), open.task.clone());
+                    let place = Place::Sink(id.clone()).name();
+                    // not one of the tasks: the agent would take its end for a failure
+                    let closing = tokio::spawn(async move {
+                        while post.desk.needs(&place) {
+                            tokio::time::sleep(LOOK_AGAIN).await;
+                        }
+                        task.abort();
+                    });
+                    open.closing = Some(closing.abort_handle());
+                }
+                None => {}
             }
-            declared.is_some()
-        });
+        }
         for sink in fresh {
             self.open_sink(sink, settings, parts, tasks);
         }
@@ -132,7 +162,7 @@ impl MailAtWork {
         let declared = sink.declared().clone();
         let (post, net) = (Arc::clone(&self.post), Arc::clone(&parts.net));
         let task = tasks.spawn(sink.run(post, net, Arc::clone(&settings.clock)));
-        self.sinks.insert(declared.id.clone(), (declared, task));
+        self.sinks.insert(declared.id.clone(), Open { declared, task, closing: None });
     }
 
     fn open_mailboxes(&mut self, settings: &Settings, parts: &Parts, tasks: &mut JoinSet<()>) {
@@ -175,9 +205,17 @@ impl<'a> Sinks<'a> {
     }
 
     /// Takes hold of their ports, but for those that are open.
-    async fn bind(&self, is_open: impl Fn(&str) -> bool) -> Result<Vec<Sink>, RunError> {
+    async fn bind(&self, open: &HashMap<String, Open>) -> Result<Vec<Sink>, RunError> {
         let mut sinks = Vec::new();
-        for sink in self.declared.iter().filter(|sink| !is_open(&sink.id)) {
+        for sink in self.declared.iter().filter(|sink| !open.contains_key(&sink.id)) {
+            if let Some((held_by, _)) = open.iter().find(|(_, o)| o.declared.listen == sink.listen)
+            {
+                return Err(RunError::SinkHeld {
+                    id: sink.id.clone(),
+                    address: sink.listen,
+                    held_by: held_by.clone(),
+                });
+            }
             sinks.push(Sink::bind(sink).await?);
         }
         Ok(sinks)
