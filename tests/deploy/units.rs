@@ -75,3 +75,12 @@ fn the_containers_have_the_secrets_that_the_definition_names() {
         assert!(COMPOSE.contains(&format!("target: {path}\n")), "{path}");
     }
 }
+
+#[test]
+fn compose_and_kubernetes_know_every_field_of_the_examples() {
+    let checker =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkers/deployment.sh");
+    let checked = Command::new("bash").arg(checker).output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(checked.status.success(), "{}{}", said(&checked.stdout), said(&checked.stderr));
+}

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::probed::{self, Peers, open_up};
-use super::support::{Running, free_port, run, scratch, wait_for, write};
+use super::support::{Running, free_port, scratch, wait_for, write};
 
 /// The ports are this plus an offset, apart from those of other tests.
 const PORT_BASE: u16 = 27_000;

@@ -2,13 +2,13 @@
 //! checkers that are not ours; and a logo that is none, told alike by every command.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use mailward_reporter::brand::{Brand, read_logo};
 use mailward_reporter::language::english;
 use mailward_reporter::render::pdf;
 use mailward_reporter::report::model::Report;
 
+use super::pdf::found_well;
 use super::support::{Running, free_port, get, run, run_ok, scratch, wait_for, write};
 
 const EVIDENCE: &str = concat!(
@@ -180,27 +180,14 @@ fn branded(logo: &str) -> Report {
 
 #[test]
 fn checkers_that_are_not_ours_find_nothing_in_a_branded_report() {
-    let directory = scratch();
-    let checkers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pdf-checkers");
-    let mut check = Command::new("bash");
-    check.arg(checkers.join("check.sh"));
-    for logo in ["logo.svg", "logo.png"] {
-        let report = branded(logo);
-        let path = directory.path().join(format!("{logo}.pdf"));
-        let bytes = pdf::render(&report, english()).expect("a PDF");
+    let pdfs = ["logo.svg", "logo.png"].map(|logo| {
+        let bytes = pdf::render(&branded(logo), english()).expect("a PDF");
         assert!(bytes.len() < 100_000, "{logo}: {} bytes", bytes.len());
-        std::fs::write(&path, &bytes).expect("write a PDF");
         // to be looked at
         if let Ok(kept) = std::env::var("MAILWARD_PDF_SAMPLES") {
             std::fs::write(format!("{kept}/{logo}.pdf"), &bytes).expect("keep a PDF");
         }
-        check.arg(path);
-    }
-    let checked = check.output().expect("start the checkers");
-    assert!(
-        checked.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&checked.stdout),
-        String::from_utf8_lossy(&checked.stderr)
-    );
+        (format!("{logo}.pdf"), bytes)
+    });
+    found_well(scratch().path(), pdfs);
 }

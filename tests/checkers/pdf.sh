@@ -1,10 +1,10 @@
 #!/bin/bash
-# check.sh FILE...: independent checkers look at PDFs: qpdf (syntax), pdfua (PDF/UA-1), poppler
+# pdf.sh FILE...: independent checkers look at PDFs: qpdf (syntax), pdfua (PDF/UA-1), poppler
 # (fonts, structure, order of reading), archive.py (PDF/A-2a). Prints what each found; exits 1 if
 # any found anything.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-home=${PDF_CHECKERS:-$here/../../target/pdf-checkers}
+home=${CHECKERS:-$here/../../target/checkers}
 "$here/install.sh" --check || exit 1
 
 found=0

@@ -1,11 +1,12 @@
 #!/bin/bash
-# install.sh [--check]: installs what check.sh needs: qpdf and poppler from Debian, and from PyPI
-# pdfua and pikepdf, in a virtual environment of their own below target/ (or $PDF_CHECKERS).
+# install.sh [--check]: installs what pdf.sh and deployment.sh need: qpdf and poppler from Debian,
+# and from PyPI pdfua, pikepdf, kubernetes-validate and check-jsonschema, in a virtual environment
+# of their own below target/ (or $CHECKERS).
 # With --check, or run by somebody else than root, it installs no Debian package; with --check
 # nothing at all: it says what is missing, and exits 1 if anything is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-home=${PDF_CHECKERS:-$PWD/target/pdf-checkers}
+home=${CHECKERS:-$PWD/target/checkers}
 
 missing=
 for pair in qpdf:qpdf poppler-utils:pdfinfo python3:python3; do
@@ -15,7 +16,7 @@ done
 ! command -v python3 >/dev/null || python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     if [ "${1:-}" = --check ] || [ "$(id -u)" != 0 ]; then
-        echo "missing packages:$missing; as root: tests/pdf-checkers/install.sh" >&2
+        echo "missing packages:$missing; as root: tests/checkers/install.sh" >&2
         exit 1
     fi
     command -v apt-get >/dev/null || { echo "missing:$missing; this is not a Debian, install them by hand" >&2; exit 1; }
@@ -27,10 +28,15 @@ if [ -n "$missing" ]; then
     }
 fi
 
-[ ! -x "$home/bin/pdfua" ] || exit 0
+absent=
+for name in pdfua kubernetes-validate check-jsonschema; do
+    [ -x "$home/bin/$name" ] || absent="$absent $name"
+done
+[ -n "$absent" ] || exit 0
 if [ "${1:-}" = --check ]; then
-    echo "missing: pdfua from PyPI; run tests/pdf-checkers/install.sh" >&2
+    echo "missing from PyPI:$absent; run tests/checkers/install.sh" >&2
     exit 1
 fi
 python3 -m venv "$home"
-"$home/bin/pip" install --quiet --disable-pip-version-check pdfua==0.1.3 'pikepdf>=9'
+"$home/bin/pip" install --quiet --disable-pip-version-check pdfua==0.1.3 'pikepdf>=9' \
+    kubernetes-validate==1.37.0 check-jsonschema==0.39.0
