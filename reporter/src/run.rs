@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward_catalogue::{InForce, Pulse};
+use mailward_catalogue::{Catalogue, InForce, Pulse};
 use mailward_evidence::Clock;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -138,6 +138,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         shutdown.clone(),
     );
     let waking = calendar.wake(definition.clone()).await?;
+    let warning = tokio::spawn(warn_of_restarts(in_force, definition.clone()));
     let beating =
         tokio::spawn(pulse::keep(store.clone(), bundle.clone(), looked, pulse, beat_every));
     let renewing = tls.clone().map(|tls| tls.keep(definition.clone(), shutdown.clone()));
@@ -149,6 +150,7 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
     let beside = beside.map(tokio::spawn);
     serve::serve(listener, tls, router, shutdown).await;
     beating.abort();
+    warning.abort();
     let ended = async {
         let _ = tokio::join!(waking.stop(), keeper, posting, telling);
         for aside in [renewing, beside].into_iter().flatten() {
@@ -159,6 +161,28 @@ pub async fn run(settings: Settings, shutdown: watch::Receiver<bool>) -> Result<
         tracing::warn!("stopped while the calendar or the live state was still at work");
     }
     Ok(())
+}
+
+/// Says, whenever another definition is taken up, what of it takes a restart.
+async fn warn_of_restarts(start: Arc<InForce>, mut definition: watch::Receiver<Arc<InForce>>) {
+    while definition.changed().await.is_ok() {
+        let now = Arc::clone(&definition.borrow_and_update().catalogue);
+        for key in only_at_start(&start.catalogue, &now) {
+            tracing::warn!("{key} is another by now, which takes a restart of the reporter");
+        }
+    }
+}
+
+/// The keys that are another by now, of those that are read at the start alone.
+fn only_at_start(start: &Catalogue, now: &Catalogue) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    if start.report.signing_key != now.report.signing_key {
+        keys.push("[report] signing_key");
+    }
+    if start.reporter.tls.is_some() != now.reporter.tls.is_some() {
+        keys.push("[reporter.tls]");
+    }
+    keys
 }
 
 fn listening(listener: TcpListener) -> Result<tokio::net::TcpListener, RunError> {
