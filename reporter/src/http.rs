@@ -13,7 +13,6 @@ use axum::routing::get;
 use mailward_catalogue::{Catalogue, InForce};
 use tokio::sync::watch;
 
-pub(crate) mod allowance;
 pub mod archive;
 pub mod bundle;
 pub mod client;

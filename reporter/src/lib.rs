@@ -2,10 +2,12 @@
 //! renders page, PDF, CSV and metrics from one model. It does not know the agent or any
 //! protocol that a probe speaks.
 
+mod allowance;
 pub mod availability;
 pub mod backup;
 pub mod brand;
 pub mod calendar;
+mod causes;
 pub mod clock;
 pub mod exclusions;
 pub mod explain;

@@ -126,21 +126,6 @@ pub fn told(error: reqwest::Error) -> String {
     crate::render::columns::clean(&causes(&error.without_url()))
 }
 
-/// An error with its reasons, each once, in a line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(why) = source {
-        let why_text = why.to_string();
-        if !text.contains(&why_text) {
-            text.push_str(": ");
-            text.push_str(&why_text);
-        }
-        source = why.source();
-    }
-    text
-}
-
 /// The public authorities, and those of `trust`.
 fn roots(trust: Option<&Path>) -> Result<rustls::RootCertStore, OutwardError> {
     let mut store = rustls::RootCertStore::empty();
@@ -223,3 +208,5 @@ pub(crate) async fn addresses(host: &str, resolver: &TokioResolver) -> Result<Ve
 
 #[cfg(test)]
 mod tests;
+
+use crate::causes::causes;

@@ -15,8 +15,8 @@ use axum::response::{IntoResponse, Response};
 use mailward_evidence::Stopwatch;
 use sha2::{Digest, Sha256};
 
-use super::allowance::Allowances;
 use super::client::Client;
+use crate::allowance::Allowances;
 use crate::ingest::http::json;
 
 /// Failures of one address: so many at once, and one every three seconds after that.

@@ -16,7 +16,7 @@ use mailward_evidence::lease::{LeaseAsk, LeaseReply, NoLease};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::allowance::Allowances;
+use crate::allowance::Allowances;
 use crate::ingest::http::json;
 use crate::ingest::{Refusal, authorise};
 use crate::leases;

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::receipts::Receipts;
 use super::{Encoding, Refusal, authorise, take_in};
-use crate::http::allowance::Allowances;
+use crate::allowance::Allowances;
 use crate::store::{Accepted, Store};
 
 /// Room is counted in pieces of so many bytes.

@@ -16,6 +16,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use mailward_catalogue::{Relay, RelayTls};
 use tokio::time::timeout;
 
+use crate::causes::causes;
 use crate::outward::addresses;
 use crate::render::columns::one_line;
 
@@ -289,25 +290,10 @@ fn tls(relay: &Relay) -> Result<TlsParameters, String> {
 
 /// An error with its reasons, in a line.
 fn told(error: &Error) -> String {
-    let mut text = match error.status() {
-        Some(_) => String::new(),
-        None => error.to_string(),
-    };
-    let mut source = std::error::Error::source(error);
-    while let Some(why) = source {
-        let why_text = why.to_string();
-        if !text.contains(&why_text) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&why_text);
-        }
-        source = why.source();
-    }
-    let text = match (error.status(), text.is_empty()) {
-        (Some(code), _) => format!("{code} {text}"),
-        (None, true) => error.to_string(),
-        (None, false) => text,
+    let text = match (error.status(), std::error::Error::source(error)) {
+        (Some(code), Some(why)) => format!("{code} {}", causes(why)),
+        (Some(code), None) => code.to_string(),
+        (None, _) => causes(error),
     };
     line(&text)
 }

@@ -8,6 +8,7 @@ use super::manifest::{
     self, DEFINITION, EVIDENCE, MANIFEST, Manifest, PARTS, PUBLIC_KEY, REPORT, SIGNATURE,
 };
 use super::recompute::unfounded;
+use crate::causes::causes;
 use crate::language::english;
 use crate::report::model::Report;
 use crate::sign::PublicKey;
@@ -257,12 +258,7 @@ fn figures(files: &Files, report: Option<&Report>, whole: bool, found: &mut Foun
             found.add(FIGURES, Verdict::Fails, detail);
         }
         Err(error) => {
-            let mut detail = format!("cannot be recomputed: {error}");
-            let mut source = std::error::Error::source(&error);
-            while let Some(why) = source {
-                detail.push_str(&format!(": {why}"));
-                source = why.source();
-            }
+            let detail = format!("cannot be recomputed: {}", causes(&error));
             found.add(FIGURES, Verdict::Fails, detail);
         }
     }
