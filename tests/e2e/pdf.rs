@@ -54,8 +54,12 @@ pub(crate) fn found_well(directory: &Path, pdfs: impl IntoIterator<Item = (Strin
     let mut check = Command::new("bash");
     check.arg(checker);
     for (name, bytes) in pdfs {
-        let path = directory.join(name);
-        std::fs::write(&path, bytes).expect("write a PDF");
+        let path = directory.join(&name);
+        std::fs::write(&path, &bytes).expect("write a PDF");
+        // to be looked at
+        if let Ok(kept) = std::env::var("MAILWARD_PDF_SAMPLES") {
+            std::fs::write(Path::new(&kept).join(name), bytes).expect("keep a PDF");
+        }
         check.arg(path);
     }
     let checked = check.output().expect("start the checkers");
