@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::support::{Running, scratch, write};
 
-/// What an image may measure, 25 MiB: the program is all that is in it.
-const MOST_BYTES: u64 = 25 << 20;
+/// What an image may measure: the program is all that is in it.
+const MOST_BYTES: u64 = 25_000_000;
 /// Whom images run as.
 const NOBODY: u32 = 65_532;
 

@@ -54,7 +54,9 @@ fn a_network_that_delays_loses_doubles_and_reorders_changes_nothing() {
     let backlog = keep_minutes(&agent, PROBES, 240);
     agent.start();
     agent.wait_alive();
-    agent.wait_outcomes(PROBES as f64 * times(8, 120) as f64);
+    for _ in 0..times(8, 120) {
+        agent.wait_outcomes(PROBES as f64);
+    }
     let to_reporter = wait_for("packets to be dropped, doubled and overtaken", || {
         let way = network.count("far", "reporter");
         ["dropped", "doubled", "overtaken"].iter().all(|what| way[*what] > 0).then_some(way)
