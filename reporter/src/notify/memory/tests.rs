@@ -411,20 +411,24 @@ proptest! {
             + rules.group_interval_ms
             + 400 * S;
         for (lived, (id, _)) in lived.iter().zip(PARTS) {
-            let mut tellings: Vec<i64> = Vec::new();
+            // when something was told, and since when the latest of it had been so
+            let mut tellings: Vec<(i64, i64)> = Vec::new();
             for (at_ms, letter) in &course.letters {
                 let all = [&letter.began, &letter.goes_on, &letter.recovered, &letter.passed];
-                let told = |list: &&Vec<Item>| list.iter().any(|item| item.subject.of == id);
-                if all.iter().any(told) {
-                    tellings.push(*at_ms);
+                let items = all.into_iter().flatten().filter(|item| item.subject.of == id);
+                if let Some(since_ms) = items.map(|item| item.since_ms).max() {
+                    tellings.push((*at_ms, since_ms));
                 }
             }
             let unsure = lived.iter().any(|(_, state)| *state == State::Unsure);
             for (from_ms, to_ms) in stretches(lived) {
                 let end_ms = to_ms + slack_ms;
-                let told = tellings.iter().any(|at| (from_ms..=end_ms).contains(at));
+                let told = tellings.iter().any(|(at, _)| (from_ms..=end_ms).contains(at));
                 prop_assert!(told, "{id} {from_ms}: {}", course.told());
-                let within = tellings.iter().filter(|at| (from_ms..to_ms).contains(at)).count();
+                // what was before may be told while this lasts
+                let is_of_it =
+                    |(at, since): &&(i64, i64)| (from_ms..to_ms).contains(at) && *since >= from_ms;
+                let within = tellings.iter().filter(is_of_it).count();
                 let most = (to_ms - from_ms) / rules.repeat_interval_ms + 1;
                 prop_assert!(within as i64 <= most, "{id} {from_ms}: {}", course.told());
                 let least = (to_ms - from_ms) / (rules.repeat_interval_ms + slack_ms);
